@@ -1,0 +1,133 @@
+"""Orders on a call, each with one consumer that acts on it. Stored beside the events.
+
+Utterances are numbered; cancel and clear mean "all ≤ n", so order between subjects does not matter.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from voxbus_contracts.message import Command, Personal, PersonalText, UtteranceSeq
+
+_CONTROLLERS = ("media-ingress", "control-api", "llm-orchestrator")
+
+
+class SaySentence(Command, name="speech.say", owner="llm-orchestrator", consumer="tts-worker"):
+    """Say a sentence. media-ingress reads it too: for the reflex and the anchor of v2v."""
+
+    example: ClassVar = {
+        "utterance_seq": 3,
+        "reply": 2,
+        "turn": 1,
+        "text": "It ships on Friday.",
+        "anchor_pts_ms": 2860,
+        "reflex": "pause",
+        "min_voiced_ms": 200,
+    }
+
+    utterance_seq: UtteranceSeq
+    reply: int
+    turn: int
+    text: PersonalText
+    anchor_pts_ms: int | None = Field(default=None, description="only the first sentence of an answer has one")
+    reflex: Literal["none", "pause"] = "pause"
+    min_voiced_ms: int = Field(default=200, ge=0, description="speech this long pauses playback")
+
+
+class CancelSpeech(Command, name="speech.cancel", owner="llm-orchestrator", consumer="tts-worker"):
+    """Stop making audio of all utterances up to a number."""
+
+    example: ClassVar = {"up_to_utterance_seq": 4}
+
+    up_to_utterance_seq: int
+
+
+class ClearPlayback(Command, name="playback.clear", owner="llm-orchestrator", consumer="media-ingress"):
+    """Throw away all utterances up to a number, at once and for good."""
+
+    example: ClassVar = {"up_to_utterance_seq": 4}
+
+    up_to_utterance_seq: int
+
+
+class PausePlayback(Command, name="playback.pause", owner="llm-orchestrator", consumer="media-ingress"):
+    """Be quiet and keep the rest."""
+
+    example: ClassVar = {"reason": "caller-speaks"}
+
+    reason: str = ""
+
+
+class ResumePlayback(Command, name="playback.resume", owner="llm-orchestrator", consumer="media-ingress"):
+    """Go on with the next sample."""
+
+    example: ClassVar = {"reason": "acknowledgement"}
+
+    reason: str = ""
+
+
+class RunTool(Command, name="tool.run", owner="llm-orchestrator", consumer="tool-runner"):
+    """Run a tool of the assistant; the answer is tool.finished with the same id."""
+
+    example: ClassVar = {
+        "tool_call_id": "call_2_1",
+        "tool_name": "order_status",
+        "arguments": {"order": "4711"},
+        "timeout_ms": 20000,
+    }
+
+    tool_call_id: str
+    tool_name: str
+    arguments: Annotated[dict[str, Any], Field(json_schema_extra=Personal)]
+    timeout_ms: int = Field(default=20_000, ge=100)
+
+
+class EndCall(Command, name="call.end", owner=_CONTROLLERS, consumer="llm-orchestrator"):
+    """End the call."""
+
+    example: ClassVar = {"reason": "customer-ended-call"}
+
+    reason: str
+
+
+class SayOnCall(Command, name="call.say", owner=_CONTROLLERS, consumer="llm-orchestrator"):
+    """Say a given text as the assistant."""
+
+    example: ClassVar = {"content": "One moment please."}
+
+    content: PersonalText
+    end_call_after_spoken: bool = False
+    interruptions_enabled: bool = True
+    interrupt_assistant: bool = False
+
+
+class AddMessage(Command, name="call.add-message", owner=_CONTROLLERS, consumer="llm-orchestrator"):
+    """Put a message into the conversation."""
+
+    example: ClassVar = {"role": "system", "content": "The caller is a premium customer.", "trigger_response": True}
+
+    role: Literal["system", "user", "assistant"]
+    content: PersonalText
+    trigger_response: bool = True
+
+
+class ControlCall(Command, name="call.control", owner=_CONTROLLERS, consumer="llm-orchestrator"):
+    """Mute, unmute, or say the first message again; media-ingress reads the mutes."""
+
+    example: ClassVar = {"control": "mute-assistant"}
+
+    control: Literal["mute-assistant", "unmute-assistant", "mute-customer", "unmute-customer", "say-first-message"]
+
+
+ALL_COMMANDS: tuple[type[Command], ...] = (
+    SaySentence,
+    CancelSpeech,
+    ClearPlayback,
+    PausePlayback,
+    ResumePlayback,
+    RunTool,
+    EndCall,
+    SayOnCall,
+    AddMessage,
+    ControlCall,
+)

@@ -1,0 +1,97 @@
+"""What the workers of a call are told: entries of the CONFIGS bucket, claims, owners, worker status."""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.identity import CLAIMED_STAGES
+from voxbus_contracts.subjects import CallRef
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def payload(self) -> bytes:
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+class TransportFormat(_Entry):
+    """How audio travels on the caller's transport."""
+
+    provider: str = "vapi.websocket"
+    encoding: Literal["pcm_s16le", "mulaw"] = "pcm_s16le"
+    sample_rate_hz: Annotated[int, Field(ge=3_000, le=192_000)] = 16_000
+
+
+class CallConfig(_Entry):
+    """A call's configuration, resolved once at its creation. Secrets inside are sealed with the cluster key.
+
+    The entry's key is `CallRef.config_key`; it disappears some time after the call.
+    """
+
+    org: str
+    call: str
+    created_at_ms: int
+    call_type: str = "vapi.websocketCall"
+    transport: TransportFormat = TransportFormat()
+    attach_token_sha256: str = Field(default="", description="hex hash of the token in the transport's URL")
+    assistant_id: str | None = None
+    assistant: Assistant = Assistant()
+    stages: tuple[str, ...] = CLAIMED_STAGES
+    resume_window_ms: int = 10_000
+    join_timeout_ms: int = 20_000
+    traceparent: str = ""
+    variables: dict[str, Any] = {}
+
+    @property
+    def ref(self) -> CallRef:
+        return CallRef(self.org, self.call)
+
+
+def config_hash(payload: bytes) -> str:
+    """Names one version of a configuration; claims and call.queued carry it."""
+    return hashlib.sha256(payload).hexdigest()[:16]
+
+
+class Claim(_Entry):
+    """Asks a stage's workers to take a call. `revision` is OWNERS' when it was put on the queue, 0 = never owned."""
+
+    stage: str
+    org: str
+    call: str
+    revision: int = 0
+    config_hash: str = ""
+    reason: str = "new"
+
+    @property
+    def ref(self) -> CallRef:
+        return CallRef(self.org, self.call)
+
+    @property
+    def message_id(self) -> str:
+        """Same claim put back by several peers counts once."""
+        return f"claim.{self.stage}.{self.org}.{self.call}.{self.revision}"
+
+
+class Owner(_Entry):
+    """Value in OWNERS; an empty `worker` = released, waiting for the next."""
+
+    worker: str
+    address: str = Field(default="", description="gRPC")
+
+
+class WorkerStatus(_Entry):
+    """Heartbeat of a worker, every 250 ms on `worker.v1.<stage>.<worker>.status`.
+
+    `gone` is said on behalf of a worker that cannot: by itself at exit, or by whoever saw its process end.
+    """
+
+    stage: str
+    worker: str
+    state: Literal["starting", "ready", "draining", "gone"]
+    slots: int = 0
+    calls: int = 0
+    loop_lag_ms: float = 0.0
+    address: str = ""

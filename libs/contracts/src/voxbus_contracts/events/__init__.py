@@ -1,0 +1,67 @@
+"""Facts that happen on a call, one file per spoken concept."""
+
+from voxbus_contracts.events.call import CallEnded, CallQueued, CallRinging, CallStarted, CallTransferred
+from voxbus_contracts.events.cost import BudgetExceeded, BudgetWarned, CostRow, CostUpdated, UsageRecorded
+from voxbus_contracts.events.fault import FaultRaised
+from voxbus_contracts.events.media import DtmfReceived, MediaAttached, MediaDetached
+from voxbus_contracts.events.playback import (
+    PlaybackCleared,
+    PlaybackFinished,
+    PlaybackPaused,
+    PlaybackProgressed,
+    PlaybackResumed,
+    PlaybackStarted,
+)
+from voxbus_contracts.events.reply import (
+    HandoffCompleted,
+    ReplyFinished,
+    ReplyGenerated,
+    ReplyInterrupted,
+    ReplyStarted,
+)
+from voxbus_contracts.events.speech import SpeechStarted, SpeechStopped, SpeechSynthesized, SpokenWord
+from voxbus_contracts.events.stage import StageClaimed, StageReleased
+from voxbus_contracts.events.tool import ToolFinished, ToolRequested
+from voxbus_contracts.events.transcript import TranscriptFinal, TranscriptPartial
+from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured
+
+__all__ = [
+    "BudgetExceeded",
+    "BudgetWarned",
+    "CallEnded",
+    "CallQueued",
+    "CallRinging",
+    "CallStarted",
+    "CallTransferred",
+    "CostRow",
+    "CostUpdated",
+    "DtmfReceived",
+    "FaultRaised",
+    "HandoffCompleted",
+    "MediaAttached",
+    "MediaDetached",
+    "PlaybackCleared",
+    "PlaybackFinished",
+    "PlaybackPaused",
+    "PlaybackProgressed",
+    "PlaybackResumed",
+    "PlaybackStarted",
+    "ReplyFinished",
+    "ReplyGenerated",
+    "ReplyInterrupted",
+    "ReplyStarted",
+    "SpeechStarted",
+    "SpeechStopped",
+    "SpeechSynthesized",
+    "SpokenWord",
+    "StageClaimed",
+    "StageReleased",
+    "ToolFinished",
+    "ToolRequested",
+    "TranscriptFinal",
+    "TranscriptPartial",
+    "TurnCancelled",
+    "TurnCommitted",
+    "TurnMeasured",
+    "UsageRecorded",
+]

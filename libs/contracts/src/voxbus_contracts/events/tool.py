@@ -1,0 +1,42 @@
+"""Function calls of the model."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from voxbus_contracts.message import Event, Personal
+
+
+class ToolRequested(Event, name="tool.requested", owner="llm-orchestrator"):
+    """The model wants a tool run; logged before the command, so that its id is the idempotency key."""
+
+    example: ClassVar = {
+        "tool_call_id": "call_2_1",
+        "tool_name": "order_status",
+        "arguments": {"order": "4711"},
+        "reply": 2,
+        "turn": 1,
+    }
+
+    tool_call_id: str
+    tool_name: str
+    arguments: Annotated[dict[str, Any], Field(json_schema_extra=Personal)]
+    reply: int
+    turn: int
+
+
+class ToolFinished(Event, name="tool.finished", owner="tool-runner"):
+    """The tool answered, or failed within its limit."""
+
+    example: ClassVar = {
+        "tool_call_id": "call_2_1",
+        "tool_name": "order_status",
+        "result": "Order 4711 ships on Friday.",
+        "duration_ms": 14,
+    }
+
+    tool_call_id: str
+    tool_name: str
+    result: Annotated[str | None, Field(json_schema_extra=Personal)] = None
+    error: str | None = Field(default=None, description="what the model is told when there is no result")
+    duration_ms: int = Field(ge=0)

@@ -1,0 +1,41 @@
+"""What the caller said, as the recognizer heard it. Order per utterance: Partial*, Final."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from voxbus_contracts.message import Event, PersonalText, PtsMs
+
+
+class TranscriptPartial(Event, name="transcript.partial", owner="stt-worker"):
+    """A guess that may still change; replaces the earlier ones of its utterance."""
+
+    example: ClassVar = {"transcript_seq": 1, "text": "where is my", "start_pts_ms": 1240, "end_pts_ms": 2000}
+
+    transcript_seq: int = Field(ge=1, description="numbers the recognized utterances; goes on over a takeover")
+    text: PersonalText
+    start_pts_ms: PtsMs
+    end_pts_ms: PtsMs
+
+
+class TranscriptFinal(Event, name="transcript.final", owner="stt-worker"):
+    """The recognizer's last word on an utterance; may be empty when it understood nothing."""
+
+    example: ClassVar = {
+        "transcript_seq": 1,
+        "text": "where is my order",
+        "start_pts_ms": 1240,
+        "end_pts_ms": 2860,
+        "speech_seq": 1,
+        "provider": "pocketsphinx",
+        "recognition_ms": 12,
+    }
+
+    transcript_seq: int = Field(ge=1)
+    text: PersonalText
+    start_pts_ms: PtsMs
+    end_pts_ms: PtsMs = Field(description="audio up to here is recognized; a takeover replays from here")
+    speech_seq: int = Field(ge=0, description="the stretch of speech it belongs to; 0 = none (end of the call)")
+    provider: str
+    recognition_ms: int = Field(ge=0, description="from speech.stopped to this event")
+    confidence: float | None = Field(default=None, ge=0, le=1)

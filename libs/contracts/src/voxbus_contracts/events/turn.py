@@ -1,0 +1,55 @@
+"""Whose turn it is."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from voxbus_contracts.message import Event, PersonalText, PtsMs
+
+
+class TurnCommitted(Event, name="turn.committed", owner="llm-orchestrator"):
+    """The caller has finished: the assistant answers. Names the transcripts it consumed."""
+
+    example: ClassVar = {
+        "turn": 1,
+        "text": "where is my order",
+        "transcript_seqs": [1],
+        "anchor_pts_ms": 2860,
+        "pts_ms": 3410,
+        "reason": "silence-after-final",
+    }
+
+    turn: int = Field(ge=1)
+    text: PersonalText
+    transcript_seqs: tuple[int, ...]
+    anchor_pts_ms: PtsMs = Field(description="end of the last voiced sample of the caller")
+    pts_ms: PtsMs = Field(description="the decision, on the audio clock")
+    reason: str = Field(description="the row of the turn table")
+    endpointing_ms: int = Field(default=0, ge=0, description="anchor → silence long enough")
+    recognition_ms: int = Field(default=0, ge=0, description="waited for the recognizer beyond that")
+
+
+class TurnCancelled(Event, name="turn.cancelled", owner="llm-orchestrator"):
+    """A turn that was being prepared is not taken: the caller went on."""
+
+    example: ClassVar = {"turn": 2, "pts_ms": 6120, "reason": "caller-went-on"}
+
+    turn: int
+    pts_ms: PtsMs
+    reason: str
+
+
+class TurnMeasured(Event, name="turn.measured", owner="llm-orchestrator"):
+    """The turn's latency where the caller hears it, and its parts; they add up to v2v_ms."""
+
+    example: ClassVar = {
+        "turn": 1,
+        "v2v_ms": 712.0,
+        "parts": {"endpointing": 520.0, "recognition": 12.0, "model": 5.0, "sentence": 1.0, "voice": 4.0, "bus": 170.0},
+    }
+
+    turn: int
+    v2v_ms: float
+    parts: dict[str, float] = Field(
+        description="ms: endpointing, recognition, tools, model (first token), sentence, voice, bus (bus and playout)"
+    )

@@ -1,0 +1,125 @@
+"""Streams, durable consumers and buckets. One bootstrap makes them from here; services only use them."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from voxbus_contracts import subjects
+from voxbus_contracts.identity import CLAIMED_STAGES
+
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One JetStream stream."""
+
+    name: str
+    subjects: tuple[str, ...]
+    storage: Literal["file", "memory"]
+    retention: Literal["limits", "workqueue"]
+    max_age_s: float
+    max_bytes: int
+    duplicate_window_s: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerSpec:
+    """One durable pull consumer. Limits are set on purpose: the server's defaults cap a stage at 1,000 calls."""
+
+    stream: str
+    durable: str
+    filter_subjects: tuple[str, ...]
+    ack_wait_s: float
+    max_ack_pending: int
+    max_deliver: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSpec:
+    """One key-value bucket."""
+
+    name: str
+    history: int
+    ttl_s: float
+    why: str
+
+
+AUDIO: Final = StreamSpec(
+    "AUDIO",
+    (subjects.ALL_AUDIO,),
+    "memory",
+    "limits",
+    max_age_s=120,
+    max_bytes=512 * MIB,
+    duplicate_window_s=1,
+    why="replay of audio at a takeover; live readers use plain subscriptions",
+)
+EVENTS: Final = StreamSpec(
+    "EVENTS",
+    (subjects.ALL_EVENTS, subjects.ALL_COMMANDS),
+    "file",
+    "limits",
+    max_age_s=86_400,
+    max_bytes=4096 * MIB,
+    duplicate_window_s=120,
+    why="the truth while a call lives, and a day of it",
+)
+CLAIMS: Final = StreamSpec(
+    "CLAIMS",
+    (subjects.ALL_CLAIMS,),
+    "file",
+    "workqueue",
+    max_age_s=3_600,
+    max_bytes=64 * MIB,
+    duplicate_window_s=120,
+    why="calls waiting for a worker with room",
+)
+DELIVERIES: Final = StreamSpec(
+    "DELIVERIES",
+    (subjects.ALL_DELIVERIES,),
+    "file",
+    "limits",
+    max_age_s=86_400,
+    max_bytes=512 * MIB,
+    duplicate_window_s=120,
+    why="webhooks on their way to customers' servers",
+)
+STREAMS: Final = (AUDIO, EVENTS, CLAIMS, DELIVERIES)
+
+OWNERS: Final = BucketSpec(
+    "OWNERS", history=1, ttl_s=0, why="who owns which stage of a call; the revision is the epoch"
+)
+CONFIGS: Final = BucketSpec("CONFIGS", history=1, ttl_s=172_800, why="configuration of a call, secrets sealed")
+BUCKETS: Final = (OWNERS, CONFIGS)
+
+
+def claims_consumer(stage: str) -> ConsumerSpec:
+    """The consumer from which a stage's workers pull claims."""
+    return ConsumerSpec(
+        CLAIMS.name, f"claims_{stage}", (subjects.claims_of(stage),), ack_wait_s=3, max_ack_pending=20_000
+    )
+
+
+TOOL_RUNNER: Final = ConsumerSpec(
+    EVENTS.name, "tool-runner", (subjects.commands_named("tool", "run"),), ack_wait_s=10, max_ack_pending=10_000
+)
+BILLING: Final = ConsumerSpec(
+    EVENTS.name,
+    "billing",
+    (subjects.events_named("usage", "recorded"), subjects.events_named("call", "*")),
+    ack_wait_s=30,
+    max_ack_pending=1_000,
+)
+CONTROL_API: Final = ConsumerSpec(
+    EVENTS.name,
+    "control-api",
+    (
+        *(subjects.events_named(entity, "*") for entity in ("call", "media", "turn", "reply", "tool", "cost", "fault")),
+        subjects.events_named("transcript", "final"),
+    ),
+    ack_wait_s=30,
+    max_ack_pending=1_000,
+)
+
+CONSUMERS: Final = (*(claims_consumer(stage) for stage in CLAIMED_STAGES), TOOL_RUNNER, BILLING, CONTROL_API)

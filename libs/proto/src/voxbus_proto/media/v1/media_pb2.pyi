@@ -1,0 +1,27 @@
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Optional as _Optional
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AudioFrame(_message.Message):
+    __slots__ = ("pcm", "pts_ms", "seq", "utterance_seq", "epoch", "attachment", "filled", "origin_unix_us", "last")
+    PCM_FIELD_NUMBER: _ClassVar[int]
+    PTS_MS_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    UTTERANCE_SEQ_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ATTACHMENT_FIELD_NUMBER: _ClassVar[int]
+    FILLED_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_UNIX_US_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    pcm: bytes
+    pts_ms: int
+    seq: int
+    utterance_seq: int
+    epoch: int
+    attachment: int
+    filled: bool
+    origin_unix_us: int
+    last: bool
+    def __init__(self, pcm: _Optional[bytes] = ..., pts_ms: _Optional[int] = ..., seq: _Optional[int] = ..., utterance_seq: _Optional[int] = ..., epoch: _Optional[int] = ..., attachment: _Optional[int] = ..., filled: _Optional[bool] = ..., origin_unix_us: _Optional[int] = ..., last: _Optional[bool] = ...) -> None: ...
