@@ -1,7 +1,7 @@
 """Reading and writing audio files; blocking, so never on the live path's event loop."""
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -23,27 +23,27 @@ def read_audio(path: str | Path) -> tuple[bytes, int]:
     parts: list[bytes] = []
     try:
         for frame in _decoded(path):
-            parts.extend(_mono_bytes(mono) for mono in converter.resample(frame))
-        if converter.graph is not None:  # without a graph frames passed straight through and nothing is held back
-            parts.extend(_mono_bytes(mono) for mono in converter.resample(None))
-    except OSError:
-        raise
+            parts.append(_pcm_of(converter.resample(frame)))
+        parts.append(_pcm_of(converter.resample(None)))
     except FFmpegError as error:
         raise NotAudio(f"path: {path} is not readable as audio ({error.strerror})") from error
-    if not parts:
+    pcm = b"".join(parts)
+    if not pcm:
         raise NotAudio(f"path: {path} holds no audio")
-    return b"".join(parts), converter.rate
+    return pcm, converter.rate
 
 
 def _decoded(path: str | Path) -> Iterator[AudioFrame]:
-    with av.open(str(path)) as container:
+    # An open file and no protocols: neither the path nor a playlist in the file can reach other files or the network.
+    with Path(path).open("rb") as file, av.open(file, "r", options={"protocol_whitelist": "none"}) as container:
         if not container.streams.audio:
             raise NotAudio(f"path: {path} has no audio track")
         yield from container.decode(container.streams.audio[0])
 
 
-def _mono_bytes(frame: AudioFrame) -> bytes:
-    return memoryview(frame.planes[0])[: frame.samples * 2].tobytes()
+def _pcm_of(frames: Iterable[AudioFrame | None]) -> bytes:
+    # A resampler that had nothing to convert answers the end of the stream with [None].
+    return b"".join(memoryview(frame.planes[0])[: frame.samples * 2].tobytes() for frame in frames if frame)
 
 
 def read_audio_16k(path: str | Path) -> bytes:

@@ -46,9 +46,7 @@ def wire_format(encoding: str, sample_rate_hz: int) -> WireFormat:
     or a rate outside 3000..192000 Hz.
     """
     if not MIN_WIRE_RATE_HZ <= sample_rate_hz <= MAX_WIRE_RATE_HZ:
-        raise WireFormatInvalid(
-            f"sample_rate_hz: {sample_rate_hz} is outside {MIN_WIRE_RATE_HZ}..{MAX_WIRE_RATE_HZ}"
-        )
+        raise WireFormatInvalid(f"sample_rate_hz: {sample_rate_hz} is outside {MIN_WIRE_RATE_HZ}..{MAX_WIRE_RATE_HZ}")
     for known in get_args(Encoding):
         if encoding == known:
             return WireFormat(known, sample_rate_hz)

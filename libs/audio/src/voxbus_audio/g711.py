@@ -1,7 +1,8 @@
 """G.711 companding between s16le PCM and one-byte mu-law or A-law codes.
 
 Source: ITU-T Recommendation G.711 (11/88), tables 1a/1b (A-law) and 2a/2b (mu-law). PCM is 16-bit: A-law's 13-bit
-and mu-law's 14-bit scales are left-aligned in it. A sample exactly on a decision value takes the code nearer zero.
+and mu-law's 14-bit scales are left-aligned in it. A sample exactly on a decision value takes the more
+positive of the two codes, as ITU-T's own software (G.191) does.
 """
 
 from typing import Final

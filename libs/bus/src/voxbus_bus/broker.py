@@ -1,0 +1,204 @@
+"""FastStream's broker on existing durable pull consumers.
+
+What FastStream leaves open is closed here: it never declares a stream; a message is acknowledged after its handler
+returned, put back with a growing delay when the handler failed, thrown out when nobody can read it; and a consumer
+that is gone (FastStream would spin on it in silence) stops its subscriber until it is there again.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from faststream.message import StreamMessage
+from faststream.middlewares import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.errors import Error as NatsError
+from nats.js.api import ConsumerConfig
+from nats.js.errors import Error as JetStreamError
+from nats.js.errors import NotFoundError, ServiceUnavailableError
+from structlog.stdlib import BoundLogger
+
+from voxbus_bus import received as envelopes
+from voxbus_bus.received import Received, Unreadable
+from voxbus_bus.tracing import consumer_span
+from voxbus_contracts.streams import ConsumerSpec
+
+Handler = Callable[[Received], Awaitable[None]]
+_Item = tuple[Received | Unreadable, NatsMessage]
+
+_FETCH: Final = 32
+_FETCH_TIMEOUT_S: Final = 1.0
+"""Longest a pull waits at the server: also how long a subscriber takes to notice that it should stop."""
+_LONGEST_DELAY_S: Final = 30.0
+
+
+def retry_delay_s(delivery: int) -> float:
+    """How long a message rests after its n-th failed delivery: 0.5 s doubling to 30 s."""
+    return min(_LONGEST_DELAY_S, 0.5 * 2 ** min(delivery - 1, 10))
+
+
+@dataclass(slots=True)
+class _Subscription:
+    spec: ConsumerSpec
+    subscriber: Any
+    running: bool = field(default=False)
+
+
+class EventBroker:
+    """One service's durable consumers. `consumes` before `start`."""
+
+    def __init__(self, nats_url: str, name: str, log: BoundLogger, *, watch_every_s: float = 1.0) -> None:
+        self._log = log
+        self._watch_every_s = watch_every_s
+        self._subscriptions: list[_Subscription] = []
+        self._watch: asyncio.Task[None] | None = None
+        self.broker = NatsBroker(
+            [url.strip() for url in nats_url.split(",")],
+            name=f"{name}-consumers",
+            apply_types=False,
+            ack_policy=AckPolicy.MANUAL,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # the client takes fractions
+            graceful_timeout=10.0,
+            logger=None,
+        )
+
+    @property
+    def healthy(self) -> bool:
+        """Every consumer is there and read."""
+        return bool(self._subscriptions) and all(each.running for each in self._subscriptions)
+
+    def consumes(self, spec: ConsumerSpec, *, workers: int = 16) -> Callable[[Handler], Handler]:
+        """Decorates the handler of a durable consumer; up to `workers` messages are handled at a time, in any order."""
+
+        def declare(handler: Handler) -> Handler:
+            subscriber = self.broker.subscriber(
+                config=ConsumerConfig(durable_name=spec.durable, filter_subjects=list(spec.filter_subjects)),
+                durable=spec.durable,
+                stream=JStream(spec.stream, declare=False),
+                pull_sub=PullSub(batch_size=min(_FETCH, workers), timeout=_FETCH_TIMEOUT_S),
+                max_workers=workers,
+                decoder=_decoded,
+            )
+            subscriber(self._guarded(spec, handler))
+            self._subscriptions.append(_Subscription(spec, subscriber))
+            return handler
+
+        return declare
+
+    async def start(self) -> None:
+        """Connects, waits until every consumer exists (and says so), begins to read."""
+        await self.broker.connect()
+        for subscription in self._subscriptions:
+            await self._wait_for(subscription.spec)
+        await self.broker.start()
+        for subscription in self._subscriptions:
+            subscription.running = True
+        self._watch = asyncio.create_task(self._watch_consumers(), name="watch-consumers")
+
+    async def stop(self) -> None:
+        """Stops reading, lets running handlers finish (10 s at most)."""
+        if self._watch:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        await self.broker.stop()
+        for subscription in self._subscriptions:
+            subscription.running = False
+
+    # --- one message -------------------------------------------------------------------------------------------
+
+    def _guarded(self, spec: ConsumerSpec, handler: Handler) -> Callable[[_Item], Coroutine[Any, Any, None]]:
+        async def handle(item: _Item) -> None:
+            fact, message = item
+            if isinstance(fact, Unreadable):
+                self._log.warning("message left out", durable=spec.durable, subject=fact.subject, problem=fact.problem)
+                await message.reject()
+                return
+            keep_alive = asyncio.create_task(_keep_alive(message, spec.ack_wait_s / 3))
+            try:
+                with consumer_span(spec.durable, fact):
+                    await handler(fact)
+            except Exception as problem:  # noqa: BLE001  # whatever it is, the message must come again
+                await self._put_back(spec, fact, message, problem)
+            else:
+                await message.ack()
+            finally:
+                keep_alive.cancel()
+
+        return handle
+
+    async def _put_back(self, spec: ConsumerSpec, fact: Received, message: NatsMessage, problem: Exception) -> None:
+        delay_s = retry_delay_s(fact.delivery)
+        self._log.error(
+            "handler failed, message comes again",
+            durable=spec.durable,
+            message=fact.name,
+            call=fact.ref.call,
+            delivery=fact.delivery,
+            delay_s=delay_s,
+            problem=type(problem).__name__,
+            code=getattr(problem, "code", ""),
+            where=_where(problem),
+        )
+        await message.nack(delay=delay_s)
+
+    # --- the consumers themselves ------------------------------------------------------------------------------
+
+    async def _exists(self, spec: ConsumerSpec) -> bool | None:
+        """None = the server could not be asked."""
+        try:
+            await self.broker.config.broker_config.connection_state.stream.consumer_info(spec.stream, spec.durable)
+        except (NotFoundError, ServiceUnavailableError):
+            return False
+        except (NatsError, JetStreamError, TimeoutError, OSError):
+            return None
+        return True
+
+    async def _wait_for(self, spec: ConsumerSpec) -> None:
+        attempt = 0
+        while not await self._exists(spec):
+            if attempt % 25 == 0:
+                self._log.info("waiting for consumer", stream=spec.stream, durable=spec.durable)
+            attempt += 1
+            await asyncio.sleep(0.2)
+
+    async def _watch_consumers(self) -> None:
+        while True:
+            await asyncio.sleep(self._watch_every_s)
+            for subscription in self._subscriptions:
+                await self._check(subscription)
+
+    async def _check(self, subscription: _Subscription) -> None:
+        exists = await self._exists(subscription.spec)
+        durable = subscription.spec.durable
+        if exists is False and subscription.running:
+            self._log.error("consumer is gone, reading stops until it is back", durable=durable)
+            subscription.running = False
+            await subscription.subscriber.stop()
+        elif exists and not subscription.running:
+            await subscription.subscriber.start()
+            subscription.running = True
+            self._log.info("consumer is back", durable=durable)
+
+
+def _where(problem: Exception) -> str:
+    """`file:line` that raised it; the text of a foreign error may quote what a person said."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+
+
+async def _decoded(message: StreamMessage[Any]) -> tuple[Received | Unreadable, StreamMessage[Any]]:
+    raw = message.raw_message
+    metadata = raw.metadata
+    fact = envelopes.read(raw.subject, raw.headers, raw.data, metadata.sequence.stream, metadata.num_delivered)
+    return fact, message
+
+
+async def _keep_alive(message: NatsMessage, every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        await message.in_progress()

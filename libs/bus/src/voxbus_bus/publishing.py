@@ -1,0 +1,38 @@
+"""Facts of services that own no part of a call, published so that the cause may be acknowledged afterwards."""
+
+import uuid
+from typing import Protocol
+
+from voxbus_contracts import CallRef, Command, Envelope, Event
+from voxbus_runtime.bus import Bus, unix_ms
+
+
+class FactPublisher(Protocol):
+    """What a handler needs in order to say something on a call."""
+
+    async def publish_stored(
+        self, ref: CallRef, message: Event | Command, *, event_id: str | None = None, traceparent: str = ""
+    ) -> int:
+        """Returns the stream's sequence number; raises NotStored (retryable: the same id counts once)."""
+        ...
+
+
+class StoredPublisher:
+    """Publishes as one service and waits until the stream has it."""
+
+    def __init__(self, bus: Bus, stage: str) -> None:
+        self._bus = bus
+        self._stage = stage
+
+    async def publish_stored(
+        self, ref: CallRef, message: Event | Command, *, event_id: str | None = None, traceparent: str = ""
+    ) -> int:
+        envelope = Envelope(
+            event_id=event_id or uuid.uuid4().hex,
+            schema=message.schema_id(),
+            occurred_at_ms=unix_ms(),
+            producer=self._bus.worker,
+            stage=self._stage,
+            traceparent=traceparent,
+        )
+        return await self._bus.outbox.stored(message.subject(ref), message.payload(), envelope.headers())

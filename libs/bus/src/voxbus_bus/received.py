@@ -1,0 +1,45 @@
+"""A stored message as a handler gets it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from voxbus_contracts import BadEnvelope, BadPayload, CallRef, Envelope, Message, UnknownMessage, decode, read_envelope
+from voxbus_contracts.subjects import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event or command, decoded. Delivered at least once and in any order; `stream_seq` is its place in EVENTS."""
+
+    ref: CallRef
+    envelope: Envelope
+    message: Message
+    payload: bytes
+    stream_seq: int
+    delivery: int = 1
+
+    @property
+    def name(self) -> str:
+        """`tool.run`"""
+        return self.message.name()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message nobody can handle, now or later; `problem` names fields and headers, never values."""
+
+    subject: str
+    problem: str
+
+
+def read(
+    subject: str, headers: Mapping[str, str] | None, payload: bytes, stream_seq: int, delivery: int
+) -> Received | Unreadable:
+    """Takes a stored message apart; never raises."""
+    try:
+        parsed = parse(subject)
+        envelope = read_envelope(headers)
+        message = decode(parsed.kind, f"{parsed.entity}.{parsed.what}", payload)
+    except (BadEnvelope, BadPayload, UnknownMessage, ValueError) as wrong:
+        return Unreadable(subject, str(wrong))
+    return Received(parsed.ref, envelope, message, payload, stream_seq, delivery)

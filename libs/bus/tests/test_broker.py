@@ -1,0 +1,192 @@
+"""The broker on a real nats-server: what a durable consumer promises."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+
+from voxbus_bus import EventBroker, Handler, Received
+from voxbus_bus.broker import retry_delay_s
+from voxbus_bus.publishing import StoredPublisher
+from voxbus_contracts import CallRef
+from voxbus_contracts.commands import RunTool
+from voxbus_contracts.events import UsageRecorded
+from voxbus_contracts.streams import BILLING, TOOL_RUNNER, ConsumerSpec
+from voxbus_runtime.bootstrap import ensure_bus
+from voxbus_runtime.bus import Bus
+from voxbus_testing.nats import NatsServer, bus_at, eventually, free_port
+
+REF = CallRef("acme", "11111111-1111-4111-8111-1111111111ab")
+SPOKEN = UsageRecorded(item="voice", provider="vapi", unit="characters", quantity=27)
+
+
+@asynccontextmanager
+async def serving(
+    url: str, handler: Handler, spec: ConsumerSpec = BILLING, workers: int = 4
+) -> AsyncIterator[EventBroker]:
+    broker = EventBroker(url, "test", structlog.get_logger(), watch_every_s=0.1)
+    broker.consumes(spec, workers=workers)(handler)
+    await asyncio.wait_for(broker.start(), 10)
+    try:
+        yield broker
+    finally:
+        await asyncio.wait_for(broker.stop(), 15)
+
+
+class Got:
+    """A handler that keeps what it gets and fails as often as told."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.all: list[Received] = []
+        self.failures = failures
+
+    async def __call__(self, received: Received) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("not this time")
+        self.all.append(received)
+
+
+def in_all(got: Got, count: int) -> Callable[[], bool]:
+    return lambda: len(got.all) >= count
+
+
+@pytest.mark.integration
+async def test_an_event_reaches_its_handler_decoded_with_its_envelope(nats_url: str) -> None:
+    got = Got()
+    async with bus_at(nats_url) as bus, serving(nats_url, got):
+        stored = await StoredPublisher(bus, "tts-worker").publish_stored(REF, SPOKEN, event_id="e1", traceparent="")
+        await eventually(in_all(got, 1))
+    (received,) = got.all
+    assert (received.ref, received.name, received.message) == (REF, "usage.recorded", SPOKEN)
+    assert (received.envelope.event_id, received.envelope.stage) == ("e1", "tts-worker")
+    assert received.stream_seq == stored
+
+
+@pytest.mark.integration
+async def test_a_failed_event_comes_again_and_the_others_do_not_wait_for_it(nats_url: str) -> None:
+    got = Got(failures=1)
+    async with bus_at(nats_url) as bus, serving(nats_url, got):
+        for _ in range(3):
+            await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
+        await eventually(in_all(got, 3))
+    assert [received.delivery for received in got.all] == [1, 1, 2]
+
+
+@pytest.mark.integration
+async def test_a_message_nobody_can_read_is_left_out_for_good(nats_url: str) -> None:
+    got = Got()
+    async with bus_at(nats_url) as bus, serving(nats_url, got):
+        await bus.js.publish(SPOKEN.subject(REF), b"{}")
+        await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
+        await eventually(in_all(got, 1))
+
+        async def pending() -> int:
+            info = await bus.js.consumer_info(BILLING.stream, BILLING.durable)
+            return (info.num_ack_pending or 0) + (info.num_pending or 0)
+
+        async with asyncio.timeout(5):
+            while await pending():
+                await asyncio.sleep(0.02)
+
+
+@pytest.mark.integration
+async def test_a_slow_handler_does_not_hold_up_another_message(nats_url: str) -> None:
+    order: list[str] = []
+    release = asyncio.Event()
+
+    async def handler(received: Received) -> None:
+        assert isinstance(received.message, RunTool)
+        if received.message.tool_name == "slow":
+            await release.wait()
+        order.append(received.message.tool_name)
+        if received.message.tool_name == "quick":
+            release.set()
+
+    async with bus_at(nats_url) as bus, serving(nats_url, handler, TOOL_RUNNER, workers=2):
+        for name in ("slow", "quick"):
+            await StoredPublisher(bus, "x").publish_stored(
+                REF, RunTool(tool_call_id=name, tool_name=name, arguments={}, timeout_ms=1000)
+            )
+        await eventually(lambda: len(order) == 2)
+    assert order == ["quick", "slow"]
+
+
+@pytest.mark.integration
+async def test_a_handler_slower_than_the_acknowledgement_wait_is_not_given_its_message_twice(nats_url: str) -> None:
+    calls: list[int] = []
+    spec = ConsumerSpec("EVENTS", "brisk", BILLING.filter_subjects, ack_wait_s=0.6, max_ack_pending=10)
+
+    async def handler(received: Received) -> None:
+        calls.append(received.delivery)
+        await asyncio.sleep(2)
+
+    async with bus_at(nats_url) as bus:
+        await add_consumer(bus, spec)
+        async with serving(nats_url, handler, spec):
+            await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
+            await eventually(lambda: calls)
+            await asyncio.sleep(2.2)
+        await bus.js.delete_consumer(spec.stream, spec.durable)
+    assert calls == [1]
+
+
+async def add_consumer(bus: Bus, spec: ConsumerSpec) -> None:
+    from nats.js.api import AckPolicy, ConsumerConfig
+
+    config = ConsumerConfig(
+        durable_name=spec.durable,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=spec.ack_wait_s,
+        filter_subjects=list(spec.filter_subjects),
+    )
+    await bus.js.add_consumer(spec.stream, config)
+
+
+@pytest.mark.integration
+async def test_a_deleted_consumer_is_noticed_not_made_anew_and_read_on_when_it_is_back(nats_url: str) -> None:
+    got = Got()
+    async with bus_at(nats_url) as bus, serving(nats_url, got) as broker:
+        await bus.js.delete_consumer(BILLING.stream, BILLING.durable)
+        await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
+        await eventually(lambda: not broker.healthy)
+        names = {consumer.name for consumer in await bus.js.consumers_info(BILLING.stream)}
+        assert BILLING.durable not in names
+        assert not got.all
+        await ensure_bus(bus.nc)
+        await eventually(in_all(got, 1))
+        assert broker.healthy
+
+
+@pytest.mark.integration
+async def test_reading_goes_on_after_the_server_was_killed_and_restarted(tmp_path: Path) -> None:
+    server = NatsServer(free_port(), tmp_path)
+    server.start()
+    got = Got()
+    try:
+        async with bus_at(server.url) as bus:
+            await ensure_bus(bus.nc)
+            async with serving(server.url, got):
+                await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
+                await eventually(in_all(got, 1))
+                server.kill()
+                server.start()
+                await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
+                await eventually(in_all(got, 2))
+    finally:
+        server.kill()
+
+
+@pytest.mark.integration
+async def test_stopping_twice_is_harmless(nats_url: str) -> None:
+    async with serving(nats_url, Got()) as broker:
+        await broker.stop()
+        assert not broker.healthy
+
+
+def test_a_message_rests_longer_after_each_failure_but_never_longer_than_half_a_minute() -> None:
+    delays = [retry_delay_s(delivery) for delivery in (1, 2, 3, 10, 1000)]
+    assert delays == [0.5, 1.0, 2.0, 30.0, 30.0]

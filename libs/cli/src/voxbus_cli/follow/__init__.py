@@ -1,0 +1,1 @@
+"""`voxbus events`: turns a call's stored and coming events into readable lines. It only reads."""

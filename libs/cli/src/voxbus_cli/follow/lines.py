@@ -1,0 +1,71 @@
+"""One message of the bus as a line for a person or for a program. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from voxbus_contracts import BadEnvelope, Envelope, read_envelope
+from voxbus_contracts.subjects import parse
+
+_LONGEST_VALUE: Final = 80
+_STAGE_WIDTH: Final = 16
+_NAME_WIDTH: Final = 21
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMessage:
+    """What was read from the bus; `fields` is the payload, or empty when it is no JSON object."""
+
+    kind: str
+    name: str
+    envelope: Envelope
+    fields: Mapping[str, Any]
+
+
+def read_message(subject: str, headers: Mapping[str, str] | None, payload: bytes) -> SeenMessage | None:
+    """Takes a message apart without asking the catalogue, so that newer producers' messages show too; None = no call's."""
+    try:
+        parsed = parse(subject)
+        envelope = read_envelope(headers)
+    except (BadEnvelope, ValueError):
+        return None
+    try:
+        fields = json.loads(payload)
+    except ValueError:
+        fields = None
+    return SeenMessage(
+        parsed.kind, f"{parsed.entity}.{parsed.what}", envelope, fields if isinstance(fields, dict) else {}
+    )
+
+
+def readable(message: SeenMessage, since_ms: int) -> str:
+    """`  12.345 s  vad              speech.started        speech_seq=1 pts_ms=1240`"""
+    at_s = (message.envelope.occurred_at_ms - since_ms) / 1000
+    name = message.name if message.kind == "event" else f"→ {message.name}"
+    fields = " ".join(f"{key}={_short(value)}" for key, value in message.fields.items())
+    return f"{at_s:9.3f} s  {message.envelope.stage:<{_STAGE_WIDTH}} {name:<{_NAME_WIDTH}} {fields}".rstrip()
+
+
+def as_json(message: SeenMessage) -> str:
+    """All of it on one line."""
+    envelope = message.envelope
+    return json.dumps(
+        {
+            "time_ms": envelope.occurred_at_ms,
+            "kind": message.kind,
+            "name": message.name,
+            "stage": envelope.stage,
+            "producer": envelope.producer,
+            "epoch": envelope.epoch,
+            "number": envelope.number,
+            "event_id": envelope.event_id,
+            "fields": dict(message.fields),
+        },
+        ensure_ascii=False,
+    )
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"

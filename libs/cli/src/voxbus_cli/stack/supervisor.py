@@ -1,0 +1,224 @@
+"""The stack's life: nats-server, the bus, every service; until a signal ends it in order."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
+
+from voxbus_cli.environment import HOST, StackSettings
+from voxbus_cli.errors import NotReachable, StackFailed
+from voxbus_cli.stack.broker import BROKER, connect
+from voxbus_cli.stack.child import Child, Death
+from voxbus_cli.stack.logs import last_lines
+from voxbus_cli.stack.plan import ChildSpec, log_file, ready_line
+from voxbus_cli.stack.progress import Progress
+from voxbus_cli.stack.readiness import Readiness
+from voxbus_contracts.config import WorkerStatus
+from voxbus_contracts.subjects import ALL_WORKERS, worker_status
+from voxbus_runtime.bootstrap import ensure_bus
+
+_SHOWN_LINES: Final = 15
+_LOOK_EVERY_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the supervisor waits, s."""
+
+    broker: float = 15.0
+    services: float = 120.0
+    """A first start on a slow machine compiles every module."""
+    grace: float = 5.0
+    """From SIGTERM to SIGKILL: services put their calls back meanwhile."""
+
+
+class Supervisor:
+    """Runs one stack. `run` gives the exit status."""
+
+    def __init__(
+        self,
+        settings: StackSettings,
+        broker: ChildSpec,
+        services: Iterable[ChildSpec],
+        environment: Mapping[str, str],
+        progress: Progress,
+        patience: Patience | None = None,
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._patience = patience or Patience()
+        self._broker = Child(broker, environment, log_file(settings, broker.name), self._on_death)
+        self._services = [
+            Child(spec, environment, log_file(settings, spec.name), self._on_death) for spec in services
+        ]
+        self._readiness = Readiness(child.spec.name for child in self._services)
+        self._broker_readiness = Readiness((broker.name,))
+        self._nc: Client | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._errands: set[asyncio.Task[None]] = set()
+        self._stop = asyncio.Event()
+        self._hopeless = ""
+
+    async def run(self) -> int:
+        """Starts everything, says that it is ready, and ends everything at a signal. Raises StackFailed."""
+        self._listen_for_signals()
+        try:
+            await self._start_bus()
+            if not self._stop.is_set():
+                await self._start_services()
+            if not self._stop.is_set():
+                await self._announce()
+                await self._stop.wait()
+        finally:
+            await self._end()
+        return 0
+
+    def _listen_for_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self._stop.is_set():
+            self._progress.note("ending at once")
+            for child in (*self._services, self._broker):
+                child.kill()
+        self._stop.set()
+
+    async def _start_bus(self) -> None:
+        self._progress.step("starting nats-server")
+        self._tasks.append(asyncio.create_task(self._broker.run(), name=BROKER))
+        connecting = asyncio.create_task(
+            connect(self._settings.nats_url, self._patience.broker, on_return=self._bus_is_back)
+        )
+        try:
+            while not connecting.done() and not self._stop.is_set() and not self._hopeless:
+                await asyncio.wait({connecting}, timeout=_LOOK_EVERY_S)
+            if self._stop.is_set():
+                return
+            if self._hopeless:
+                raise StackFailed(self._hopeless)
+            self._nc = connecting.result()
+            self._broker_readiness.is_ready(BROKER)
+        except NotReachable as wrong:
+            raise StackFailed(f"{wrong}; its log: {self._broker.log}") from wrong
+        finally:
+            connecting.cancel()
+        await self._nc.subscribe(ALL_WORKERS, cb=self._on_status)
+        self._progress.step("making streams")
+        await self._make_bus()
+
+    async def _make_bus(self) -> None:
+        """JetStream answers a moment after the server does, later still when it has a big store to read."""
+        assert self._nc is not None
+        problem: Exception | None = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience.broker):
+                while True:
+                    try:
+                        await ensure_bus(self._nc)
+                        return
+                    except NatsError as wrong:
+                        problem = wrong
+                        await asyncio.sleep(_LOOK_EVERY_S)
+        raise StackFailed(f"nats-server runs, but its streams could not be made ({problem}); log: {self._broker.log}")
+
+    async def _bus_is_back(self) -> None:
+        """Streams in memory went with the server's last life."""
+        try:
+            await self._make_bus()
+        except StackFailed as wrong:
+            self._progress.note(str(wrong))
+        else:
+            self._progress.note("nats-server is back")
+
+    async def _start_services(self) -> None:
+        for child in self._services:
+            self._tasks.append(asyncio.create_task(child.run(), name=child.spec.name))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience.services
+        while self._readiness.waiting and not self._stop.is_set():
+            self._progress.step(self._readiness.step())
+            await self._look_at_ports()
+            if self._hopeless:
+                raise StackFailed(self._hopeless)
+            if loop.time() > until:
+                raise StackFailed(
+                    f"not healthy after {self._patience.services:.0f} s: {', '.join(self._readiness.waiting)}; "
+                    f"logs are in {self._settings.log_dir}"
+                )
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _look_at_ports(self) -> None:
+        """Processes without a heartbeat are healthy when they listen."""
+        for child in self._services:
+            if child.spec.stage or child.spec.name not in self._readiness.waiting or not child.is_alive:
+                continue
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection(HOST, child.spec.port)
+                writer.close()
+                self._readiness.is_ready(child.spec.name)
+
+    async def _announce(self) -> None:
+        key = self._settings.api_key or self._written_key()
+        self._progress.close()
+        print(ready_line(self._settings, key), flush=True)
+        self._progress.note(f"logs: {self._settings.log_dir}; Ctrl-C ends everything")
+
+    def _written_key(self) -> str:
+        try:
+            return self._settings.api_key_file.read_text().strip()
+        except OSError as wrong:
+            raise StackFailed(f"control-api has not written {self._settings.api_key_file}: {wrong.strerror}") from wrong
+
+    async def _on_status(self, msg: Msg) -> None:
+        try:
+            status = WorkerStatus.model_validate_json(msg.data)
+        except ValidationError:
+            return  # another version's heartbeat; ours are understood
+        if status.state == "ready":
+            for child in self._services:
+                if child.worker == status.worker:
+                    self._readiness.is_ready(child.spec.name)
+
+    def _on_death(self, death: Death) -> None:
+        name = death.spec.name
+        log = log_file(self._settings, name)
+        self._progress.note(
+            f"{name} ended ({death.cause()}); starting it again in {death.delay_s:.1f} s. Its log: {log}",
+            last_lines(log, _SHOWN_LINES, death.log_start) if death.quick_deaths == 1 else (),
+        )
+        readiness = self._broker_readiness if name == BROKER else self._readiness
+        if readiness.died(name):
+            self._hopeless = f"{name} ends each time it is started ({death.cause()}); its log: {log}"
+        if death.spec.stage:
+            errand = asyncio.create_task(self._say_gone(death.spec.stage, death.worker))
+            self._errands.add(errand)
+            errand.add_done_callback(self._errands.discard)
+
+    async def _say_gone(self, stage: str, worker: str) -> None:
+        """Peers take its calls over at once instead of after the heartbeat limit."""
+        if self._nc is not None and self._nc.is_connected:
+            with contextlib.suppress(NatsError):
+                await self._nc.publish(
+                    worker_status(stage, worker), WorkerStatus(stage=stage, worker=worker, state="gone").payload()
+                )
+                await self._nc.flush()
+
+    async def _end(self) -> None:
+        self._progress.step("ending the services")
+        await asyncio.gather(*(child.stop(self._patience.grace) for child in self._services))
+        if self._nc is not None:
+            await self._nc.close()
+        await self._broker.stop(self._patience.grace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._progress.close()

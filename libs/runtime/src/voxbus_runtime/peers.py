@@ -1,0 +1,70 @@
+"""Heartbeats: ours out, everybody's in."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+
+from nats.aio.msg import Msg
+
+from voxbus_contracts.config import WorkerStatus
+from voxbus_contracts.subjects import ALL_WORKERS, worker_status
+from voxbus_runtime.bus import Bus
+from voxbus_runtime.liveness import HEARTBEAT_S, SUSPECT_AFTER_S, Liveness, Vital
+
+
+class Peers:
+    """Which workers live, as this process hears it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._liveness = Liveness(listening_since_s=time.monotonic())
+        self._thawed: list[Callable[[], Awaitable[None]]] = []
+        self._lost: list[Callable[[str], None]] = []
+
+    async def start(self) -> None:
+        await self._bus.nc.subscribe(ALL_WORKERS, cb=self._on_status)
+        self._bus.on_reconnect(self._on_reconnect)
+        self._liveness.reset(time.monotonic())
+
+    def vital(self, worker: str) -> Vital:
+        """While the bus is lost nobody is suspected: we are the deaf ones."""
+        vital = self._liveness.vital(worker, time.monotonic())
+        return vital if self._bus.connected or vital is not Vital.SUSPECT else Vital.UNKNOWN
+
+    def on_thaw(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """`callback` after this process was frozen longer than peers tolerate: it may have been replaced."""
+        self._thawed.append(callback)
+
+    def on_gone(self, callback: Callable[[str], None]) -> None:
+        """`callback(worker)` as soon as somebody says that a worker's process has ended."""
+        self._lost.append(callback)
+
+    async def beat(self, status: Callable[[], WorkerStatus]) -> None:
+        """Publishes `status` every 250 ms for ever, and notices when it was kept from doing so."""
+        last_s = time.monotonic()
+        while True:
+            await self.say(status())
+            await asyncio.sleep(HEARTBEAT_S)
+            now_s = time.monotonic()
+            if now_s - last_s > SUSPECT_AFTER_S:
+                self._liveness.reset(now_s)
+                for callback in self._thawed:
+                    await callback()
+            last_s = now_s
+
+    async def say(self, status: WorkerStatus) -> None:
+        if self._bus.connected:
+            await self._bus.nc.publish(worker_status(status.stage, status.worker), status.payload())
+
+    async def _on_reconnect(self) -> None:
+        self._liveness.reset(time.monotonic())
+
+    async def _on_status(self, msg: Msg) -> None:
+        worker = msg.subject.split(".")[3]
+        if json.loads(msg.data).get("state") == "gone":
+            self._liveness.gone(worker)
+            for callback in self._lost:
+                callback(worker)
+        else:
+            self._liveness.heard(worker, time.monotonic())

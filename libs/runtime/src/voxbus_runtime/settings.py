@@ -1,0 +1,51 @@
+"""Settings all services share, read from the environment (`VOXBUS_NATS_URL` …)."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Base of every service's settings; frozen, prefix `VOXBUS_`, unknown variables ignored."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VOXBUS_", frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True
+    )
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    """Server or comma-separated servers of the bus."""
+
+    data_dir: Path = Path(".voxbus")
+    """Where databases, keys and logs of one machine live."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is written."""
+
+    log_format: Literal["json", "text"] = "json"
+    """json for machines, text for people."""
+
+    grpc_host: str = "127.0.0.1"
+    """Address the control port listens on and is announced by; the pod's address in a cluster."""
+
+    grpc_port: int = Field(default=0, ge=0, le=65_535)
+    """0 = any free one, announced in OWNERS and heartbeats."""
+
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Prometheus text is served here; 0 = not at all."""
+
+    cluster_key: SecretStr | None = None
+    """Fernet key that opens sealed secrets; the same for all services of an installation."""
+
+    otlp_endpoint: str | None = None
+    """Where spans go (gRPC); none = spans are made for context only and dropped."""
+
+    slots: int = Field(default=100, ge=1)
+    """Calls one worker takes at a time."""
+
+    worker_id: str = ""
+    """Name of this worker, unique per start; made up when empty."""
+
+    guard_allow: str = ""
+    """Networks customers' addresses may lie in although they are private, e.g. `127.0.0.0/8,10.1.0.0/16`."""

@@ -1,0 +1,101 @@
+"""Reads stored messages back without a consumer: batched direct gets (NATS server ≥ 2.11).
+
+Nothing is left on the server afterwards, whoever dies in the middle.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from voxbus_runtime.errors import NotStored
+
+_BATCH: Final = 512
+_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message as the stream keeps it; `stored_at_ms` is the server's clock, ms since the epoch."""
+
+    subject: str
+    data: bytes
+    headers: dict[str, str]
+    seq: int
+    stored_at_ms: float
+
+
+def _stored(msg: Msg) -> StoredMessage:
+    headers = dict(msg.headers or {})
+    return StoredMessage(
+        subject=headers.pop("Nats-Subject"),
+        data=msg.data,
+        seq=int(headers.pop("Nats-Sequence")),
+        stored_at_ms=_unix_ms(headers.pop("Nats-Time-Stamp")),
+        headers=headers,
+    )
+
+
+def _unix_ms(stamp: str) -> float:
+    # "2026-11-23T13:30:00.123456789Z": nanoseconds, of which datetime takes six digits
+    head, _, fraction = stamp.rstrip("Z").partition(".")
+    whole = datetime.strptime(head, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()
+    return whole * 1000 + float(f"0.{fraction or 0}") * 1000
+
+
+async def read(
+    nc: Client, stream: str, subject: str, *, from_seq: int = 1, since_ms: float | None = None
+) -> AsyncIterator[StoredMessage]:
+    """Messages of `subject` (wildcards allowed) in stream order, from a sequence or a server time on.
+
+    Raises NotStored when the stream does not answer.
+    """
+    request: dict[str, Any] = {"next_by_subj": subject, "batch": _BATCH}
+    if since_ms is not None:
+        request["start_time"] = datetime.fromtimestamp(since_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
+    else:
+        request["seq"] = max(1, from_seq)
+    while True:
+        batch, more = await _batch(nc, stream, request)
+        for message in batch:
+            yield message
+        if not more or not batch:
+            return
+        request.pop("start_time", None)
+        request["seq"] = batch[-1].seq + 1
+
+
+async def last(nc: Client, stream: str, subject: str) -> StoredMessage | None:
+    """The newest message of one subject, None when there is none. Raises NotStored."""
+    batch, _ = await _batch(nc, stream, {"last_by_subj": subject})
+    return batch[-1] if batch else None
+
+
+async def _batch(nc: Client, stream: str, request: dict[str, Any]) -> tuple[list[StoredMessage], bool]:
+    """One request; its messages and whether the server has more behind them."""
+    inbox = nc.new_inbox()
+    subscription = await nc.subscribe(inbox)
+    single = "batch" not in request
+    found: list[StoredMessage] = []
+    try:
+        await nc.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
+        while True:
+            msg = await subscription.next_msg(timeout=_TIMEOUT_S)
+            status = (msg.headers or {}).get("Status", "")
+            if status == "404":
+                return found, False
+            if status == "204":
+                return found, int((msg.headers or {}).get("Nats-Num-Pending", "0")) > 0
+            if status:
+                raise NotStored(f"stream {stream} answers {status} {(msg.headers or {}).get('Description', '')}")
+            found.append(_stored(msg))
+            if single:
+                return found, False
+    except TimeoutError as late:
+        raise NotStored(f"stream {stream} does not answer within {_TIMEOUT_S} s") from late
+    finally:
+        await subscription.unsubscribe()

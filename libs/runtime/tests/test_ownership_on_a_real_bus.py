@@ -1,0 +1,122 @@
+"""Claims, takeover and fencing with a real nats-server and workers inside this process."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+
+from voxbus_contracts import DEFAULT_ORG
+from voxbus_contracts.config import CallConfig
+from voxbus_contracts.events import CallEnded, SpeechStarted
+from voxbus_contracts.streams import OWNERS
+from voxbus_runtime.claims import StageWorker, put_claims
+from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.service import Runtime
+from voxbus_runtime.settings import ServiceSettings
+from voxbus_testing.nats import RunningService, bus_at, eventually, start_service, store_config
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def config() -> CallConfig:
+    return CallConfig(org=DEFAULT_ORG, call=str(uuid.uuid4()), created_at_ms=1, stages=("vad",))
+
+
+class Counting:
+    """A stage that says one event per start and remembers what it saw."""
+
+    def __init__(self) -> None:
+        self.served: list[OwnedCall] = []
+        self.heard: list[str] = []
+
+    async def serve(self, call: OwnedCall) -> None:
+        self.served.append(call)
+        count = sum(1 for m in call.history if m.name == "speech.started")
+        await call.publish(SpeechStarted(speech_seq=count + 1, pts_ms=0, detected_pts_ms=60))
+        async for message in call.messages():
+            self.heard.append(message.name)
+
+
+async def start(url: str, worker: str, stage: Counting) -> RunningService:
+    async def wire(runtime: Runtime[Any]) -> StageWorker:
+        return StageWorker(runtime, "vad", stage.serve, frozenset({"speech.started"}))
+
+    return await start_service("vad", ServiceSettings(nats_url=url, slots=10), wire, worker)
+
+
+async def test_a_claimed_call_is_served_by_exactly_one_of_two_workers(nats_url: str, config: CallConfig) -> None:
+    first, second = Counting(), Counting()
+    a, b = await start(nats_url, "vad-a", first), await start(nats_url, "vad-b", second)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await put_claims(bus, config)
+        await put_claims(bus, config, reason="again")
+        await eventually(lambda: len(first.served) + len(second.served) == 1, what="one owner")
+        await asyncio.sleep(0.3)
+        assert len(first.served) + len(second.served) == 1
+        await bus.publish_event(config.ref, CallEnded(pts_ms=1, reason="customer-ended-call"), stage="llm-orchestrator")
+        await eventually(lambda: not a.component.calls() and not b.component.calls(), what="call let go")
+        assert await bus.kv_get(OWNERS.name, config.ref.owner_key("vad")) is None
+    await a.stop()
+    await b.stop()
+
+
+async def test_a_vanished_owner_is_replaced_and_the_next_folds_its_log(nats_url: str, config: CallConfig) -> None:
+    first, second = Counting(), Counting()
+    a = await start(nats_url, "vad-a", first)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await put_claims(bus, config)
+        await eventually(lambda: first.served, what="first owner")
+        await eventually(lambda: not a.runtime.bus.outbox.waiting, what="events stored")
+        b = await start(nats_url, "vad-b", second)
+        await a.vanish()
+        (taken,) = await eventually(lambda: second.served, timeout_s=5, what="second owner")
+        assert [m.name for m in taken.history] == ["stage.claimed", "speech.started", "stage.claimed"]
+        assert taken.epoch > first.served[0].epoch
+        assert taken.fence.accepts("vad", first.served[0].epoch) is False
+        await b.stop()
+
+
+async def test_a_worker_started_alone_finds_the_calls_of_a_dead_one(nats_url: str, config: CallConfig) -> None:
+    first, second = Counting(), Counting()
+    a = await start(nats_url, "vad-a", first)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await put_claims(bus, config)
+        await eventually(lambda: first.served, what="first owner")
+        await a.vanish()
+        b = await start(nats_url, "vad-b", second)
+        await eventually(lambda: second.served, timeout_s=5, what="second owner")
+        await b.stop()
+
+
+async def test_draining_gives_the_call_to_the_other_worker_at_once(nats_url: str, config: CallConfig) -> None:
+    first, second = Counting(), Counting()
+    a = await start(nats_url, "vad-a", first)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await put_claims(bus, config)
+        await eventually(lambda: first.served, what="first owner")
+        b = await start(nats_url, "vad-b", second)
+        await a.stop()
+        (taken,) = await eventually(lambda: second.served, timeout_s=1.0, what="handed over")
+        assert "stage.released" not in [m.name for m in taken.history]  # not among the interests
+        await b.stop()
+
+
+async def test_claims_of_an_ended_call_are_acknowledged_unserved(nats_url: str, config: CallConfig) -> None:
+    stage = Counting()
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await bus.publish_event(config.ref, CallEnded(pts_ms=1, reason="x"), stage="llm-orchestrator")
+        await bus.outbox.flush(2)
+        worker = await start(nats_url, "vad-a", stage)
+        await put_claims(bus, config)
+        await asyncio.sleep(0.5)
+        info = await bus.js.stream_info("CLAIMS")
+        assert not stage.served
+        assert info.state.messages == 0
+        await worker.stop()

@@ -1,0 +1,1 @@
+"""Real servers, honest instruments and conformance suites for tests."""

@@ -1,0 +1,15 @@
+"""Settings of billing (`VOXBUS_BILLING_…`)."""
+
+from pathlib import Path
+
+from voxbus_runtime.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Everything that can be set."""
+
+    billing_prices: Path | None = None
+    """TOML table of prices; none = the package's own, in which everything costs nothing (you host it yourself)."""
+
+    billing_workers: int = 16
+    """Events handled at a time; the ledger writes one at a time, so more only helps to hide publishing."""

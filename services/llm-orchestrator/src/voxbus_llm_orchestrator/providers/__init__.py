@@ -1,0 +1,1 @@
+"""The language models of this service, one file each; registry.py says which there are."""

@@ -1,0 +1,213 @@
+"""OpenAI's chat completions: for OpenAI itself, vendors that speak the same, and customers' own endpoints.
+
+Source: OpenAI API reference, chat completions (August 2026); Vapi's custom-llm for the additions to the body.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import httpx
+from voxbus_contracts.assistant import Tool
+from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
+from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
+
+from voxbus_llm_orchestrator.providers.completion import END_CALL, CompletionReader, refusal
+from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
+
+_LAST_BYTES_S: Final = 0.1
+"""How long to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
+_ERROR_BODY_S: Final = 2.0
+_ERROR_BODY_BYTES: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One request to one address. `body` is not looked at any more."""
+
+    provider: str
+    url: str | None
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+    timeout_s: float
+    tools: tuple[Tool, ...]
+
+
+class OpenAiModel(LanguageModel):
+    """One vendor under one key, the platform's: so neither address nor headers are ever the customer's.
+
+    The client belongs to the model and is closed with it.
+    """
+
+    name: ClassVar[str] = "openai"
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        api_key: str,
+        provider: str = "openai",
+        token_limit_field: str = "max_tokens",
+    ) -> None:
+        self._client = client
+        self._url = completions_url(base_url)
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._provider = provider
+        self._token_limit_field = token_limit_field
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
+        """Text as it comes, then tool calls, end of call, usage.
+
+        The first token must come within `model.timeout_seconds`, all that follows with no longer gaps than that.
+        Raises ProviderError, once iterated.
+        """
+        body = completion_body(request, self._token_limit_field) | {"stream_options": {"include_usage": True}}
+        timeout_s = request.model.timeout_seconds
+        return _parts(
+            self._client, _Question(self._provider, self._url, self._headers, body, timeout_s, request.tools)
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+class CustomLlm(LanguageModel):
+    """A customer's own endpoint: `model.url` with `model.headers`.
+
+    The client belongs to the model and is closed with it; its transport has to be the guard against addresses that
+    must not be reached. Redirects are refused.
+    """
+
+    name: ClassVar[str] = "custom-llm"
+
+    def __init__(self, client: httpx.AsyncClient, now_s: Callable[[], float] = time.time) -> None:
+        self._client = client
+        self._now_s = now_s
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
+        """As OpenAiModel.stream."""
+        model = request.model
+        url = completions_url(model.url) if model.url else None
+        body = completion_body(request, "max_tokens") | self._about_the_call(request)
+        return _parts(
+            self._client, _Question(self.name, url, model.headers, body, model.timeout_seconds, request.tools)
+        )
+
+    def _about_the_call(self, request: ModelRequest) -> dict[str, Any]:
+        """What `model.metadataSendMode` (off, variable, destructured; default variable) adds to the body."""
+        if (request.model.model_extra or {}).get("metadataSendMode") == "off":
+            return {}
+        call = {"id": request.call, "orgId": request.org} if request.org else {"id": request.call}
+        return {"call": call, "timestamp": int(self._now_s() * 1000)}
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+async def _parts(client: httpx.AsyncClient, question: _Question) -> AsyncGenerator[ModelPart, None]:
+    end_call_names = frozenset({END_CALL, *(tool.name for tool in question.tools if tool.type == END_CALL)})
+    reader = CompletionReader(question.provider, end_call_names)
+    exchange = _Exchange(client, question)
+    try:
+        await exchange.open()
+        while (chunk := await exchange.read()) is not None:
+            for part in reader.push(chunk):
+                yield part
+            if reader.has_begun:
+                exchange.has_begun()
+            if reader.is_done:
+                break
+        for part in reader.finish():
+            yield part
+        await exchange.read_rest()
+    finally:
+        await exchange.close()
+
+
+class _Exchange:
+    """One request and its answer over HTTP; vendor and network errors become ProviderErrors here."""
+
+    def __init__(self, client: httpx.AsyncClient, question: _Question) -> None:
+        self._client = client
+        self._question = question
+        self._provider = question.provider
+        self._late = "no first token"
+        self._deadline_s = 0.0
+        self._response: httpx.Response | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    async def open(self) -> None:
+        """Sends the question; the clock of the first token starts."""
+        self._renew()
+        request = self._request()
+        with self._translated():
+            async with asyncio.timeout_at(self._deadline_s):
+                self._response = await self._client.send(request, stream=True, follow_redirects=False)
+        if not self._response.is_success:
+            raise refusal(self._provider, self._response.status_code, await self._error_body(self._response))
+        self._chunks = self._response.aiter_bytes()
+
+    async def read(self) -> bytes | None:
+        """Some bytes of the answer, None at its end."""
+        assert self._chunks is not None
+        with self._translated():
+            async with asyncio.timeout_at(self._deadline_s):
+                return await anext(self._chunks, None)
+
+    def has_begun(self) -> None:
+        """From here on the answer may be as late again, and again."""
+        self._late = "nothing more"
+        self._renew()
+
+    async def read_rest(self) -> None:
+        """Gives the connection back to the pool, if the server ends the body."""
+        with suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(_LAST_BYTES_S):
+                while self._chunks is not None and await anext(self._chunks, None) is not None:
+                    pass
+
+    async def close(self) -> None:
+        """Aborts the request when the answer is not complete."""
+        if self._response is not None:
+            await self._response.aclose()
+
+    def _renew(self) -> None:
+        self._deadline_s = asyncio.get_running_loop().time() + self._question.timeout_s
+
+    def _request(self) -> httpx.Request:
+        url = self._question.url
+        if not url:
+            raise ProviderRejected(self._provider, "model.url is missing")
+        if not url.lower().startswith(("http://", "https://")):
+            raise ProviderRejected(self._provider, "model.url is no http or https address")
+        headers, body = dict(self._question.headers), dict(self._question.body)
+        try:
+            return self._client.build_request("POST", url, headers=headers, json=body, timeout=None)
+        except (httpx.InvalidURL, ValueError) as wrong:
+            raise ProviderRejected(self._provider, f"the request cannot be sent: {type(wrong).__name__}") from None
+
+    async def _error_body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        with suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(_ERROR_BODY_S):
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > _ERROR_BODY_BYTES:
+                        break
+        return bytes(body)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Texts of network errors may hold addresses with keys in them: only their kind is told."""
+        try:
+            yield
+        except TimeoutError:
+            detail = f"{self._late} within {self._question.timeout_s:g} s"
+            raise ProviderUnavailable(self._provider, detail) from None
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as wrong:
+            raise ProviderRejected(self._provider, f"the request cannot be sent: {type(wrong).__name__}") from None
+        except httpx.RequestError as wrong:
+            raise ProviderUnavailable(self._provider, f"the connection failed: {type(wrong).__name__}") from None

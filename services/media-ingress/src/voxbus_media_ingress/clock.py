@@ -1,0 +1,200 @@
+"""The caller clock: one 20 ms frame after the other, whatever the transport delivers.
+
+Times are milliseconds of one monotonic clock, given by the caller of each method; frame n of an attachment has
+pts = start + 20·n and is due at origin + 20·n. A frame leaves when it arrives if it is due or at most 20 ms early;
+what came too early waits; a slot for which nothing came by 40 ms after its due time is filled with silence.
+
+Two things shorten the line again, and both drop only quiet frames. Payback: frames that come late after filled ones
+leave a standing backlog, and at most as many as were filled are dropped. Drift: a client whose clock runs fast leaves
+a backlog over 60 ms for 5 s, and one frame is dropped. Once a second of audio is queued it counts as sent ahead on
+purpose (a whole file at once), and nothing of it is ever dropped.
+"""
+
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from voxbus_audio import FRAME_MS, SILENCE_FRAME, is_quiet
+
+EARLY_MS: Final = 20.0
+LATE_MS: Final = 40.0
+MAX_QUEUED_MS: Final = 120_000
+
+_MAX_QUEUED: Final = MAX_QUEUED_MS // FRAME_MS
+_BURST: Final = 1_000 // FRAME_MS
+_DRIFT_BACKLOG: Final = 60 // FRAME_MS
+_DRIFT_WINDOW_MS: Final = 5_000.0
+_PAYBACK_WINDOW_MS: Final = 200.0
+_REMEMBERED: Final = 30_000 // FRAME_MS
+
+
+@dataclass(frozen=True, slots=True)
+class CallerFrame:
+    """20 ms of the caller: 640 bytes mono s16le 16 kHz. `arrived_ms` is when its last byte came from the socket.
+
+    For filled frames and those of a burst sent ahead it is when they left the clock: nobody waited for them before.
+    """
+
+    pts_ms: int
+    pcm: bytes
+    filled: bool
+    arrived_ms: float
+
+
+class _StandingBacklog:
+    """How many frames every arrival of the last `window_ms` found waiting, at least; 0 until a window has passed.
+
+    Only arrivals count, not the time between them: a client that sends 200 ms at a time always has frames waiting
+    and owes nothing, since each of its chunks finds the queue empty.
+    """
+
+    __slots__ = ("_dropped", "_marks", "_since_ms", "_window_ms")
+
+    def __init__(self, window_ms: float) -> None:
+        self._window_ms = window_ms
+        self._marks: deque[tuple[float, int]] = deque()
+        self._since_ms: float | None = None
+        self._dropped = 0
+
+    def found(self, waiting: int, now_ms: float) -> None:
+        if self._since_ms is None:
+            self._since_ms = now_ms
+        level = waiting + self._dropped
+        while self._marks and self._marks[-1][1] >= level:
+            self._marks.pop()
+        self._marks.append((now_ms, level))
+
+    def frames(self, now_ms: float) -> int:
+        if self._since_ms is None or now_ms - self._since_ms < self._window_ms:
+            return 0
+        while len(self._marks) > 1 and self._marks[0][0] < now_ms - self._window_ms:
+            self._marks.popleft()
+        return max(0, self._marks[0][1] - self._dropped)
+
+    def shorten(self) -> None:
+        """One frame was dropped: every arrival would have found one less."""
+        self._dropped += 1
+
+    def restart(self) -> None:
+        self._marks.clear()
+        self._since_ms = None
+
+
+class CallerClock:
+    """Paces one attachment's frames. Order: push and poll in the order of time; poll gives each slot once."""
+
+    def __init__(self, start_pts_ms: int, now_ms: float) -> None:
+        if start_pts_ms % FRAME_MS:
+            raise ValueError(f"start_pts_ms: {start_pts_ms} is no multiple of {FRAME_MS}")
+        self._start_pts_ms = start_pts_ms
+        self._origin_ms = now_ms
+        self._slot = 0
+        self._heard = False
+        self._queue: deque[tuple[bytes, float]] = deque()
+        self._ready: list[CallerFrame] = []
+        self._arrivals = array("d", bytes(8 * _REMEMBERED))
+        self._sent_ahead = 0
+        self._owed = 0
+        self._payback = _StandingBacklog(_PAYBACK_WINDOW_MS)
+        self._drift = _StandingBacklog(_DRIFT_WINDOW_MS)
+        self.filled_frames = 0
+        self.dropped_frames = 0
+
+    @property
+    def next_pts_ms(self) -> int:
+        """The pts after the last frame given out."""
+        return self._start_pts_ms + FRAME_MS * self._slot
+
+    @property
+    def queued_ms(self) -> int:
+        return FRAME_MS * len(self._queue)
+
+    def position_at(self, now_ms: float) -> float:
+        """Where the audio clock stands, in ms of pts, not rounded to frames."""
+        return self._start_pts_ms + now_ms - self._origin_ms
+
+    def time_of(self, pts_ms: float) -> float:
+        """When the audio clock stands at `pts_ms`."""
+        return self._origin_ms + pts_ms - self._start_pts_ms
+
+    def arrival_of(self, pts_ms: int) -> float | None:
+        """When the last sample before `pts_ms` arrived; None before the attachment or more than 30 s back."""
+        slot = (pts_ms - self._start_pts_ms - 1) // FRAME_MS
+        if not max(0, self._slot - _REMEMBERED) <= slot < self._slot:
+            return None
+        return self._arrivals[slot % _REMEMBERED]
+
+    def push(self, frames: Sequence[bytes], now_ms: float) -> int:
+        """Takes frames off the transport; gives how many were refused because 120 s are waiting already."""
+        if not frames:
+            return 0
+        self._advance(now_ms)
+        if not self._heard:
+            # The client's own rhythm becomes the grid's, so that its jitter has the whole margin on both sides.
+            self._heard = True
+            self._origin_ms = now_ms - FRAME_MS * self._slot
+        waiting = len(self._queue)
+        self._payback.found(waiting, now_ms)
+        self._drift.found(waiting, now_ms)
+        taken = frames[: _MAX_QUEUED - waiting]
+        self._queue.extend((pcm, now_ms) for pcm in taken)
+        if len(self._queue) > _BURST:
+            self._sent_ahead = len(self._queue)
+        self._advance(now_ms)
+        return len(frames) - len(taken)
+
+    def poll(self, now_ms: float) -> list[CallerFrame]:
+        """Gives the frames that are ready, in order."""
+        self._advance(now_ms)
+        ready, self._ready = self._ready, []
+        return ready
+
+    def next_due(self, now_ms: float) -> float:
+        """When to poll next if nothing arrives before."""
+        if self._ready:
+            return now_ms
+        due_ms = self._origin_ms + FRAME_MS * self._slot
+        return due_ms - EARLY_MS if self._queue else due_ms + LATE_MS
+
+    def _advance(self, now_ms: float) -> None:
+        while True:
+            due_ms = self._origin_ms + FRAME_MS * self._slot
+            if self._queue and due_ms - EARLY_MS <= now_ms:
+                self._shorten(now_ms)
+                if self._queue:
+                    self._give_queued(now_ms)
+            elif not self._queue and due_ms + LATE_MS <= now_ms:
+                self._give(SILENCE_FRAME, True, now_ms)
+                self._owed += 1
+                self.filled_frames += 1
+            else:
+                return
+
+    def _give_queued(self, now_ms: float) -> None:
+        pcm, arrived_ms = self._queue.popleft()
+        if self._sent_ahead:
+            self._sent_ahead -= 1
+            arrived_ms = now_ms
+        self._give(pcm, False, arrived_ms)
+
+    def _give(self, pcm: bytes, filled: bool, arrived_ms: float) -> None:
+        self._arrivals[self._slot % _REMEMBERED] = arrived_ms
+        self._ready.append(CallerFrame(self.next_pts_ms, pcm, filled, arrived_ms))
+        self._slot += 1
+
+    def _shorten(self, now_ms: float) -> None:
+        while self._queue and not self._sent_ahead:
+            pays_back = self._owed > 0 and self._payback.frames(now_ms) > 0
+            drifts = self._drift.frames(now_ms) > _DRIFT_BACKLOG
+            if not (pays_back or drifts) or not is_quiet(self._queue[0][0]):
+                return
+            self._queue.popleft()
+            self.dropped_frames += 1
+            self._payback.shorten()
+            if pays_back:
+                self._owed -= 1
+                self._drift.shorten()
+            else:
+                self._drift.restart()

@@ -1,0 +1,332 @@
+"""Paced playout of the agent's utterances: what the caller hears, frame by frame, and the reports about it.
+
+Times are milliseconds of the same monotonic clock as CallerClock's. After every call that changes something, the
+owner looks at `next_due` and calls `tick` then; reports are collected with `take_events`, in order. Utterances play
+in the order of their numbers, without gaps; commands and frames may come in any order relative to each other, because
+cancel and clear mean "all up to n" for ever.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from voxbus_audio import FRAME_MS, SILENCE_FRAME
+from voxbus_contracts.commands import SaySentence
+from voxbus_contracts.events import (
+    PlaybackCleared,
+    PlaybackFinished,
+    PlaybackPaused,
+    PlaybackProgressed,
+    PlaybackResumed,
+    PlaybackStarted,
+    SpeechStarted,
+    SpeechStopped,
+)
+from voxbus_media_ingress.clock import CallerClock
+from voxbus_media_ingress.reflex import Reflex
+from voxbus_media_ingress.utterance import AgentFrame, Utterance
+
+PlaybackEvent = (
+    PlaybackStarted | PlaybackProgressed | PlaybackPaused | PlaybackResumed | PlaybackFinished | PlaybackCleared
+)
+
+DECISION_MS: Final = 700.0
+_PROGRESS_FRAMES: Final = 500 // FRAME_MS
+# A late timer is caught up with frame by frame; after a longer stop the rhythm starts anew.
+_CATCH_UP_MS: Final = 100.0
+# Lost frames are asked for again from the stream first, and played as silence when they do not come.
+_HOLE_MS: Final = 300.0
+# Says come in order, so a number that was never said while a later one has sound does not exist.
+_UNSAID_MS: Final = 1_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class SentFrame:
+    """A frame that leaves now, and where on the caller's audio clock."""
+
+    utterance_seq: int
+    pts_ms: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """`seq` 0 = nothing sounded. `until_ms` is when a reflex without a decision ends."""
+
+    seq: int
+    until_ms: float | None
+
+
+class Playout:
+    """Plays one attachment's utterances. `after_seq`: all up to it were played or cleared by earlier attachments;
+    `played_frames`: of the next one, how many left already."""
+
+    def __init__(self, clock: CallerClock, after_seq: int = 0, played_frames: int = 0) -> None:
+        self._clock = clock
+        self._reflex = Reflex()
+        self._floor = after_seq
+        self._cancelled = 0
+        self._cleared = 0
+        self._epoch = 0
+        self._utterances: dict[int, Utterance] = {}
+        if played_frames:
+            self._utterances[after_seq + 1] = Utterance(played_frames)
+        self._pause: _Pause | None = None
+        self._next_send_ms = 0.0
+        self._idle = True
+        self._next_pts_ms = 0
+        self._stuck_since_ms: float | None = None
+        self._events: list[PlaybackEvent] = []
+        self.assistant_muted = False
+        self.underruns = 0
+        self.lost_frames = 0
+        self.skipped_utterances = 0
+
+    @property
+    def is_paused(self) -> bool:
+        return self._pause is not None
+
+    @property
+    def lost(self) -> tuple[int, int] | None:
+        """(utterance_seq, index) of a frame that was lost on the way and holds up the rest."""
+        utterance = self._current
+        return (self._floor + 1, utterance.next_index) if utterance is not None and utterance.misses_next else None
+
+    def take_events(self) -> list[PlaybackEvent]:
+        events, self._events = self._events, []
+        return events
+
+    # What comes from the bus
+
+    def on_frame(self, frame: AgentFrame, now_ms: float) -> bool:
+        """Keeps a frame to be played; says whether it did."""
+        seq = frame.utterance_seq
+        if frame.epoch < self._epoch or seq <= self._floor:
+            return False
+        self._epoch = frame.epoch
+        utterance = self._utterances.get(seq)
+        if seq <= self._cancelled and (utterance is None or not utterance.started):
+            return False
+        if utterance is None:
+            utterance = self._utterances[seq] = Utterance()
+        kept = utterance.accept(frame, now_ms)
+        self._settle(now_ms)
+        return kept
+
+    def on_say(self, say: SaySentence, now_ms: float) -> None:
+        if say.utterance_seq > max(self._floor, self._cancelled):
+            self._utterances.setdefault(say.utterance_seq, Utterance()).say = say
+            self._settle(now_ms)
+
+    def on_synthesized(self, utterance_seq: int, duration_ms: int, now_ms: float) -> None:
+        """The voice is done with an utterance: tells a lost tail from a slow voice."""
+        utterance = self._utterances.get(utterance_seq)
+        if utterance is not None:
+            utterance.lasts(duration_ms)
+            self._settle(now_ms)
+
+    def on_cancel(self, up_to_seq: int, now_ms: float) -> None:
+        """No more audio is made: what has not begun is dropped, what sounds ends with the frames that are here."""
+        self._cancelled = max(self._cancelled, up_to_seq)
+        utterance = self._current
+        if utterance is not None and utterance.started and self._floor < up_to_seq:
+            utterance.ends_here()
+        for seq in [s for s, u in self._utterances.items() if s <= up_to_seq and not u.started]:
+            del self._utterances[seq]
+        self._settle(now_ms)
+
+    def on_clear(self, up_to_seq: int, now_ms: float) -> None:
+        """Drops all up to a number for good; reports once per number."""
+        if up_to_seq <= self._cleared:
+            return
+        self._cleared = up_to_seq
+        utterance = self._current
+        sounds = utterance is not None and utterance.started and self._floor < up_to_seq
+        seq, played_ms = (self._floor + 1, utterance.played_ms) if utterance is not None and sounds else (0, 0)
+        for old in [s for s in self._utterances if s <= up_to_seq]:
+            del self._utterances[old]
+        self._floor = max(self._floor, up_to_seq)
+        if self._pause is not None and self._pause.seq <= up_to_seq:
+            self._pause = None
+            self._idle = True
+        self._events.append(
+            PlaybackCleared(
+                up_to_utterance_seq=up_to_seq, utterance_seq=seq, played_ms=played_ms, pts_ms=self._pts_at(now_ms)
+            )
+        )
+        self._settle(now_ms)
+
+    def on_pause(self, now_ms: float) -> None:
+        """Silence until a resume or a clear; makes a pause of the reflex last."""
+        self._reflex.spend()
+        if self._pause is None:
+            self._be_quiet("command", None, now_ms)
+        else:
+            self._pause = _Pause(self._pause.seq, None)
+
+    def on_resume(self, now_ms: float) -> None:
+        if self._pause is not None:
+            self._go_on("command", now_ms)
+
+    def on_speech_started(self, speech: SpeechStarted, now_ms: float) -> None:
+        self._reflex.on_speech_started(speech)
+        self._obey_reflex(now_ms)
+
+    def on_speech_stopped(self, speech: SpeechStopped) -> None:
+        self._reflex.on_speech_stopped(speech)
+
+    # What goes out
+
+    def next_due(self) -> float | None:
+        """When to tick next; may lie in the past (at once). None = nothing to do until something comes."""
+        if self._pause is not None:
+            return self._pause.until_ms
+        times: list[float] = []
+        utterance = self._current
+        if utterance is not None and (utterance.has_next or (utterance.started and not utterance.starved)):
+            times.append(self._next_send_ms)
+        if self._stuck_since_ms is not None:
+            patience_ms = _UNSAID_MS if utterance is None else _HOLE_MS
+            times.append(max(self._next_send_ms, self._stuck_since_ms + patience_ms))
+        pauses_at = self._reflex_due()
+        if pauses_at is not None:
+            times.append(self._clock.time_of(pauses_at))
+        return min(times, default=None)
+
+    def tick(self, now_ms: float) -> SentFrame | None:
+        """The frame that leaves now, if one does."""
+        if self._pause is not None and self._pause.until_ms is not None and self._pause.until_ms <= now_ms:
+            self._go_on("no-decision", now_ms)
+        self._obey_reflex(now_ms)
+        if self._pause is not None or now_ms < self._next_send_ms:
+            return None
+        self._pass_over_unsaid(now_ms)
+        utterance = self._current
+        pcm = self._take(utterance, now_ms) if utterance is not None else None
+        if utterance is None or pcm is None:
+            self._idle = True
+            return None
+        return self._send(utterance, pcm, now_ms)
+
+    @property
+    def _current(self) -> Utterance | None:
+        return self._utterances.get(self._floor + 1)
+
+    def _pts_at(self, now_ms: float) -> int:
+        return max(self._next_pts_ms, int(self._clock.position_at(now_ms)) // FRAME_MS * FRAME_MS)
+
+    def _take(self, utterance: Utterance, now_ms: float) -> bytes | None:
+        pcm = utterance.take()
+        if pcm is None and self._is_stuck_for(_HOLE_MS, now_ms) and utterance.misses_next:
+            utterance.skip()
+            self.lost_frames += 1
+            pcm = SILENCE_FRAME
+        if pcm is None and utterance.started and not utterance.starved:
+            utterance.starved = True
+            self.underruns += 1
+        return pcm
+
+    def _send(self, utterance: Utterance, pcm: bytes, now_ms: float) -> SentFrame:
+        if self._idle or now_ms - self._next_send_ms > _CATCH_UP_MS:
+            self._next_send_ms = now_ms
+            self._next_pts_ms = self._pts_at(now_ms)
+        self._idle = False
+        if utterance.next_index == 1:
+            self._report_start(utterance, now_ms)
+        frame = SentFrame(self._floor + 1, self._next_pts_ms, SILENCE_FRAME if self.assistant_muted else pcm)
+        self._next_send_ms += FRAME_MS
+        self._next_pts_ms += FRAME_MS
+        utterance.sent_here += 1
+        if utterance.sent_here % _PROGRESS_FRAMES == 0 and not utterance.is_complete:
+            self._events.append(
+                PlaybackProgressed(
+                    utterance_seq=frame.utterance_seq, played_ms=utterance.played_ms, pts_ms=self._next_pts_ms
+                )
+            )
+        self._settle(now_ms)
+        return frame
+
+    def _report_start(self, utterance: Utterance, now_ms: float) -> None:
+        anchor_pts_ms = utterance.say.anchor_pts_ms if utterance.say is not None else None
+        arrived_ms = self._clock.arrival_of(anchor_pts_ms) if anchor_pts_ms is not None else None
+        waited_ms = now_ms - utterance.arrived_ms if utterance.arrived_ms is not None else 0.0
+        self._events.append(
+            PlaybackStarted(
+                utterance_seq=self._floor + 1,
+                pts_ms=self._next_pts_ms,
+                anchor_pts_ms=anchor_pts_ms,
+                v2v_ms=round(now_ms - arrived_ms, 2) if arrived_ms is not None else None,
+                waited_ms=round(waited_ms, 2),
+                voice_bus_ms=round(utterance.age_ms, 2),
+            )
+        )
+
+    # Pausing
+
+    def _reflex_due(self) -> int | None:
+        """Where on the audio clock what sounds must fall silent."""
+        utterance = self._current
+        if self._pause is not None or utterance is None or not utterance.started:
+            return None
+        return self._reflex.pauses_at_pts_ms(utterance.say)
+
+    def _obey_reflex(self, now_ms: float) -> None:
+        due_pts_ms = self._reflex_due()
+        if due_pts_ms is not None and self._clock.time_of(due_pts_ms) <= now_ms:
+            self._reflex.spend()
+            self._be_quiet("reflex", now_ms + DECISION_MS, now_ms)
+
+    def _be_quiet(self, reason: str, until_ms: float | None, now_ms: float) -> None:
+        utterance = self._current
+        seq = self._floor + 1 if utterance is not None and utterance.started else 0
+        self._pause = _Pause(seq, until_ms)
+        self._idle = True
+        if utterance is not None and seq:
+            pts_ms = self._pts_at(now_ms)
+            self._events.append(
+                PlaybackPaused(utterance_seq=seq, played_ms=utterance.played_ms, pts_ms=pts_ms, reason=reason)
+            )
+
+    def _go_on(self, reason: str, now_ms: float) -> None:
+        utterance = self._current
+        seq = self._pause.seq if self._pause is not None else 0
+        self._pause = None
+        self._reflex.spend()
+        if utterance is not None and seq == self._floor + 1:
+            pts_ms = self._pts_at(now_ms)
+            self._events.append(
+                PlaybackResumed(utterance_seq=seq, played_ms=utterance.played_ms, pts_ms=pts_ms, reason=reason)
+            )
+
+    # Getting to the next utterance
+
+    def _settle(self, now_ms: float) -> None:
+        """Leaves behind what is complete or will never come, and notices what is missing."""
+        while True:
+            utterance = self._current
+            if utterance is not None and utterance.is_complete:
+                pts_ms = self._pts_at(now_ms)
+                self._events.append(
+                    PlaybackFinished(utterance_seq=self._floor + 1, played_ms=utterance.played_ms, pts_ms=pts_ms)
+                )
+            elif self._floor >= self._cancelled or (utterance is not None and utterance.started):
+                break
+            self._floor += 1
+            self._utterances.pop(self._floor, None)
+        is_stuck = utterance.misses_next if utterance is not None else self._something_waits
+        if not is_stuck:
+            self._stuck_since_ms = None
+        elif self._stuck_since_ms is None:
+            self._stuck_since_ms = now_ms
+
+    @property
+    def _something_waits(self) -> bool:
+        return any(utterance.has_frames for utterance in self._utterances.values())
+
+    def _is_stuck_for(self, patience_ms: float, now_ms: float) -> bool:
+        return self._stuck_since_ms is not None and now_ms - self._stuck_since_ms >= patience_ms
+
+    def _pass_over_unsaid(self, now_ms: float) -> None:
+        if self._current is None and self._is_stuck_for(_UNSAID_MS, now_ms):
+            self.skipped_utterances += min(self._utterances) - 1 - self._floor
+            self._floor = min(self._utterances) - 1
+            self._settle(now_ms)

@@ -1,0 +1,32 @@
+"""The reflex of barge-in: whether the caller's speech has lasted long enough to pause what is being said."""
+
+from voxbus_contracts.commands import SaySentence
+from voxbus_contracts.events import SpeechStarted, SpeechStopped
+
+
+class Reflex:
+    """Follows the caller's speech. A stretch of speech pauses playback at most once: after a resume it is ignored."""
+
+    __slots__ = ("_open", "_spent_seq")
+
+    def __init__(self) -> None:
+        self._open: SpeechStarted | None = None
+        self._spent_seq = 0
+
+    def on_speech_started(self, speech: SpeechStarted) -> None:
+        self._open = speech
+
+    def on_speech_stopped(self, speech: SpeechStopped) -> None:
+        if self._open is not None and self._open.speech_seq <= speech.speech_seq:
+            self._open = None
+
+    def pauses_at_pts_ms(self, say: SaySentence | None) -> int | None:
+        """When on the audio clock this sentence must fall silent; None when it need not."""
+        if say is None or say.reflex != "pause" or self._open is None or self._open.speech_seq <= self._spent_seq:
+            return None
+        return self._open.pts_ms + say.min_voiced_ms
+
+    def spend(self) -> None:
+        """The open stretch of speech has had its pause."""
+        if self._open is not None:
+            self._spent_seq = self._open.speech_seq

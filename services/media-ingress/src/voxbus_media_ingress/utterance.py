@@ -1,0 +1,97 @@
+"""One utterance on its way to the caller: frames come in by index, in any order, and go out once each, in order."""
+
+from dataclasses import dataclass
+
+from voxbus_audio import FRAME_MS
+from voxbus_contracts.commands import SaySentence
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFrame:
+    """20 ms of an utterance as the voice made it: `pcm` is 640 bytes, or empty for a last frame without sound.
+
+    `age_ms` is how long ago, by the wall clock, it was made when it arrived here.
+    """
+
+    utterance_seq: int
+    index: int
+    pcm: bytes
+    last: bool
+    epoch: int
+    age_ms: float = 0.0
+
+
+class Utterance:
+    """What is known of one utterance: its say command, the frames that wait, and how far it was played."""
+
+    __slots__ = ("_frames", "_last_index", "age_ms", "arrived_ms", "next_index", "say", "sent_here", "starved")
+
+    def __init__(self, next_index: int = 0) -> None:
+        self.say: SaySentence | None = None
+        self.next_index = next_index
+        self.arrived_ms: float | None = None
+        self.age_ms = 0.0
+        self.starved = False
+        self.sent_here = 0
+        self._frames: dict[int, bytes] = {}
+        self._last_index: int | None = None
+
+    @property
+    def started(self) -> bool:
+        return self.next_index > 0
+
+    @property
+    def played_ms(self) -> int:
+        return FRAME_MS * self.next_index
+
+    @property
+    def has_next(self) -> bool:
+        return self.next_index in self._frames
+
+    @property
+    def has_frames(self) -> bool:
+        return bool(self._frames)
+
+    @property
+    def is_complete(self) -> bool:
+        """Everything was taken: nothing is left, and the voice has said that no more comes."""
+        return self._last_index is not None and self.next_index > self._last_index and not self.has_next
+
+    @property
+    def misses_next(self) -> bool:
+        """The next frame is not here though later ones are, or are known to exist: it was lost on the way."""
+        if self.has_next:
+            return False
+        return bool(self._frames) or (self._last_index is not None and self.next_index <= self._last_index)
+
+    def accept(self, frame: AgentFrame, now_ms: float) -> bool:
+        """Keeps the frame unless its index was played or is here already."""
+        if self.arrived_ms is None:
+            self.arrived_ms, self.age_ms = now_ms, frame.age_ms
+        if frame.last:
+            self._last_index = frame.index if frame.pcm else frame.index - 1
+        if not frame.pcm or frame.index < self.next_index or frame.index in self._frames:
+            return False
+        self._frames[frame.index] = frame.pcm
+        self.starved = False
+        return True
+
+    def lasts(self, duration_ms: int) -> None:
+        """The voice has reported the whole length; the last frame itself, when it comes, knows better."""
+        if self._last_index is None:
+            self._last_index = -(-duration_ms // FRAME_MS) - 1
+
+    def ends_here(self) -> None:
+        """No more frames will come: what waits is the rest."""
+        self._last_index = max(self._frames, default=self.next_index - 1)
+
+    def take(self) -> bytes | None:
+        """The next frame, once; None when it is not here."""
+        pcm = self._frames.pop(self.next_index, None)
+        if pcm is not None:
+            self.next_index += 1
+        return pcm
+
+    def skip(self) -> None:
+        """Gives the next frame up."""
+        self.next_index += 1

@@ -1,0 +1,56 @@
+"""A call's frames on their way into its listener: live ones, and after a takeover first those nobody heard."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from voxbus_audio import FRAME_BYTES, SILENCE_FRAME
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
+
+from voxbus_vad import metrics
+from voxbus_vad.listening import Listener
+
+
+class Intake:
+    """Passes frames on as they arrive, or holds them until `release`."""
+
+    __slots__ = ("_held", "_listener", "_stopped", "first_pts_ms")
+
+    def __init__(self, listener: Listener, hold: bool) -> None:
+        self._listener = listener
+        self._held: list[AudioFrame] | None = [] if hold else None
+        self._stopped = False
+        self.first_pts_ms: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """Where live audio begins; set by the first held frame."""
+
+    def on_frame(self, frame: AudioFrame) -> None:
+        """A live frame, straight from the subscription."""
+        if frame.origin_unix_us:
+            late_us = time.time_ns() // 1_000 - frame.origin_unix_us
+            metrics.FRAME_LATENCY.observe(max(0, late_us) / 1_000_000)
+        if self._held is None:
+            self._hear(frame)
+            return
+        self._held.append(frame)
+        if not self.first_pts_ms.done():
+            self.first_pts_ms.set_result(frame.pts_ms)
+
+    def release(self, missed: Iterable[AudioFrame]) -> None:
+        """Lets the missed frames through, oldest first, then those held; from here on nothing is held."""
+        held, self._held = self._held or [], None
+        for frame in (*missed, *held):
+            self._hear(frame)
+
+    def stop(self) -> None:
+        """The call leaves: what still arrives is the next owner's."""
+        self._stopped = True
+        self._listener.settle()
+
+    def _hear(self, frame: AudioFrame) -> None:
+        if self._stopped:
+            return
+        if len(frame.pcm) != FRAME_BYTES:
+            metrics.BROKEN_FRAMES.inc()
+            self._listener.hear(frame.pts_ms, SILENCE_FRAME, True)
+        else:
+            self._listener.hear(frame.pts_ms, frame.pcm, frame.filled)

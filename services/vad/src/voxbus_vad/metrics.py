@@ -1,0 +1,27 @@
+"""Every instrument of this service."""
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+FRAME_LATENCY: Final = Histogram(
+    "vad_frame_latency_seconds",
+    "From the caller's last sample leaving the socket to the frame's verdict being sought, seconds",
+    buckets=tuple(ms / 1_000 for ms in (0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 20, 50, 100)),
+)
+"""Both ends are read from the wall clocks of their machines: across machines it includes their difference."""
+
+BROKEN_FRAMES: Final = Counter("vad_broken_frames", "Frames that are not 20 ms long, taken for silence")
+
+SPEECH_EVENTS: Final = Counter("vad_speech_events", "Starts and stops of speech published", ["name"])
+
+UNSURE_FRAMES: Final = Counter(
+    "vad_unsure_frames", "Frames the cheap detector was unsure of, by who decided", ["decided_by"]
+)
+"""decided_by: silero, or cheap where Silero failed or came too late. Counted only when Silero is on."""
+
+SILERO_BATCH: Final = Histogram(
+    "vad_silero_batch_size", "Calls asked about in one inference", buckets=(1, 2, 4, 8, 16, 32, 64)
+)
+
+SILERO_FAILURES: Final = Counter("vad_silero_failures", "Inferences that failed")

@@ -1,0 +1,23 @@
+"""Puts the service together: the stage's worker, and Silero where it is chosen."""
+
+import asyncio
+from functools import partial
+
+from voxbus_runtime.claims import StageWorker
+from voxbus_runtime.service import Runtime
+
+from voxbus_vad.batching import Batcher
+from voxbus_vad.handlers import INTERESTS, Ears, serve
+from voxbus_vad.settings import Settings
+from voxbus_vad.silero import load_silero
+
+
+async def wire(runtime: Runtime[Settings]) -> StageWorker:
+    """Raises SileroMissing when the chosen engine is not installed."""
+    settings = runtime.settings
+    batcher = None
+    if settings.vad_engine == "silero":
+        model = await asyncio.to_thread(load_silero)
+        batcher = Batcher(model, settings.vad_silero_tick_ms, settings.vad_silero_batch_size)
+        runtime.spawn(batcher.run(), "silero")
+    return StageWorker(runtime, "vad", partial(serve, ears=Ears(settings, batcher)), INTERESTS)
