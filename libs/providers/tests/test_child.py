@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -72,7 +73,7 @@ async def test_what_libraries_print_goes_to_the_log_and_not_into_the_pipe(make_c
     assert lines == ["echo: a library prints this"]
 
 
-async def test_waiting_exchanges_fail_when_the_child_dies_and_new_ones_reach_the_next_life(
+async def test_waiting_exchanges_fail_when_the_child_dies_and_new_ones_go_on(
     make_child: MakeChild,
 ) -> None:
     child = make_child()
@@ -147,6 +148,34 @@ async def test_the_child_ends_when_its_service_hangs_up(make_child: MakeChild) -
     assert await next_body(exchange) == b"still there"
     await child.close()
     assert not is_running(pid)
+
+
+_SERVICE = """
+import asyncio
+from voxbus_providers.child import ChildProcess
+
+async def main():
+    child = ChildProcess("echo", "echo_child")
+    await child.start()
+    print(child.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_nothing_is_left_behind_when_the_service_is_killed(make_child: MakeChild) -> None:
+    service = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _SERVICE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert service.stdout is not None
+    child_pid = int(await asyncio.wait_for(service.stdout.readline(), 10))
+    assert is_running(child_pid)
+    service.kill()
+    await service.wait()
+    async with asyncio.timeout(5):
+        while is_running(child_pid):
+            await asyncio.sleep(0.01)
 
 
 async def test_closing_ends_a_child_that_hangs(make_child: MakeChild) -> None:

@@ -20,9 +20,10 @@ class FactPublisher(Protocol):
 class StoredPublisher:
     """Publishes as one service and waits until the stream has it."""
 
-    def __init__(self, bus: Bus, stage: str) -> None:
+    def __init__(self, bus: Bus, stage: str, timeout_s: float = 15.0) -> None:
         self._bus = bus
         self._stage = stage
+        self._timeout_s = timeout_s
 
     async def publish_stored(
         self, ref: CallRef, message: Event | Command, *, event_id: str | None = None, traceparent: str = ""
@@ -35,4 +36,6 @@ class StoredPublisher:
             stage=self._stage,
             traceparent=traceparent,
         )
-        return await self._bus.outbox.stored(message.subject(ref), message.payload(), envelope.headers())
+        return await self._bus.outbox.stored(
+            message.subject(ref), message.payload(), envelope.headers(), self._timeout_s
+        )

@@ -32,6 +32,8 @@ class SaySentence(Command, name="speech.say", owner="llm-orchestrator", consumer
     anchor_pts_ms: int | None = Field(default=None, description="only the first sentence of an answer has one")
     reflex: Literal["none", "pause"] = "pause"
     min_voiced_ms: int = Field(default=200, ge=0, description="speech this long pauses playback")
+    model_ms: int = Field(default=0, ge=0, description="first sentence only: model asked → first token")
+    sentence_ms: int = Field(default=0, ge=0, description="first sentence only: first token → sentence complete")
 
 
 class CancelSpeech(Command, name="speech.cancel", owner="llm-orchestrator", consumer="tts-worker"):
@@ -45,9 +47,13 @@ class CancelSpeech(Command, name="speech.cancel", owner="llm-orchestrator", cons
 class ClearPlayback(Command, name="playback.clear", owner="llm-orchestrator", consumer="media-ingress"):
     """Throw away all utterances up to a number, at once and for good."""
 
-    example: ClassVar = {"up_to_utterance_seq": 4}
+    example: ClassVar = {"up_to_utterance_seq": 4, "reply": 2, "pts_ms": 4220, "reason": "caller-spoke"}
 
-    up_to_utterance_seq: int
+    up_to_utterance_seq: int = Field(ge=0)
+    reply: int = Field(default=0, ge=0, description="replies up to this one are given up; 0 = none is")
+    attachment: int = Field(default=0, ge=0, description="the new transport this reacts to; 0 = something else")
+    pts_ms: int = Field(default=0, ge=0, description="the decision, on the audio clock")
+    reason: str = ""
 
 
 class PausePlayback(Command, name="playback.pause", owner="llm-orchestrator", consumer="media-ingress"):
@@ -61,9 +67,10 @@ class PausePlayback(Command, name="playback.pause", owner="llm-orchestrator", co
 class ResumePlayback(Command, name="playback.resume", owner="llm-orchestrator", consumer="media-ingress"):
     """Go on with the next sample."""
 
-    example: ClassVar = {"reason": "acknowledgement"}
+    example: ClassVar = {"reason": "nothing-said", "speech_seq": 3}
 
     reason: str = ""
+    speech_seq: int = Field(default=0, ge=0, description="the stretch of speech that turned out not to interrupt")
 
 
 class RunTool(Command, name="tool.run", owner="llm-orchestrator", consumer="tool-runner"):

@@ -49,6 +49,10 @@ class CallConfig(_Entry):
     def ref(self) -> CallRef:
         return CallRef(self.org, self.call)
 
+    def payload(self) -> bytes:
+        """Only what was set: readers must see whether a plan was given or is the default."""
+        return self.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
 
 def config_hash(payload: bytes) -> str:
     """Names one version of a configuration; claims and call.queued carry it."""

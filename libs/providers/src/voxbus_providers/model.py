@@ -44,6 +44,9 @@ class ModelUsage:
 ModelPart = TextDelta | ToolCall | EndOfCall | ModelUsage
 
 
+Role = Literal["system", "user", "assistant", "tool"]
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message of the conversation as the model sees it.
@@ -52,7 +55,7 @@ class Turn:
     result; `failed` marks a tool's error.
     """
 
-    role: Literal["system", "user", "assistant", "tool"]
+    role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
@@ -76,6 +79,8 @@ class ModelCapabilities:
     """What a model can do."""
 
     tools: bool = True
+    deterministic: bool = False
+    """The same request gives the same parts: an answer cut off by a fault is asked for again and continued."""
 
 
 class LanguageModel(ABC):

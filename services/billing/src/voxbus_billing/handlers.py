@@ -27,7 +27,7 @@ async def count(received: Received, ledger: Ledger, prices: PriceTable, publishe
             received.ref,
             cost_updated(account, prices),
             event_id=f"cost.{received.ref}.{account.version}",
-            traceparent=current_traceparent() or received.envelope.traceparent,
+            traceparent=current_traceparent(),
         )
 
 

@@ -7,25 +7,29 @@ the splitter waits for it. Text is only cut at spaces, and after the full stops 
 import re
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final
 
 from voxbus_llm_orchestrator.speakable import speakable
 
 _FLUSH = re.compile(r"<\s*flush\s*/?>|<\s*/\s*flush\s*>", re.IGNORECASE)
 _BEGUN_FLUSH = re.compile(r"<\s*(?:/\s*)?(?:f(?:l(?:u(?:s(?:h\s*/?)?)?)?)?)?\Z", re.IGNORECASE)
+_MARK_BEGINS = re.compile(r"[.!?…。！？,;:—–\n]")
 _MARK = re.compile(r"(?:(?P<stop>[.!?…]+)|(?P<wide>[。！？]+)|(?P<clause>[,;:—–]+))[\"'”’»)\]*_`]*|(?P<line>\n)")
+_CLOSING_QUOTES = ('"', "'", "”", "’", "»")
+"""'"Really?" she asked.' is one sentence."""
 _SPACE = re.compile(r"\s")
 _INK = re.compile(r"\S")
-_LIST_NUMBER = re.compile(r"(?:\A|\n)[\s*_#>-]*\(?(?:\d{1,3}|[A-Za-z])\Z")
+_LAST_WORD = re.compile(r"[^\s(\[\"'“‘*_]*\Z")
+_LIST_NUMBER = re.compile(r"(?:\A|\n)[\s*_#>-]*\d{1,3}\Z")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]|[A-HJ-Z]")
-_WORD_BEFORE = re.compile(r"[^\s(\[\"'“‘*_]*\Z")
+"""e.g, U.S, p.m, and the J of J. Smith; never the word I."""
 
-_ABBREVIATIONS: Final = frozenset(
-    "dr mr mrs ms mx prof st sr jr rev hon gen col capt lt sgt gov sen rep pres messrs vs etc approx dept est ext apt "
-    "ave blvd inc ltd co corp bros al cf resp incl excl max min tel ph.d".split()
+_ABBREVIATION = re.compile(
+    "dr|mr|mrs|ms|mx|prof|st|sr|jr|rev|hon|gen|col|capt|lt|sgt|gov|sen|rep|pres|messrs|vs|etc|approx|dept|est|ext|apt"
+    "|ave|blvd|inc|ltd|co|corp|bros|al|cf|resp|incl|excl|max|min|tel|ph[.]d",
+    re.IGNORECASE,
 )
-_BEFORE_NUMBERS: Final = frozenset(
-    "no nos nr p pp fig figs vol art sec ch eq jan feb mar apr jun jul aug sep sept oct nov dec".split()
+_BEFORE_NUMBER = re.compile(
+    "no|nos|nr|p|pp|fig|figs|vol|art|sec|ch|eq|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec", re.IGNORECASE
 )
 """Abbreviations only before a number; else they are words: 'No. I did not.'"""
 
@@ -33,6 +37,7 @@ _BEFORE_NUMBERS: Final = frozenset(
 class _Verdict(Enum):
     SENTENCE = auto()
     CLAUSE = auto()
+    PAUSE = auto()  # a place for what is too long, and for nothing else
     NOTHING = auto()
     WAIT = auto()
 
@@ -104,7 +109,73 @@ class SentenceSplitter:
     def _end_of_piece(self, text: str, start: int, *, is_all: bool) -> int | None:
         """Where the piece that begins at `start` ends; None when more text must decide."""
         limit = start + self._max_characters
-        last_mark = start
-        for mark in _MARK.finditer(text, start, min(len(text), limit + 1) if False else len(text)):
-            ...
-        return None
+        last_mark, position = start, start
+        while found := _MARK_BEGINS.search(text, position, limit):
+            verdict, position = _judge(text, start, found.start(), is_all=is_all)
+            if verdict is _Verdict.WAIT:
+                return None
+            if self._is_enough(verdict, position - start):
+                return position
+            if verdict is not _Verdict.NOTHING:
+                last_mark = position
+        if len(text) <= limit:
+            return len(text) if is_all else None
+        if last_mark - start >= self._min_characters:
+            return last_mark
+        return _space_near(text, start, limit, is_all=is_all)
+
+    def _is_enough(self, verdict: _Verdict, length: int) -> bool:
+        if verdict is _Verdict.SENTENCE:
+            return self._is_first or length >= self._min_characters
+        return verdict is _Verdict.CLAUSE and self._is_first and length >= self._min_characters
+
+
+def _judge(text: str, start: int, at: int, *, is_all: bool) -> tuple[_Verdict, int]:
+    """What the mark at `at` ends, and where the next piece may begin. `is_all`: nothing follows `text`."""
+    mark = _MARK.match(text, at)
+    assert mark is not None
+    after = mark.end()
+    if mark["line"]:
+        return _Verdict.SENTENCE, after
+    if after == len(text):
+        return _Verdict.SENTENCE if is_all else _Verdict.WAIT, after
+    if mark["wide"]:
+        return _Verdict.SENTENCE, after
+    if not text[after].isspace():
+        return _Verdict.NOTHING, after
+    if mark["clause"]:
+        return _Verdict.CLAUSE, after
+    ink = _INK.search(text, after)
+    return _judge_stop(mark, text[start:at], ink[0] if ink else "", is_all=is_all), after
+
+
+def _judge_stop(mark: re.Match[str], before: str, following: str, *, is_all: bool) -> _Verdict:
+    """Whether a full stop, question or exclamation mark before a space ends a sentence.
+
+    `following` is the next character that is no space, "" when it is not known yet. An ellipsis is a pause.
+    """
+    if mark["stop"] != "." and set(mark["stop"]) <= {".", "…"}:
+        return _Verdict.PAUSE
+    last = _LAST_WORD.search(before)
+    word = last[0] if last and mark["stop"] == "." else ""
+    if _ABBREVIATION.fullmatch(word) or _INITIALS.fullmatch(word) or (word and _LIST_NUMBER.search(before)):
+        return _Verdict.NOTHING
+    may_precede_number = _BEFORE_NUMBER.fullmatch(word) is not None
+    may_be_quoted = mark[0].endswith(_CLOSING_QUOTES)
+    if not may_precede_number and not may_be_quoted:
+        return _Verdict.SENTENCE
+    if not following and not is_all:
+        return _Verdict.WAIT
+    goes_on = (may_precede_number and following.isdecimal()) or (may_be_quoted and following.islower())
+    return _Verdict.NOTHING if goes_on else _Verdict.SENTENCE
+
+
+def _space_near(text: str, start: int, limit: int, *, is_all: bool) -> int | None:
+    """The last space up to `limit`, else the first one after it; a word is never cut."""
+    spaces = [space.start() for space in _SPACE.finditer(text, start, limit + 1)]
+    if spaces:
+        return spaces[-1]
+    later = _SPACE.search(text, limit)
+    if later:
+        return later.start()
+    return len(text) if is_all else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, get_args
 
 from voxbus_contracts.commands import AddMessage, ControlCall, SayOnCall
+from voxbus_media_ingress.errors import InboundRefused
 
 MAX_CONTENT_CHARACTERS: Final = 32_000
 
@@ -25,18 +26,6 @@ class Hangup:
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(Exception):
-    """What is wrong with a text frame, for the one who sent it; never repeats what was said."""
-
-    code: str
-    message: str
-    field: str | None = None
-
-    def text(self) -> str:
-        return error_text(self.code, self.message, self.field)
-
-
 Inbound = SayOnCall | AddMessage | ControlCall | Hangup
 _Fields = dict[str, Any]
 
@@ -47,17 +36,17 @@ def error_text(code: str, message: str, field: str | None = None) -> str:
 
 
 def read_inbound(text: str) -> Inbound:
-    """Takes one text frame apart; raises Refused naming the field."""
+    """Takes one text frame apart; raises InboundRefused naming the field."""
     fields = _object(text)
     kind = fields.get("type")
     if not isinstance(kind, str):
         raise _wrong("type", "must be a string", "missing-field" if kind is None else "wrong-type")
     if kind in _NOT_YET:
-        raise Refused("not-supported", f"{kind} is not supported yet; the call goes on unchanged", "type")
+        raise InboundRefused("not-supported", f"{kind} is not supported yet; the call goes on unchanged", "type")
     reader = _READERS.get(kind)
     if reader is None:
         known = ", ".join((*_READERS, *_NOT_YET))
-        raise Refused("unknown-type", f"type is none of: {known}", "type")
+        raise InboundRefused("unknown-type", f"type is none of: {known}", "type")
     return reader(fields)
 
 
@@ -65,13 +54,15 @@ def _object(text: str) -> _Fields:
     try:
         parsed: object = json.loads(text)
     except json.JSONDecodeError as wrong:
-        raise Refused(
+        raise InboundRefused(
             "malformed-json", f"not JSON: {wrong.msg} at line {wrong.lineno} column {wrong.colno}"
         ) from None
     except (RecursionError, ValueError):
-        raise Refused("malformed-json", "not JSON we can read: nested too deeply, or a number too long") from None
+        raise InboundRefused(
+            "malformed-json", "not JSON we can read: nested too deeply, or a number too long"
+        ) from None
     if not isinstance(parsed, dict):
-        raise Refused("not-an-object", 'a message is an object like {"type": "say", "content": "Hello"}')
+        raise InboundRefused("not-an-object", 'a message is an object like {"type": "say", "content": "Hello"}')
     return cast(_Fields, parsed)
 
 
@@ -138,8 +129,8 @@ def _flag(fields: _Fields, key: str, default: bool) -> bool:
     return value
 
 
-def _wrong(field: str, what: str, code: str) -> Refused:
-    return Refused(code, f"{field} {what}", field)
+def _wrong(field: str, what: str, code: str) -> InboundRefused:
+    return InboundRefused(code, f"{field} {what}", field)
 
 
 _READERS: Final[dict[str, Callable[[_Fields], Inbound]]] = {

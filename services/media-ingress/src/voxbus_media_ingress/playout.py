@@ -100,9 +100,9 @@ class Playout:
     def on_frame(self, frame: AgentFrame, now_ms: float) -> bool:
         """Keeps a frame to be played; says whether it did."""
         seq = frame.utterance_seq
-        if frame.epoch < self._epoch or seq <= self._floor:
+        if 0 < frame.epoch < self._epoch or seq <= self._floor:
             return False
-        self._epoch = frame.epoch
+        self._epoch = max(self._epoch, frame.epoch)
         utterance = self._utterances.get(seq)
         if seq <= self._cancelled and (utterance is None or not utterance.started):
             return False

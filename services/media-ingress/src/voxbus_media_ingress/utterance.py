@@ -10,7 +10,8 @@ from voxbus_contracts.commands import SaySentence
 class AgentFrame:
     """20 ms of an utterance as the voice made it: `pcm` is 640 bytes, or empty for a last frame without sound.
 
-    `age_ms` is how long ago, by the wall clock, it was made when it arrived here.
+    `epoch` 0 = read back from the stream, whose order has fenced it already. `age_ms` is how long ago, by the wall
+    clock, it was made when it arrived here.
     """
 
     utterance_seq: int

@@ -1,7 +1,6 @@
 """`python -m voxbus_vad`"""
 
 from voxbus_runtime.service import main
-
 from voxbus_vad.settings import Settings
 from voxbus_vad.wiring import wire
 

@@ -72,7 +72,10 @@ def resumed(history: Iterable[Message], rules: Hysteresis) -> DetectorState:
 def hear(
     state: DetectorState, rules: Hysteresis, pts_ms: int, voiced: bool
 ) -> tuple[DetectorState, tuple[SpeechEvent, ...]]:
-    """Takes the frame that starts at `pts_ms`; a jump of pts counts as silence, an older frame changes nothing."""
+    """Takes the frame that starts at `pts_ms`; a jump of pts counts as silence, an older frame changes nothing.
+
+    Speech that a jump has ended is detected at the jump's end, so that whoever goes on from the log hears this frame.
+    """
     if pts_ms < state.upto_ms:
         return state, _NOTHING
     if isinstance(state, Quiet):
@@ -103,7 +106,7 @@ def _hear_speaking(
     voiced_upto_ms = pts_ms if state.voiced_upto_ms is None else state.voiced_upto_ms
     if pts_ms - voiced_upto_ms >= rules.silence_ms:
         quiet, started = _hear_quiet(Quiet(state.speech_seq, pts_ms), rules, pts_ms, voiced)
-        return quiet, (_stopped(state, voiced_upto_ms, upto_ms), *started)
+        return quiet, (_stopped(state, voiced_upto_ms, pts_ms), *started)
     if voiced:
         voiced_ms = state.voiced_ms + FRAME_MS
         return Speaking(state.speech_seq, upto_ms, state.started_ms, upto_ms, voiced_ms), _NOTHING

@@ -4,26 +4,22 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from voxbus_contracts.events import StageClaimed
-from voxbus_proto.media.v1.media_pb2 import AudioFrame
-from voxbus_runtime.errors import OwnershipLost, RuntimeFault
+from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
-
 from voxbus_vad import metrics
 from voxbus_vad.batching import Batcher, SileroOpinion
 from voxbus_vad.cheap import CheapDetector
 from voxbus_vad.detector import SpeechEvent, resumed
-from voxbus_vad.intake import Intake
+from voxbus_vad.intake import Intake, catch_up
 from voxbus_vad.listening import Listener
 from voxbus_vad.settings import Settings
 
 INTERESTS: Final = frozenset({"speech.started", "speech.stopped"})
 """The stage's own events: they say where the predecessor stood."""
-
-_CATCH_UP_TIMEOUT_S: Final = 0.5
-"""The stream answers within a few ms; without an answer, live audio must not wait any longer."""
 
 _Events = asyncio.Queue[SpeechEvent | None]
 
@@ -83,14 +79,5 @@ async def _publish(call: OwnedCall, events: _Events) -> None:
 
 
 async def _catch_up(call: OwnedCall, intake: Intake, replay_ms: int) -> None:
-    """Hears what was said while nobody owned the stage, up to `replay_ms` back; without the stream, goes on live."""
-    missed: list[AudioFrame] = []
-    live_ms = await intake.first_pts_ms
-    try:
-        if replay_ms:
-            async with asyncio.timeout(_CATCH_UP_TIMEOUT_S):
-                missed = await call.replay_audio("caller", max(0, live_ms - replay_ms), live_ms)
-    except (TimeoutError, RuntimeFault) as problem:
-        call.log.warning("missed audio cannot be read back, going on live", problem=type(problem).__name__)
-    finally:
-        intake.release(missed)
+    if not await catch_up(intake, partial(call.replay_audio, "caller"), replay_ms):
+        call.log.warning("missed audio cannot be read back, going on live")

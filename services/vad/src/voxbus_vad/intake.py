@@ -2,13 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from voxbus_audio import FRAME_BYTES, SILENCE_FRAME
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
-
+from voxbus_runtime.errors import RuntimeFault
 from voxbus_vad import metrics
 from voxbus_vad.listening import Listener
+
+CATCH_UP_TIMEOUT_S: Final = 0.5
+"""The stream answers within a few ms; without an answer, live audio must not wait any longer."""
 
 
 class Intake:
@@ -54,3 +58,27 @@ class Intake:
             self._listener.hear(frame.pts_ms, SILENCE_FRAME, True)
         else:
             self._listener.hear(frame.pts_ms, frame.pcm, frame.filled)
+
+
+async def catch_up(
+    intake: Intake,
+    replay: Callable[[int, int], Awaitable[list[AudioFrame]]],
+    replay_ms: int,
+    timeout_s: float = CATCH_UP_TIMEOUT_S,
+) -> bool:
+    """Hears what was said while nobody owned the stage, up to `replay_ms` back; False = the stream gave nothing.
+
+    `replay` gives the frames from one pts up to another. In the end the intake holds nothing back any more.
+    """
+    missed: list[AudioFrame] = []
+    live_ms = await intake.first_pts_ms
+    try:
+        if replay_ms:
+            async with asyncio.timeout(timeout_s):
+                missed = await replay(max(0, live_ms - replay_ms), live_ms)
+        return True
+    except (TimeoutError, RuntimeFault):
+        metrics.FAILED_CATCH_UPS.inc()
+        return False
+    finally:
+        intake.release(missed)

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from voxbus_audio import FRAME_MS, SILENCE_FRAME
-
-from voxbus_vad.cheap import CheapDetector, Verdict
+from voxbus_vad.cheap import Verdict
 from voxbus_vad.detector import DetectorState, Hysteresis, SpeechEvent, hear
 from voxbus_vad.ordering import VerdictOrder
+
+
+class Ear(Protocol):
+    """Judges a call's frames one by one; the cheap detector."""
+
+    def judge(self, pcm: bytes) -> Verdict: ...
 
 
 class SecondOpinion(Protocol):
@@ -32,7 +37,7 @@ class Listener:
 
     def __init__(
         self,
-        cheap: CheapDetector,
+        cheap: Ear,
         rules: Hysteresis,
         state: DetectorState,
         say: Callable[[SpeechEvent], None],

@@ -15,6 +15,8 @@ BROKEN_FRAMES: Final = Counter("vad_broken_frames", "Frames that are not 20 ms l
 
 SPEECH_EVENTS: Final = Counter("vad_speech_events", "Starts and stops of speech published", ["name"])
 
+FAILED_CATCH_UPS: Final = Counter("vad_failed_catch_ups", "Takeovers that went on live without the missed audio")
+
 UNSURE_FRAMES: Final = Counter(
     "vad_unsure_frames", "Frames the cheap detector was unsure of, by who decided", ["decided_by"]
 )

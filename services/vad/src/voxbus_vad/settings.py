@@ -3,8 +3,8 @@
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from voxbus_runtime.settings import ServiceSettings
 
+from voxbus_runtime.settings import ServiceSettings
 from voxbus_vad.detector import Hysteresis
 from voxbus_vad.errors import SileroMissing
 from voxbus_vad.silero import check_silero_installed
@@ -34,7 +34,8 @@ class Settings(ServiceSettings):
 
     vad_silero_asks: Literal["unsure", "voiced"] = "unsure"
     """Which frames Silero is asked about: those the cheap detector is unsure of, or all it does not call silent. voiced
-    keeps loud noise from counting as speech (143 false starts in 8 min of noises became 3), for up to 7 times the asks."""
+    keeps loud noise from counting as speech (143 false starts in 8 min of noises became 3) for up to 7 times the asks.
+    """
 
     vad_silero_threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
     """Probability from which Silero calls a frame voiced: the model's own default."""

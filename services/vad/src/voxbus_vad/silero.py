@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from voxbus_audio import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE_HZ
 
+from voxbus_audio import FRAME_BYTES, FRAME_SAMPLES, SAMPLE_RATE_HZ
 from voxbus_vad.errors import SileroFailed, SileroMissing
 
 WINDOW_SAMPLES: Final = 512

@@ -5,7 +5,6 @@ from functools import partial
 
 from voxbus_runtime.claims import StageWorker
 from voxbus_runtime.service import Runtime
-
 from voxbus_vad.batching import Batcher
 from voxbus_vad.handlers import INTERESTS, Ears, serve
 from voxbus_vad.settings import Settings

@@ -5,16 +5,18 @@ import math
 
 from voxbus_cli.commands import Commands
 
-_DESCRIPTION = """Calls an assistant over the public API: plays an audio file to it in real time, listens to the answer, hangs up,
-and prints what was said. The caller listens to the greeting first, as people do."""
+_DESCRIPTION = """Calls an assistant over the public API: plays an audio file to it in real time, listens to the
+answer, hangs up, and prints what was said. The caller listens to the greeting first, as people do."""
 _EPILOG = "--url and --key default to the stack that `voxbus up` runs here (VOXBUS_DATA_DIR)."
 
 
 def add_call_parser(commands: Commands) -> None:
     """`voxbus call`"""
-    parser = commands.add_parser("call", help="make a call from an audio file", description=_DESCRIPTION, epilog=_EPILOG)
+    parser = commands.add_parser(
+        "call", help="make a call from an audio file", description=_DESCRIPTION, epilog=_EPILOG
+    )
     parser.add_argument("--wav", required=True, metavar="FILE", help="what the caller says (wav, flac, mp3, ogg, …)")
-    parser.add_argument("--out", metavar="FILE", help="write what the agent said here, as WAV on the time line of the call")
+    parser.add_argument("--out", metavar="FILE", help="write what the agent said as WAV, on the call's time line")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a transcript")
     parser.add_argument("--assistant", metavar="ID", help="which assistant (default: the demo assistant)")
     parser.add_argument("--url", metavar="URL", help="address of the API")

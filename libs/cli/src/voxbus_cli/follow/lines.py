@@ -24,7 +24,7 @@ class SeenMessage:
 
 
 def read_message(subject: str, headers: Mapping[str, str] | None, payload: bytes) -> SeenMessage | None:
-    """Takes a message apart without asking the catalogue, so that newer producers' messages show too; None = no call's."""
+    """Takes a message apart without the catalogue, so that newer producers' messages show too; None = no call's."""
     try:
         parsed = parse(subject)
         envelope = read_envelope(headers)

@@ -2,7 +2,7 @@
 
 from voxbus_cli.commands import Commands
 
-_DESCRIPTION = """Follows a call's events as they happen: those that are stored first, then live, until the call has ended.
+_DESCRIPTION = """Follows a call's events as they happen: the stored ones first, then live, until the call has ended.
 Times are seconds since the first event. What people said is shown: the output is personal data."""
 
 

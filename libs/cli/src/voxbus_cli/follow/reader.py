@@ -68,7 +68,7 @@ class CallReader:
         except NotStored as wrong:
             # The server may be restarting: what it stored comes with the next look.
             if not self._has_read:
-                raise NotReachable(f"this NATS server keeps no {EVENTS.name}: is a stack running on it? ({wrong})") from wrong
+                raise NotReachable(f"this NATS server keeps no {EVENTS.name}, no stack runs on it ({wrong})") from wrong
         return found
 
     async def _ring(self, _: Msg) -> None:

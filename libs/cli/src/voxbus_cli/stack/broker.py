@@ -86,10 +86,10 @@ def broker_child(settings: StackSettings, binary: Path) -> ChildSpec:
 
 
 async def connect(url: str, within_s: float, on_return: Callable[[], Awaitable[None]] | None = None) -> Client:
-    """Connects as soon as the server answers and stays connected over its restarts; raises NotReachable naming the URL."""
+    """Connects as soon as the server answers, and again after its restarts; raises NotReachable naming the URL."""
 
     async def ignore(_: Exception) -> None:
-        """nats-py prints each failed attempt to reconnect; the loss itself is reported by whoever watches the server."""
+        """nats-py would print each failed attempt to reconnect; whoever watches the server reports the loss."""
 
     try:
         async with asyncio.timeout(within_s):

@@ -75,9 +75,7 @@ class Child:
             if self._stopping:
                 return
             restarts = restarts.after_death(time.monotonic() - began)
-            self._on_death(
-                Death(self.spec, self.worker, status, log_start, restarts.delay_s, restarts.quick_deaths)
-            )
+            self._on_death(Death(self.spec, self.worker, status, log_start, restarts.delay_s, restarts.quick_deaths))
             await asyncio.sleep(restarts.delay_s)
 
     async def stop(self, grace_s: float) -> bool:

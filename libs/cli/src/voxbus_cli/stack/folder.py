@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ _KEY_MODE: Final = 0o600
 
 
 @contextmanager
-def held_folder(settings: StackSettings) -> Iterator[None]:
+def held_folder(settings: StackSettings) -> Generator[None, None, None]:
     """Makes the folder and keeps other stacks out of it; raises BadInput when one is there or it cannot be written."""
     try:
         settings.log_dir.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def held_folder(settings: StackSettings) -> Iterator[None]:
 
 
 def cluster_key(data_dir: Path) -> str:
-    """The key that seals customers' secrets; made once, readable by its owner only. Raises BadInput if it is damaged."""
+    """The key that seals customers' secrets; made once, readable by its owner only. Raises BadInput when damaged."""
     path = data_dir / "cluster-key"
     if not path.exists():
         # Whole or not at all: a key cut short by a crash would lock every sealed secret away.
@@ -59,7 +59,7 @@ def cluster_key(data_dir: Path) -> str:
 
 
 @contextmanager
-def announced(settings: StackSettings) -> Iterator[None]:
+def announced(settings: StackSettings) -> Generator[None, None, None]:
     """While it lasts, other commands find the stack's addresses in its folder."""
     files = {settings.api_url_file: settings.api_url, settings.nats_url_file: settings.nats_url}
     try:

@@ -40,6 +40,6 @@ def add_bootstrap_parser(commands: Commands) -> None:
         description="Makes what is missing on a NATS server and mends what differs; safe to run again at any time.",
     )
     parser.add_argument("--nats", metavar="URL", help="the server (default: this machine's stack)")
-    parser.add_argument("--stream-replicas", type=int, default=1, choices=(1, 3, 5), help="copies of each stored stream")
+    parser.add_argument("--stream-replicas", type=int, default=1, choices=(1, 3, 5), help="copies of each stream")
     parser.add_argument("--wait", type=float, default=60, metavar="S", help="how long to wait for the server (60)")
     parser.set_defaults(run="voxbus_cli.stack.command:bootstrap")

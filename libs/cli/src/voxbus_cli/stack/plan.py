@@ -50,7 +50,7 @@ def planned_ports(settings: StackSettings) -> tuple[PlannedPort, ...]:
 
 
 def read_replicas(text: str) -> dict[str, int]:
-    """`vad=2,stt-worker=2` → how many of each service; 1 where none is named. Raises BadInput naming the part at fault."""
+    """`vad=2,stt-worker=2` → how many of each service, 1 where none is named. Raises BadInput naming the part."""
     replicas = dict.fromkeys(SERVICES, 1)
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         service, _, count = part.partition("=")

@@ -1,4 +1,4 @@
-"""What a person sees while the stack starts and runs: one line that changes on a terminal, one line per step elsewhere."""
+"""What a person sees while the stack starts and runs: one changing line on a terminal, a line per step elsewhere."""
 
 import sys
 from collections.abc import Iterable

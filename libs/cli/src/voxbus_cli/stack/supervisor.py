@@ -55,9 +55,7 @@ class Supervisor:
         self._progress = progress
         self._patience = patience or Patience()
         self._broker = Child(broker, environment, log_file(settings, broker.name), self._on_death)
-        self._services = [
-            Child(spec, environment, log_file(settings, spec.name), self._on_death) for spec in services
-        ]
+        self._services = [Child(spec, environment, log_file(settings, spec.name), self._on_death) for spec in services]
         self._readiness = Readiness(child.spec.name for child in self._services)
         self._broker_readiness = Readiness((broker.name,))
         self._nc: Client | None = None

@@ -14,6 +14,7 @@ from voxbus_contracts.events.playback import (
 )
 from voxbus_contracts.events.reply import (
     HandoffCompleted,
+    MessageAdded,
     ReplyFinished,
     ReplyGenerated,
     ReplyInterrupted,
@@ -40,6 +41,7 @@ __all__ = [
     "HandoffCompleted",
     "MediaAttached",
     "MediaDetached",
+    "MessageAdded",
     "PlaybackCleared",
     "PlaybackFinished",
     "PlaybackPaused",

@@ -15,6 +15,8 @@ class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
     reply: int = Field(ge=1)
     turn: int = Field(ge=0, description="0 = not an answer to a turn (first message, say)")
     source: str = Field(description="model | first-message | say | tool | recovery")
+    cause: str = Field(default="", description="event id of the command it carries out")
+    pts_ms: PtsMs = 0
 
 
 class ReplyGenerated(Event, name="reply.generated", owner="llm-orchestrator"):
@@ -57,6 +59,16 @@ class ReplyInterrupted(Event, name="reply.interrupted", owner="llm-orchestrator"
     up_to_utterance_seq: int
     pts_ms: PtsMs
     reason: str
+
+
+class MessageAdded(Event, name="message.added", owner="llm-orchestrator"):
+    """A message was put into the conversation from outside; its place among the others is here."""
+
+    example: ClassVar = {"role": "system", "content": "The caller is a premium customer.", "cause": "9f2c51"}
+
+    role: str
+    content: PersonalText
+    cause: str = Field(description="event id of the command it carries out")
 
 
 class HandoffCompleted(Event, name="handoff.completed", owner="llm-orchestrator"):

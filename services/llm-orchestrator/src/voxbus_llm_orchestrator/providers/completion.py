@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from voxbus_llm_orchestrator.providers.sse import EventStream
 from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from voxbus_providers.model import EndOfCall, ModelPart, ModelUsage, TextDelta, ToolCall
-
-from voxbus_llm_orchestrator.providers.sse import EventStream
 
 END_CALL: Final = "endCall"
 """The function that means EndOfCall."""

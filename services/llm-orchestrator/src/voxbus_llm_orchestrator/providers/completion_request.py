@@ -7,9 +7,8 @@ import json
 from typing import Any, Final
 
 from voxbus_contracts.assistant import Tool
-from voxbus_providers.model import ModelRequest, Turn
-
 from voxbus_llm_orchestrator.providers.completion import END_CALL
+from voxbus_providers.model import ModelRequest, Turn
 
 _COMPLETIONS: Final = "/chat/completions"
 
@@ -21,7 +20,7 @@ def completions_url(base_url: str) -> str:
     return address + mark + query
 
 
-def completion_body(request: ModelRequest, token_limit_field: str) -> dict[str, Any]:
+def completion_body(request: ModelRequest, limit_field: str) -> dict[str, Any]:
     """Prompt and history are `request.messages`, all of it; tools of other types than function and endCall are left
     out, nothing here runs them.
     """
@@ -30,7 +29,7 @@ def completion_body(request: ModelRequest, token_limit_field: str) -> dict[str, 
         "model": model.model,
         "messages": [_message(turn) for turn in request.messages],
         "temperature": model.temperature,
-        token_limit_field: model.max_tokens,
+        limit_field: model.max_tokens,
         "stream": True,
     }
     tools = [_function(tool) for tool in request.tools if tool.type in {"function", END_CALL}]

@@ -5,18 +5,18 @@ Source: OpenAI API reference, chat completions (August 2026); Vapi's custom-llm 
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import httpx
-from voxbus_contracts.assistant import Tool
-from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
-from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
 
+from voxbus_contracts.assistant import Tool
 from voxbus_llm_orchestrator.providers.completion import END_CALL, CompletionReader, refusal
 from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
+from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
+from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
 
 _LAST_BYTES_S: Final = 0.1
 """How long to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
@@ -50,13 +50,13 @@ class OpenAiModel(LanguageModel):
         base_url: str,
         api_key: str,
         provider: str = "openai",
-        token_limit_field: str = "max_tokens",
+        limit_field: str = "max_tokens",
     ) -> None:
         self._client = client
         self._url = completions_url(base_url)
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._provider = provider
-        self._token_limit_field = token_limit_field
+        self._limit_field = limit_field
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
         """Text as it comes, then tool calls, end of call, usage.
@@ -64,11 +64,9 @@ class OpenAiModel(LanguageModel):
         The first token must come within `model.timeout_seconds`, all that follows with no longer gaps than that.
         Raises ProviderError, once iterated.
         """
-        body = completion_body(request, self._token_limit_field) | {"stream_options": {"include_usage": True}}
+        body = completion_body(request, self._limit_field) | {"stream_options": {"include_usage": True}}
         timeout_s = request.model.timeout_seconds
-        return _parts(
-            self._client, _Question(self._provider, self._url, self._headers, body, timeout_s, request.tools)
-        )
+        return _parts(self._client, _Question(self._provider, self._url, self._headers, body, timeout_s, request.tools))
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -200,7 +198,7 @@ class _Exchange:
         return bytes(body)
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self) -> Generator[None, None, None]:
         """Texts of network errors may hold addresses with keys in them: only their kind is told."""
         try:
             yield

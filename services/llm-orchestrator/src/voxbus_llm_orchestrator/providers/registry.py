@@ -29,7 +29,7 @@ class CompatibleVendor:
 
     base_url: str
     api_key_env: str
-    token_limit_field: str = "max_tokens"
+    limit_field: str = "max_tokens"
 
 
 @cache

@@ -20,6 +20,7 @@ from voxbus_contracts.script import RESULT, Rule, Script, ScriptedCall
 from voxbus_providers.model import (
     EndOfCall,
     LanguageModel,
+    ModelCapabilities,
     ModelPart,
     ModelRequest,
     ModelUsage,
@@ -220,6 +221,7 @@ class ScriptedModel(LanguageModel):
     """
 
     name: ClassVar[str] = "scripted"
+    capabilities: ClassVar[ModelCapabilities] = ModelCapabilities(deterministic=True)
 
     def __init__(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         self._sleep = sleep

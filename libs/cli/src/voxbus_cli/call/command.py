@@ -1,0 +1,88 @@
+"""`voxbus call`."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from voxbus_audio import AudioError, is_quiet, read_audio, write_wav
+from voxbus_cli.call.api import Api
+from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners, caller_speech
+from voxbus_cli.call.line import converse
+from voxbus_cli.call.outcome import outcome_of, transcript
+from voxbus_cli.call.voice import AgentVoice
+from voxbus_cli.environment import StackSettings, read_settings
+from voxbus_cli.errors import ApiRefused, BadInput
+
+
+def call(arguments: argparse.Namespace) -> int:
+    """Makes the call and prints what came of it."""
+    settings = read_settings(os.environ)
+    url, key = _url(arguments.url, settings), _key(arguments.key, settings)
+    speech = _speech(Path(arguments.wav))
+    out = _writable(arguments.out)
+    manners = Manners(
+        listens_first=not arguments.talk_over,
+        patience_s=arguments.patience,
+        hangup_after_s=arguments.hangup_after,
+        realtime_factor=arguments.realtime_factor,
+    )
+    outcome = asyncio.run(_call(Api(url, key), key, arguments.assistant, speech, manners, out))
+    print(json.dumps(outcome, ensure_ascii=False, indent=2) if arguments.json else transcript(outcome))
+    return 0 if outcome["ended_reason"] else 1
+
+
+async def _call(
+    api: Api, key: str, assistant: str | None, speech: CallerSpeech, manners: Manners, out: Path | None
+) -> dict[str, object]:
+    voice = AgentVoice(speech.sample_rate_hz)
+    async with api:
+        created = await api.create_call(assistant, speech.sample_rate_hz)
+        address = (created.get("transport") or {}).get("websocketCallUrl")
+        if not address:
+            raise ApiRefused("POST /call: the answer has no transport.websocketCallUrl")
+        print(f"call {created['id']}: connecting", file=sys.stderr)
+        report = await converse(address, key, Conduct(speech, voice, manners), voice)
+        print(f"call {created['id']}: {report.why_ended} after {report.lasted_s:.1f} s", file=sys.stderr)
+        if out is not None:
+            write_wav(out, voice.time_line(report.lasted_s), speech.sample_rate_hz)
+        return outcome_of(await api.settled_call(created["id"]))
+
+
+def _speech(path: Path) -> CallerSpeech:
+    try:
+        pcm, sample_rate_hz = read_audio(path)
+    except AudioError as wrong:
+        raise BadInput(f"--wav: {wrong}") from wrong
+    except OSError as wrong:
+        raise BadInput(f"--wav: {path} cannot be opened: {wrong.strerror}") from wrong
+    return caller_speech(pcm, sample_rate_hz, is_quiet)
+
+
+def _writable(name: str | None) -> Path | None:
+    """Said before the call, not after it."""
+    if name is None:
+        return None
+    try:
+        with Path(name).open("ab"):
+            return Path(name)
+    except OSError as wrong:
+        raise BadInput(f"--out: {name} cannot be written: {wrong.strerror}") from wrong
+
+
+def _url(given: str | None, settings: StackSettings) -> str:
+    """The option, what the running stack wrote, the default."""
+    written = settings.api_url_file
+    return given or (written.read_text().strip() if written.exists() else settings.api_url)
+
+
+def _key(given: str | None, settings: StackSettings) -> str:
+    """The option, the environment, what the stack wrote."""
+    if found := given or settings.api_key:
+        return found
+    written = settings.api_key_file
+    if not written.exists():
+        raise BadInput(f"--key: no key given, none in VOXBUS_API_KEY, and {written} does not exist: start `voxbus up`")
+    return written.read_text().strip()

@@ -1,0 +1,72 @@
+"""The position recognizer: its words are given by labels and by where the audio it really received lies.
+
+The honest instrument of load, failover and no-word-lost tests: a word whose audio came twice is heard twice, a word
+whose audio never came is missing, and words come in the order in which their audio was pushed. It repairs nothing.
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Sequence
+from typing import ClassVar, Final
+
+from voxbus_contracts.assistant import Transcriber, WordLabel
+from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerCapabilities, RecognizerSession
+
+FRAME_MS: Final = 20
+
+
+class PositionSession(RecognizerSession):
+    """One call. A frame that covers a label's midpoint says the word; `filled` frames are silence and say nothing."""
+
+    def __init__(self, labels: Sequence[WordLabel]) -> None:
+        marks = sorted(((label.start_ms + label.end_ms) // 2, at, label.text) for at, label in enumerate(labels))
+        self._midpoints_ms = [mark[0] for mark in marks]
+        self._texts = [mark[2] for mark in marks]
+        self._words: list[str] = []
+        self._start_pts_ms: int | None = None
+        self._end_pts_ms = 0
+        self._ready: asyncio.Queue[Hearing | None] = asyncio.Queue()
+        self._closed = False
+
+    def push(self, frame: HeardFrame) -> None:
+        if self._start_pts_ms is None:
+            self._start_pts_ms = frame.pts_ms
+        self._end_pts_ms = frame.pts_ms + FRAME_MS
+        if frame.filled:
+            return
+        first = bisect_left(self._midpoints_ms, frame.pts_ms)
+        after = bisect_left(self._midpoints_ms, frame.pts_ms + FRAME_MS)
+        if first < after:
+            self._words += self._texts[first:after]
+            self._say(final=False)
+
+    def flush(self) -> None:
+        self._say(final=True)
+        self._words = []
+        self._start_pts_ms = None
+
+    async def hearings(self) -> AsyncIterator[Hearing]:
+        while (hearing := await self._ready.get()) is not None:
+            yield hearing
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._ready.put_nowait(None)
+
+    def _say(self, final: bool) -> None:
+        start_pts_ms = self._end_pts_ms if self._start_pts_ms is None else self._start_pts_ms
+        self._ready.put_nowait(Hearing(" ".join(self._words), final, start_pts_ms, self._end_pts_ms))
+
+
+class PositionRecognizer(Recognizer):
+    """Chosen by `transcriber: {provider: "vapi", model: "position", labels: [...]}`; labels are in ms of pts."""
+
+    name: ClassVar[str] = "position"
+    capabilities: ClassVar[RecognizerCapabilities] = RecognizerCapabilities(partials=True)
+
+    async def open(self, transcriber: Transcriber) -> RecognizerSession:
+        return PositionSession(transcriber.labels)
+
+    async def close(self) -> None:
+        """Nothing is kept."""

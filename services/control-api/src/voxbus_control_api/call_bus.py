@@ -1,0 +1,92 @@
+"""What the API says on the bus about a call."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import nats.errors
+import nats.js.errors
+
+from voxbus_bus import FactPublisher
+from voxbus_bus.tracing import root_traceparent
+from voxbus_contracts import CallRef, Command
+from voxbus_contracts.config import CallConfig, Owner, config_hash
+from voxbus_contracts.events import CallEnded, CallQueued
+from voxbus_contracts.streams import CONFIGS, OWNERS
+from voxbus_control_api.errors import Unavailable
+from voxbus_runtime.bus import Bus
+from voxbus_runtime.errors import NotStored
+
+_ORCHESTRATOR: Final = "llm-orchestrator"
+_MINE: Final = "control-api"
+
+
+@asynccontextmanager
+async def _answering() -> AsyncGenerator[None]:
+    """Whatever the bus fails with becomes Unavailable."""
+    try:
+        yield
+    except (nats.errors.Error, nats.js.errors.Error, NotStored, TimeoutError, OSError) as problem:
+        raise Unavailable(f"the bus does not answer ({type(problem).__name__}); try again") from problem
+
+
+class CallBus:
+    """One process's voice; every method raises Unavailable when the bus does not answer."""
+
+    def __init__(self, bus: Bus, publisher: FactPublisher) -> None:
+        self._bus = bus
+        self._publisher = publisher
+
+    async def store_config(self, config: CallConfig) -> None:
+        """Before the call exists: without its configuration nobody can serve it."""
+        async with _answering():
+            await self._bus.kv_put(CONFIGS.name, config.ref.config_key, config.payload())
+
+    async def announce(self, config: CallConfig) -> None:
+        queued = CallQueued(
+            call_type=config.call_type,
+            transport=config.transport.provider,
+            config_hash=config_hash(config.payload()),
+            assistant_id=config.assistant_id,
+        )
+        async with _answering():
+            await self._publisher.publish_stored(
+                config.ref, queued, event_id=f"queued.{config.call}", traceparent=config.traceparent
+            )
+
+    async def command(self, ref: CallRef, command: Command) -> None:
+        async with _answering():
+            config = await self._bus.read_config(ref)
+            await self._publisher.publish_stored(ref, command, traceparent=config.traceparent if config else "")
+
+    async def end_unclaimed(self, ref: CallRef, reason: str, message: str | None = None) -> bool:
+        """Takes the orchestrator's part of the call, if nobody ever had it, and ends the call."""
+        async with _answering():
+            if await self._bus.has_event(ref, "call", "ended"):
+                return True
+            revision = await self._take(ref)
+            if revision is None:
+                return False
+            ended = CallEnded(pts_ms=0, reason=reason, message=message)
+            await self._publisher.publish_stored(ref, ended, event_id=f"unclaimed.{ref.call}")
+            await self._bus.kv_delete(OWNERS.name, ref.owner_key(_ORCHESTRATOR), revision)
+            return True
+
+    async def _take(self, ref: CallRef) -> int | None:
+        """Revision of the key that is ours, from now or from an earlier try; None = an orchestrator's."""
+        key = ref.owner_key(_ORCHESTRATOR)
+        owner = Owner(worker=self._bus.worker)
+        revision = await self._bus.kv_create(OWNERS.name, key, owner.payload())
+        if revision is not None:
+            return revision
+        entry = await self._bus.kv_get(OWNERS.name, key)
+        if entry is None or not entry.value:
+            return None
+        held = Owner.model_validate_json(entry.value)
+        is_mine = held.worker == self._bus.worker or held.worker.startswith(_MINE)
+        return entry.revision if is_mine else None
+
+
+def new_traceparent() -> str:
+    """A call's trace begins here."""
+    return root_traceparent("call")

@@ -1,0 +1,116 @@
+"""The events of calls, written as they come: whoever waits meanwhile is written together."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from voxbus_contracts import decode
+from voxbus_contracts.catalogue import BadPayload, UnknownMessage
+from voxbus_contracts.message import Event
+from voxbus_control_api.database import CALL_EVENTS, CALLS, Database
+from voxbus_control_api.past_events import PastEvent
+
+_MOMENTS: Final = {
+    "media.attached": "attached_at_ms",
+    "call.started": "started_at_ms",
+    "call.ended": "ended_at_ms",
+}
+"""Events that the table of calls is asked for: column of their time."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event as it is kept."""
+
+    event_id: str
+    call: str
+    stream_seq: int
+    name: str
+    stage: str
+    epoch: int
+    number: int
+    occurred_at_ms: int
+    payload: str
+
+
+class EventStore:
+    """`add` returns once the event is in the database; twice the same is once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[str, EventRow] = {}
+        self._turn = asyncio.Lock()
+
+    async def add(self, row: EventRow) -> None:
+        """Events of calls that are unknown or deleted are left out."""
+        self._waiting[row.event_id] = row
+        async with self._turn:
+            rows, self._waiting = self._waiting, {}
+            if not rows:
+                return  # somebody before us took ours along
+            try:
+                async with self._database.write() as connection:
+                    await _write(connection, list(rows.values()))
+            except BaseException:
+                self._waiting = rows | self._waiting  # theirs must not be lost because ours failed
+                raise
+
+    async def of_call(self, call: str) -> list[PastEvent]:
+        async with self._database.read() as connection:
+            found = (await connection.execute(select(CALL_EVENTS).where(CALL_EVENTS.c.call == call))).all()
+        return [past for row in found if (past := _past(row)) is not None]
+
+
+async def _write(connection: AsyncConnection, rows: list[EventRow]) -> None:
+    calls = {row.call for row in rows}
+    statement = select(CALLS.c.id).where(CALLS.c.id.in_(calls), CALLS.c.deleted_at_ms.is_(None))
+    known = set((await connection.execute(statement)).scalars())
+    values = [_values(row) for row in rows if row.call in known]
+    if not values:
+        return
+    await connection.execute(insert(CALL_EVENTS).on_conflict_do_nothing(), values)
+    moments: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        moments[row.call]["updated_at_ms"] = max(row.occurred_at_ms, moments[row.call].get("updated_at_ms", 0))
+        if row.name in _MOMENTS:
+            moments[row.call].setdefault(_MOMENTS[row.name], row.occurred_at_ms)
+    for call in known:
+        await connection.execute(update(CALLS).where(CALLS.c.id == call).values(_changed(moments[call])))
+
+
+def _changed(moments: dict[str, int]) -> dict[Any, Any]:
+    """First times stay, the last change grows, and the cached record is out of date."""
+    changed: dict[Any, Any] = {CALLS.c.generation: CALLS.c.generation + 1}
+    for column, ms in moments.items():
+        pick = func.max if column == "updated_at_ms" else func.min
+        changed[CALLS.c[column]] = pick(func.coalesce(CALLS.c[column], ms), ms)
+    return changed
+
+
+def _values(row: EventRow) -> dict[str, Any]:
+    return {
+        "event_id": row.event_id,
+        "call": row.call,
+        "stream_seq": row.stream_seq,
+        "name": row.name,
+        "stage": row.stage,
+        "epoch": row.epoch,
+        "number": row.number,
+        "occurred_at_ms": row.occurred_at_ms,
+        "payload": row.payload,
+    }
+
+
+def _past(row: Any) -> PastEvent | None:
+    """None for an event this version no longer knows."""
+    try:
+        message = decode("event", row.name, row.payload.encode())
+    except (UnknownMessage, BadPayload):
+        return None
+    assert isinstance(message, Event)
+    return PastEvent(row.event_id, row.stream_seq, row.stage, row.epoch, row.number, row.occurred_at_ms, message)

@@ -1,0 +1,109 @@
+"""The events of a call → its record, as `GET /call/{id}` gives it. Pure: same events, same record, in any order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from voxbus_contracts.events import (
+    CallEnded,
+    CallRinging,
+    CallStarted,
+    CallTransferred,
+    CostUpdated,
+    MediaAttached,
+)
+from voxbus_control_api.conversation import messages, openai_formatted, transcript
+from voxbus_control_api.latency import performance_metrics
+from voxbus_control_api.past_events import PastEvent, in_order
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call from its creation; `body` is what was posted."""
+
+    id: str
+    org: str
+    created_at_ms: int
+    updated_at_ms: int
+    call_type: str
+    transport: Json
+    body: Json = field(default_factory=Json)
+    system_prompts: tuple[str, ...] = ()
+
+
+def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
+    """The record so far; a running call has one too."""
+    ordered = in_order(events)
+    spoken = messages(ordered, call.system_prompts, call.created_at_ms)
+    artifact: Json = {
+        "messages": spoken,
+        "messagesOpenAIFormatted": openai_formatted(spoken),
+        "transcript": transcript(spoken),
+    }
+    metrics = performance_metrics(ordered)
+    if metrics:
+        artifact["performanceMetrics"] = metrics
+    return {
+        **{name: value for name, value in call.body.items() if name != "transport"},
+        "id": call.id,
+        "orgId": call.org,
+        "createdAt": iso(call.created_at_ms),
+        "updatedAt": iso(max([call.updated_at_ms, *(event.occurred_at_ms for event in ordered)])),
+        "type": call.call_type,
+        **_life(ordered),
+        **_cost(ordered),
+        "transport": call.transport,
+        "messages": spoken,
+        "artifact": artifact,
+    }
+
+
+def iso(ms: int) -> str:
+    """`2026-11-23T13:30:00.123Z`"""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _life(events: Sequence[PastEvent]) -> Json:
+    """queued → ringing → in-progress → forwarding → ended; steps that are missing are left out, none is taken back."""
+    life: Json = {"status": "queued"}
+    for event in events:
+        match event.message:
+            case CallRinging() | MediaAttached() if life["status"] == "queued":
+                life["status"] = "ringing"
+            case CallStarted() if "startedAt" not in life:
+                life["startedAt"] = iso(event.occurred_at_ms)
+                life["status"] = "in-progress" if "endedAt" not in life else "ended"
+            case CallTransferred() as transferred:
+                life["destination"] = _destination(transferred)
+                life["status"] = "forwarding" if "endedAt" not in life else "ended"
+            case CallEnded() as ended if "endedAt" not in life:
+                life |= {"status": "ended", "endedAt": iso(event.occurred_at_ms), "endedReason": ended.reason}
+                life |= {"endedMessage": ended.message} if ended.message else {}
+            case _:
+                pass
+    return life
+
+
+def _destination(transferred: CallTransferred) -> Json:
+    kind, field_name = ("sip", "sipUri") if transferred.destination.startswith("sip:") else ("number", "number")
+    return {"type": kind, field_name: transferred.destination, "transferPlan": {"mode": transferred.mode}}
+
+
+def _cost(events: Sequence[PastEvent]) -> Json:
+    """By the highest version; JSON has no decimals, so amounts become numbers here and nowhere else."""
+    updates = [event.message for event in events if isinstance(event.message, CostUpdated)]
+    if not updates:
+        return {"cost": 0, "costs": [], "costBreakdown": {}}
+    last = max(updates, key=lambda update: update.version)
+    rows = [{**row.model_dump(), "cost": _number(row.cost)} for row in last.rows]
+    breakdown = {name: _number(value) if isinstance(value, str) else value for name, value in last.breakdown.items()}
+    return {"cost": _number(last.total), "costs": rows, "costBreakdown": breakdown}
+
+
+def _number(amount: str) -> float | int:
+    exact = Decimal(amount)
+    return int(exact) if exact == exact.to_integral_value() else float(exact)

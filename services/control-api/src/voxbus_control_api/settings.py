@@ -1,0 +1,39 @@
+"""Settings of the control API."""
+
+from pydantic import Field, SecretStr
+
+from voxbus_runtime.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Everything that can be set."""
+
+    api_host: str = "127.0.0.1"
+    """Address the API listens on."""
+
+    api_port: int = Field(default=8080, ge=0, le=65_535)
+    """Port the API listens on; 0 = any free one (tests)."""
+
+    api_url: str = ""
+    """How clients reach the API, for the addresses in its answers; empty = host and port above."""
+
+    api_key: SecretStr | None = None
+    """First private key; none = one is made up and written to `<data_dir>/api-key`, readable by its owner only."""
+
+    api_max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """A longer request is refused with 413; prompts are long, files are not sent here."""
+
+    api_workers: int = Field(default=64, ge=1)
+    """Events handled at a time; all that wait together are written in one transaction."""
+
+    media_url: str = "ws://127.0.0.1:8081"
+    """How callers reach media-ingress; `/<call>/transport` is appended."""
+
+    join_timeout_ms: int = Field(default=20_000, ge=100)
+    """A call nobody connected to, or no orchestrator claimed, is ended after this long; the public service's 20 s."""
+
+    default_assistant: str = "00000000-0000-4000-8000-00000000de30"
+    """Id of the demo assistant made at first start."""
+
+    demo_server_url: str = "http://127.0.0.1:8090/tools/order-status"
+    """Where the demo assistant's tool is."""

@@ -1,0 +1,105 @@
+"""Puts the control API together: the only file that names concrete parts."""
+
+import asyncio
+import uuid
+from typing import Any
+
+from voxbus_bus.broker import EventBroker
+from voxbus_bus.publishing import StoredPublisher
+from voxbus_control_api.access import Addresses
+from voxbus_control_api.assistant_store import AssistantStore
+from voxbus_control_api.call_bus import CallBus, new_traceparent
+from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.database import Database, open_database
+from voxbus_control_api.event_store import EventStore
+from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_key
+from voxbus_control_api.handlers import add_handlers
+from voxbus_control_api.http.api import Api
+from voxbus_control_api.http.app import create_app
+from voxbus_control_api.http.server import ApiServer
+from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.reaper import Reaper
+from voxbus_control_api.settings import Settings
+from voxbus_runtime.bus import unix_ms
+from voxbus_runtime.service import Runtime
+
+_STORE_TIMEOUT_S = 5.0
+
+
+class ControlApi:
+    """Serves requests, keeps records, ends overdue calls; owns no calls."""
+
+    slots = 0
+
+    def __init__(
+        self, runtime: Runtime[Settings], database: Database, broker: EventBroker, server: ApiServer, reaper: Reaper
+    ) -> None:
+        self._runtime = runtime
+        self._database = database
+        self._broker = broker
+        self._reaper = reaper
+        self.server = server
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def start(self) -> None:
+        await self._broker.start()
+        self._tasks = [
+            self._runtime.spawn(self.server.run_until_stopped(), "http"),
+            self._runtime.spawn(self._reaper.run(), "reaper"),
+        ]
+        self._runtime.log.info("api", port=self.server.port)
+
+    async def drain(self) -> int:
+        """Answers what was asked, takes no more, writes what it has read."""
+        self.server.stop()
+        for task in self._tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._broker.stop()
+        return 0
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    def calls(self) -> list[str]:
+        return []
+
+
+async def wire(runtime: Runtime[Settings]) -> ControlApi:
+    settings = runtime.settings
+    folder = settings.data_dir / "control-api"
+    database = await open_database(folder / "control.db")
+    keys, assistants, events = KeyStore(database), AssistantStore(database), EventStore(database)
+    calls = CallStore(database, events)
+    is_first_start = await keys.count() == 0
+    await ensure_key(keys, settings.api_key, settings.data_dir / "api-key", unix_ms())
+    await ensure_demo(assistants, settings.default_assistant, settings.demo_server_url, unix_ms(), make=is_first_start)
+    broker = EventBroker(settings.nats_url, runtime.name, runtime.log)
+    add_handlers(broker, events, workers=settings.api_workers)
+    bus = CallBus(runtime.bus, StoredPublisher(runtime.bus, "control-api", timeout_s=_STORE_TIMEOUT_S))
+    api = Api(
+        keys=keys,
+        assistants=assistants,
+        calls=calls,
+        bus=bus,
+        addresses=Addresses(
+            address_secret(settings.cluster_key, folder / "address-secret"),
+            settings.media_url,
+            settings.api_url or f"http://{settings.api_host}:{settings.api_port}",
+        ),
+        cluster_key=settings.cluster_key,
+        join_timeout_ms=settings.join_timeout_ms,
+        max_body_bytes=settings.api_max_body_bytes,
+        now_ms=unix_ms,
+        new_id=lambda: str(uuid.uuid4()),
+        new_traceparent=new_traceparent,
+        health=lambda: health_of(runtime, broker),
+    )
+    server = ApiServer(create_app(api, runtime.log), settings.api_host, settings.api_port)
+    reaper = Reaper(calls.waiting, bus, runtime.log, join_timeout_ms=settings.join_timeout_ms, now_ms=unix_ms)
+    return ControlApi(runtime, database, broker, server, reaper)
+
+
+def health_of(runtime: Runtime[Settings], broker: EventBroker) -> dict[str, Any]:
+    is_well = runtime.bus.connected and broker.healthy
+    return {"status": "ok" if is_well else "unavailable", "bus": runtime.bus.connected, "consumers": broker.healthy}

@@ -1,0 +1,62 @@
+"""What the model says, as decisions. Pure: the shell brings each part, these functions say what to log and do."""
+
+from typing import Any
+
+from voxbus_contracts.commands import EndCall
+from voxbus_contracts.events import FaultRaised, ReplyGenerated, ToolRequested
+from voxbus_llm_orchestrator.decision import Out
+from voxbus_llm_orchestrator.plan import Plan
+from voxbus_llm_orchestrator.saying import Spoken, say, sentences_of
+from voxbus_llm_orchestrator.state import CallState
+
+APOLOGY = "Sorry, I have a technical problem. Could you say that again?"
+
+
+def is_wanted(state: CallState, reply: int) -> bool:
+    """Does anybody still wait for this reply?"""
+    known = state.replies.get(reply)
+    return known is not None and not known.ended and not known.generated and known.given_up_pts_ms is None
+
+
+def said(state: CallState, plan: Plan, spoken: Spoken, sentence: str) -> list[Out]:
+    """The model has completed a sentence."""
+    return say(state, plan, spoken, [sentence]) if is_wanted(state, spoken.reply) else []
+
+
+def wants_tool(state: CallState, reply: int, name: str, arguments: dict[str, Any]) -> list[Out]:
+    """The model calls a function. The id is ours and logged, so it can serve as idempotency key for ever."""
+    if not is_wanted(state, reply):
+        return []
+    known = state.replies[reply]
+    call_id = f"call_{reply}_{len(known.tools) + 1}"
+    return [ToolRequested(tool_call_id=call_id, tool_name=name, arguments=arguments, reply=reply, turn=known.turn)]
+
+
+def generated(state: CallState, plan: Plan, reply: int, first_token_ms: int, end_call: bool) -> list[Out]:
+    """The model has said all."""
+    if not is_wanted(state, reply):
+        return []
+    known = state.replies[reply]
+    outs: list[Out] = []
+    if end_call and plan.end_call_message and not known.utterances:
+        outs += say(state, plan, Spoken(reply, known.turn), sentences_of(plan.end_call_message))
+    numbers = (*known.utterances, *range(state.next_utterance, state.next_utterance + len(outs)))
+    return [
+        *outs,
+        ReplyGenerated(reply=reply, utterances=numbers, first_token_ms=max(0, first_token_ms), end_call=end_call),
+    ]
+
+
+def failed(state: CallState, plan: Plan, reply: int, provider: str, detail: str) -> list[Out]:
+    """The model could not answer: the caller hears an apology; the second time running the call ends."""
+    if not is_wanted(state, reply):
+        return []
+    known = state.replies[reply]
+    fault = FaultRaised(code="model-failed", detail=f"{provider}: {detail}", retryable=True)
+    earlier = [r for number, r in sorted(state.replies.items()) if number < reply][-1:]
+    again = any(state.utterances[seq].text.startswith(APOLOGY[:20]) for r in earlier for seq in r.utterances)
+    if again:
+        return [fault, EndCall(reason=f"pipeline-error-{provider}-llm-failed")]
+    says = say(state, plan, Spoken(reply, known.turn), sentences_of(APOLOGY))
+    numbers = (*known.utterances, *range(state.next_utterance, state.next_utterance + len(says)))
+    return [fault, *says, ReplyGenerated(reply=reply, utterances=numbers)]

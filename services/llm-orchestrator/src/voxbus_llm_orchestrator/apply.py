@@ -1,0 +1,309 @@
+"""`apply(state, message)`: what a logged message adds to the state. Never decides; one function per message."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+from typing import Final as Constant
+
+from voxbus_contracts import commands as c
+from voxbus_contracts import events as e
+from voxbus_contracts.message import Message
+from voxbus_llm_orchestrator.state import (
+    CallState,
+    Final,
+    Item,
+    Order,
+    Playback,
+    Reply,
+    Stretch,
+    ToolRun,
+    Turn,
+    Utterance,
+    Voiced,
+)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def apply(state: CallState, message: Message, event_id: str = "") -> CallState:
+    """The state after `message`; messages that say nothing to the conversation leave it as it is."""
+    change = _CHANGES.get(type(message))
+    return change(state, message, event_id) if change else state
+
+
+def _with(mapping: Mapping[K, V], key: K, value: V) -> dict[K, V]:
+    return {**mapping, key: value}
+
+
+def _reply(state: CallState, number: int, **changes: Any) -> CallState:
+    known = state.replies.get(number)
+    return replace(state, replies=_with(state.replies, number, replace(known, **changes))) if known else state
+
+
+# --- transport and life ---
+
+
+def _call_started(state: CallState, _event: e.CallStarted, _id: str) -> CallState:
+    return replace(state, started=True)
+
+
+def _call_ended(state: CallState, _event: e.CallEnded, _id: str) -> CallState:
+    return replace(state, ended=True)
+
+
+def _attached(state: CallState, event: e.MediaAttached, _id: str) -> CallState:
+    first = min(state.first_attachment or event.attachment, event.attachment)
+    if event.attachment < state.attachment:
+        return replace(state, first_attachment=first)
+    return replace(
+        state, attachment=event.attachment, first_attachment=first, detached_pts_ms=None, detached_clean=False
+    )
+
+
+def _detached(state: CallState, event: e.MediaDetached, _id: str) -> CallState:
+    if event.attachment != state.attachment:
+        return state
+    return replace(state, detached_pts_ms=event.pts_ms, detached_clean=event.clean)
+
+
+def _end_ordered(state: CallState, command: c.EndCall, _id: str) -> CallState:
+    return replace(state, end_reasons=(*state.end_reasons, command.reason))
+
+
+# --- the caller ---
+
+
+def _speech_started(state: CallState, event: e.SpeechStarted, _id: str) -> CallState:
+    return replace(state, stretches=_with(state.stretches, event.speech_seq, Stretch(event.pts_ms)))
+
+
+def _speech_stopped(state: CallState, event: e.SpeechStopped, _id: str) -> CallState:
+    known = state.stretches.get(event.speech_seq)
+    started = known.started_pts_ms if known else max(0, event.pts_ms - event.voiced_ms)
+    stretch = Stretch(started, event.pts_ms, event.voiced_ms)
+    return replace(state, stretches=_with(state.stretches, event.speech_seq, stretch))
+
+
+def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallState:
+    if event.transcript_seq in state.finals or event.transcript_seq < state.partial_seq:
+        return state
+    return replace(state, partial_seq=event.transcript_seq, partial_text=event.text)
+
+
+def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
+    final = Final(event.text.strip(), event.speech_seq, event.end_pts_ms)
+    cleared = event.transcript_seq >= state.partial_seq
+    return replace(
+        state,
+        finals=_with(state.finals, event.transcript_seq, final),
+        partial_seq=max(state.partial_seq, event.transcript_seq),
+        partial_text="" if cleared else state.partial_text,
+    )
+
+
+# --- turns and replies: ours ---
+
+
+def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
+    turn = Turn(event.text, event.anchor_pts_ms, event.endpointing_ms, event.recognition_ms)
+    items = (*state.items, Item("turn", event.turn)) if event.text else state.items
+    return replace(
+        state,
+        turns=_with(state.turns, event.turn, turn),
+        consumed=state.consumed | set(event.transcript_seqs),
+        items=items,
+    )
+
+
+def _measured(state: CallState, event: e.TurnMeasured, _id: str) -> CallState:
+    known = state.turns.get(event.turn)
+    return replace(state, turns=_with(state.turns, event.turn, replace(known, measured=True))) if known else state
+
+
+def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallState:
+    return replace(
+        state,
+        replies=_with(state.replies, event.reply, Reply(event.turn, event.source, event.pts_ms)),
+        items=(*state.items, Item("reply", event.reply)),
+        carried_out=state.carried_out | {event.cause} if event.cause else state.carried_out,
+    )
+
+
+def _reply_generated(state: CallState, event: e.ReplyGenerated, _id: str) -> CallState:
+    return _reply(state, event.reply, generated=True, end_call=event.end_call)
+
+
+def _reply_finished(state: CallState, event: e.ReplyFinished, _id: str) -> CallState:
+    return _reply(state, event.reply, ended="finished", heard=event.heard)
+
+
+def _reply_interrupted(state: CallState, event: e.ReplyInterrupted, _id: str) -> CallState:
+    return _reply(state, event.reply, ended="interrupted", heard=event.heard)
+
+
+def _message_added(state: CallState, event: e.MessageAdded, _id: str) -> CallState:
+    item = Item("added", role=event.role, content=event.content)
+    return replace(state, items=(*state.items, item), carried_out=state.carried_out | {event.cause})
+
+
+def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
+    utterance = Utterance(
+        command.reply,
+        command.turn,
+        command.text,
+        command.anchor_pts_ms,
+        command.reflex == "pause",
+        command.model_ms,
+        command.sentence_ms,
+    )
+    state = replace(state, utterances=_with(state.utterances, command.utterance_seq, utterance))
+    known = state.replies.get(command.reply)
+    return _reply(state, command.reply, utterances=(*known.utterances, command.utterance_seq)) if known else state
+
+
+def _clear(state: CallState, command: c.ClearPlayback, _id: str) -> CallState:
+    replies = {
+        number: replace(reply, given_up_pts_ms=command.pts_ms)
+        if number <= command.reply and not reply.ended and reply.given_up_pts_ms is None
+        else reply
+        for number, reply in state.replies.items()
+    }
+    return replace(state, replies=replies, handled_attachment=max(state.handled_attachment, command.attachment))
+
+
+def _resume(state: CallState, command: c.ResumePlayback, _id: str) -> CallState:
+    return replace(state, forgiven_seq=max(state.forgiven_seq, command.speech_seq))
+
+
+# --- playback and voice ---
+
+
+def _playback(state: CallState, seq: int, **changes: Any) -> CallState:
+    known = state.playbacks.get(seq) or Playback(int(changes.get("last_pts_ms", 0)))
+    return replace(state, playbacks=_with(state.playbacks, seq, replace(known, **changes)))
+
+
+def _playback_started(state: CallState, event: e.PlaybackStarted, _id: str) -> CallState:
+    return _playback(
+        state,
+        event.utterance_seq,
+        started_pts_ms=event.pts_ms,
+        last_pts_ms=event.pts_ms,
+        v2v_ms=event.v2v_ms,
+        waited_ms=event.waited_ms,
+        voice_bus_ms=event.voice_bus_ms,
+    )
+
+
+def _progressed(state: CallState, event: e.PlaybackProgressed, _id: str) -> CallState:
+    return _playback(state, event.utterance_seq, played_ms=event.played_ms, last_pts_ms=event.pts_ms)
+
+
+def _paused(state: CallState, event: e.PlaybackPaused, _id: str) -> CallState:
+    return _playback(state, event.utterance_seq, played_ms=event.played_ms, last_pts_ms=event.pts_ms, paused=True)
+
+
+def _resumed(state: CallState, event: e.PlaybackResumed, _id: str) -> CallState:
+    return _playback(state, event.utterance_seq, played_ms=event.played_ms, last_pts_ms=event.pts_ms, paused=False)
+
+
+def _finished(state: CallState, event: e.PlaybackFinished, _id: str) -> CallState:
+    return _playback(
+        state,
+        event.utterance_seq,
+        played_ms=event.played_ms,
+        last_pts_ms=event.pts_ms,
+        finished=True,
+        paused=False,
+    )
+
+
+def _cleared(state: CallState, event: e.PlaybackCleared, _id: str) -> CallState:
+    if event.utterance_seq:
+        state = _playback(state, event.utterance_seq, played_ms=event.played_ms, last_pts_ms=event.pts_ms, paused=False)
+    return replace(state, cleared_upto=max(state.cleared_upto, event.up_to_utterance_seq))
+
+
+def _synthesized(state: CallState, event: e.SpeechSynthesized, _id: str) -> CallState:
+    voiced = Voiced(event.duration_ms, event.first_audio_ms, event.words)
+    return replace(state, voiced=_with(state.voiced, event.utterance_seq, voiced))
+
+
+# --- tools and orders ---
+
+
+def _tool_requested(state: CallState, event: e.ToolRequested, _id: str) -> CallState:
+    known = state.tools.get(event.tool_call_id) or ToolRun(event.tool_name, event.arguments, event.reply, event.turn)
+    tool = replace(known, name=event.tool_name, arguments=event.arguments, reply=event.reply, turn=event.turn)
+    state = replace(state, tools=_with(state.tools, event.tool_call_id, tool))
+    reply = state.replies.get(event.reply)
+    return _reply(state, event.reply, tools=(*reply.tools, event.tool_call_id)) if reply else state
+
+
+def _tool_ordered(state: CallState, command: c.RunTool, _id: str) -> CallState:
+    known = state.tools.get(command.tool_call_id)
+    tool = known or ToolRun(command.tool_name, command.arguments, 0, 0)
+    return replace(state, tools=_with(state.tools, command.tool_call_id, replace(tool, ordered=True)))
+
+
+def _tool_finished(state: CallState, event: e.ToolFinished, _id: str) -> CallState:
+    known = state.tools.get(event.tool_call_id) or ToolRun(event.tool_name, {}, 0, 0)
+    if known.finished:
+        return state
+    tool = replace(known, finished=True, result=event.result or event.error or "", failed=event.result is None)
+    return replace(state, tools=_with(state.tools, event.tool_call_id, tool))
+
+
+def _say_ordered(state: CallState, command: c.SayOnCall, event_id: str) -> CallState:
+    order = Order(
+        "say",
+        command.content,
+        end_call=command.end_call_after_spoken,
+        interruptible=command.interruptions_enabled,
+        interrupt=command.interrupt_assistant,
+    )
+    return replace(state, orders=_with(state.orders, event_id, order))
+
+
+def _message_ordered(state: CallState, command: c.AddMessage, event_id: str) -> CallState:
+    order = Order("message", command.content, role=command.role, respond=command.trigger_response)
+    return replace(state, orders=_with(state.orders, event_id, order))
+
+
+_CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState]]] = {
+    e.CallStarted: _call_started,
+    e.CallEnded: _call_ended,
+    e.MediaAttached: _attached,
+    e.MediaDetached: _detached,
+    c.EndCall: _end_ordered,
+    e.SpeechStarted: _speech_started,
+    e.SpeechStopped: _speech_stopped,
+    e.TranscriptPartial: _partial,
+    e.TranscriptFinal: _final,
+    e.TurnCommitted: _committed,
+    e.TurnMeasured: _measured,
+    e.ReplyStarted: _reply_started,
+    e.ReplyGenerated: _reply_generated,
+    e.ReplyFinished: _reply_finished,
+    e.ReplyInterrupted: _reply_interrupted,
+    e.MessageAdded: _message_added,
+    c.SaySentence: _say,
+    c.ClearPlayback: _clear,
+    c.ResumePlayback: _resume,
+    e.PlaybackStarted: _playback_started,
+    e.PlaybackProgressed: _progressed,
+    e.PlaybackPaused: _paused,
+    e.PlaybackResumed: _resumed,
+    e.PlaybackFinished: _finished,
+    e.PlaybackCleared: _cleared,
+    e.SpeechSynthesized: _synthesized,
+    e.ToolRequested: _tool_requested,
+    c.RunTool: _tool_ordered,
+    e.ToolFinished: _tool_finished,
+    c.SayOnCall: _say_ordered,
+    c.AddMessage: _message_ordered,
+}
+
+INTERESTS: Constant[frozenset[str]] = frozenset(message.name() for message in _CHANGES)
+"""Messages the orchestrator reads."""

@@ -1,0 +1,61 @@
+"""The conversation as the model sees it: what was said and heard, tools and their results."""
+
+from voxbus_contracts.assistant import Assistant
+from voxbus_llm_orchestrator.state import CallState, Item, Reply
+from voxbus_providers.model import Role, ToolCall, Turn
+
+NO_ANSWER_YET = "No answer yet."
+_CUT_OFF = "You were cut off after the words above. Go on from there; repeat nothing."
+
+
+def messages_for(state: CallState, assistant: Assistant, reply: int) -> tuple[Turn, ...]:
+    """Everything before `reply`, and what this reply has said already when its first worker was lost."""
+    turns = [Turn(_role(m.role), m.content or "") for m in assistant.model.messages]
+    for item in state.items:
+        if item.kind != "reply" or item.number != reply:
+            turns += _of_item(state, item)
+    said = said_so_far(state, state.replies[reply])
+    if said:
+        turns += [Turn("assistant", " ".join(said)), Turn("system", _CUT_OFF)]
+    return tuple(turns)
+
+
+def without_continuation(messages: tuple[Turn, ...], said: int) -> tuple[Turn, ...]:
+    """For a model that says the same again: it is asked as the first time, and what was said is left out."""
+    return messages[:-2] if said else messages
+
+
+def said_so_far(state: CallState, reply: Reply) -> list[str]:
+    """Sentences already ordered for a reply."""
+    return [state.utterances[seq].text for seq in reply.utterances]
+
+
+def _of_item(state: CallState, item: Item) -> list[Turn]:
+    if item.kind == "turn":
+        return [Turn("user", state.turns[item.number].text)]
+    if item.kind == "added":
+        return [Turn(_role(item.role), item.content)]
+    reply = state.replies[item.number]
+    text = reply.heard if reply.ended else " ".join(said_so_far(state, reply))
+    if not text and not reply.tools:
+        return []
+    calls = tuple(
+        ToolCall(call_id, state.tools[call_id].name, dict(state.tools[call_id].arguments)) for call_id in reply.tools
+    )
+    results = [
+        Turn("tool", tool.result, tool_call_id=call_id, tool_name=tool.name, failed=tool.failed)
+        if (tool := state.tools[call_id]).finished
+        else Turn("tool", NO_ANSWER_YET, tool_call_id=call_id, tool_name=tool.name)
+        for call_id in reply.tools
+    ]
+    return [Turn("assistant", text, tool_calls=calls), *results]
+
+
+def _role(role: str) -> Role:
+    match role:
+        case "system" | "user" | "assistant":
+            return role
+        case "bot":
+            return "assistant"
+        case _:
+            return "system"

@@ -1,0 +1,56 @@
+"""What a row of the table sees, and what it may answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voxbus_contracts.message import Command, Event
+from voxbus_llm_orchestrator.plan import Plan
+from voxbus_llm_orchestrator.state import CallState
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The state, and what only the running process knows: the time, its model request, whether the line's owner lives.
+
+    `asking` = reply the model is being asked for right now, 0 = none. `line_lost_pts_ms` = since when media-ingress
+    has given no sign of life.
+    """
+
+    state: CallState
+    plan: Plan
+    now_ms: int
+    asking: int = 0
+    line_lost_pts_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    """Effect: have the model answer this reply."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropModel:
+    """Effect: abort the model's request."""
+
+
+Out = Event | Command | AskModel | DropModel
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Do this now, in this order: everything logged before it takes effect."""
+
+    reason: str
+    outs: tuple[Out, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Nothing yet; ask me again at this time of the audio clock, ms."""
+
+    pts_ms: int
+
+
+Row = Callable[[View], Decide | At | None]

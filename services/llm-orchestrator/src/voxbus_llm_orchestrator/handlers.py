@@ -1,0 +1,84 @@
+"""One call from claim to end, and what an operator may ask of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from grpc.aio import ServicerContext
+
+from voxbus_contracts import CallRef
+from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.commands import AddMessage, EndCall, SayOnCall
+from voxbus_contracts.message import Command
+from voxbus_llm_orchestrator.models import Models
+from voxbus_llm_orchestrator.settings import Settings
+from voxbus_llm_orchestrator.shell import CallShell
+from voxbus_proto.control.v1 import control_pb2, control_pb2_grpc
+from voxbus_runtime.bus import Bus
+from voxbus_runtime.liveness import Vital
+from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.sealing import open_config
+from voxbus_runtime.service import Runtime
+
+
+def serving(runtime: Runtime[Settings], models: Models) -> Callable[[OwnedCall], Any]:
+    """`serve` for the stage's worker."""
+    settings = runtime.settings
+
+    def is_lost(worker: str) -> bool:
+        return runtime.peers.vital(worker) is Vital.SUSPECT
+
+    async def serve(call: OwnedCall) -> None:
+        tree = call.config.assistant.model_dump(by_alias=True, exclude_none=True)
+        assistant = Assistant.model_validate(open_config(tree, settings.cluster_key))
+        await CallShell(call, assistant, models, is_lost, settings.end_of_turn_silence_ms).run()
+
+    return serve
+
+
+class CallControl(control_pb2_grpc.CallControlServicer):
+    """gRPC: say, add a message, end. Requests become commands on the bus, so that they are logged like any other."""
+
+    def __init__(self, bus: Bus, owned: Callable[[CallRef], OwnedCall | None]) -> None:
+        self._bus = bus
+        self._owned = owned
+
+    async def Say(  # noqa: N802 - the name comes from the protocol
+        self, request: control_pb2.SayRequest, context: ServicerContext[Any, Any]
+    ) -> control_pb2.CallReply:
+        command = SayOnCall(
+            content=request.content,
+            end_call_after_spoken=request.end_call_after_spoken,
+            interrupt_assistant=request.interrupt_assistant,
+        )
+        return await self._order(request.org, request.call, command, context)
+
+    async def AddMessage(  # noqa: N802
+        self, request: control_pb2.AddMessageRequest, context: ServicerContext[Any, Any]
+    ) -> control_pb2.CallReply:
+        if request.role not in ("system", "user", "assistant"):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "role must be system, user or assistant")
+        command = AddMessage.model_validate(
+            {"role": request.role, "content": request.content, "trigger_response": request.trigger_response}
+        )
+        return await self._order(request.org, request.call, command, context)
+
+    async def End(  # noqa: N802
+        self, request: control_pb2.EndRequest, context: ServicerContext[Any, Any]
+    ) -> control_pb2.CallReply:
+        command = EndCall(reason=request.reason or "manually-canceled")
+        return await self._order(request.org, request.call, command, context)
+
+    async def _order(
+        self, org: str, call: str, command: Command, context: ServicerContext[Any, Any]
+    ) -> control_pb2.CallReply:
+        try:
+            ref = CallRef(org, call)
+        except ValueError as wrong:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(wrong))
+        if self._owned(ref) is None:
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND, f"this worker does not own call {call}; OWNERS says who does"
+            )
+        await self._bus.publish_event(ref, command, stage="control")
+        return control_pb2.CallReply()

@@ -1,0 +1,62 @@
+"""The assistant's plans as the turn table reads them: numbers on the audio clock, ms."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from voxbus_contracts.config import CallConfig
+
+DECIDE_WITHIN_MS: Final = 500
+"""A possible interruption is decided by then: by words, or by speech that still goes on."""
+
+AWAIT_FINAL_MS: Final = 3_000
+"""A recognizer that has not answered by then is not waited for any more."""
+
+NOT_UNDERSTOOD_AFTER_MS: Final = 1_200
+NOT_UNDERSTOOD_VOICED_MS: Final = 600
+"""Speech this long of which nothing was understood is answered with a question; shorter noise is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the table needs to know of the assistant and the call."""
+
+    end_silence_ms: int = 500
+    wait_ms: int = 400
+    voice_ms: int = 200
+    num_words: int = 0
+    max_duration_ms: int = 600_000
+    silence_timeout_ms: int = 30_000
+    resume_window_ms: int = 10_000
+    first_message: str = ""
+    first_message_mode: str = "assistant-speaks-first"
+    first_message_interruptible: bool = False
+    end_call_message: str = ""
+    end_call_phrases: tuple[str, ...] = ()
+
+    @property
+    def silence_needed_ms(self) -> int:
+        """Silence after the last voiced sample that ends a turn; waitSeconds is a minimum of it."""
+        return max(self.end_silence_ms, self.wait_ms)
+
+
+def plan_of(config: CallConfig, end_silence_ms: int) -> Plan:
+    """`end_silence_ms` is used unless the assistant brings an endpointing plan of its own."""
+    assistant = config.assistant
+    start, stop = assistant.start_speaking_plan, assistant.stop_speaking_plan
+    endpointing = start.transcription_endpointing_plan
+    if "transcription_endpointing_plan" in start.model_fields_set:
+        end_silence_ms = round(endpointing.on_no_punctuation_seconds * 1000)
+    return Plan(
+        end_silence_ms=end_silence_ms,
+        wait_ms=round(start.wait_seconds * 1000),
+        voice_ms=round(stop.voice_seconds * 1000),
+        num_words=stop.num_words,
+        max_duration_ms=round(assistant.max_duration_seconds * 1000),
+        silence_timeout_ms=round(assistant.silence_timeout_seconds * 1000),
+        resume_window_ms=config.resume_window_ms,
+        first_message=(assistant.first_message or "").strip(),
+        first_message_mode=assistant.first_message_mode,
+        first_message_interruptible=assistant.first_message_interruptions_enabled,
+        end_call_message=(assistant.end_call_message or "").strip(),
+        end_call_phrases=tuple(phrase.lower() for phrase in assistant.end_call_phrases if phrase.strip()),
+    )

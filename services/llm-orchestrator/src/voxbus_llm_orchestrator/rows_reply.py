@@ -1,0 +1,153 @@
+"""Rows about what the assistant says and does."""
+
+from voxbus_contracts.commands import CancelSpeech, ClearPlayback, RunTool
+from voxbus_contracts.events import MessageAdded, ReplyFinished, ReplyInterrupted, ReplyStarted, TurnMeasured
+from voxbus_llm_orchestrator.decision import AskModel, At, Decide, Out, View
+from voxbus_llm_orchestrator.heard import heard_of_reply, is_over, unheard_of_reply
+from voxbus_llm_orchestrator.latency import waterfall
+from voxbus_llm_orchestrator.saying import Fixed, Spoken, fixed_reply, give_up, say
+from voxbus_llm_orchestrator.state import Order
+
+CLEARED_WITHIN_MS = 500
+"""media-ingress reports a clear at once; if it cannot, what is known by then counts as heard."""
+
+_MODEL_SOURCES = ("model", "tool")
+
+
+def say_again_on_a_new_line(view: View) -> Decide | None:
+    """The caller is back on a new transport: what was not heard is said again from behind the last heard word."""
+    state = view.state
+    if state.attachment <= max(state.first_attachment, state.handled_attachment):
+        return None
+    upto = state.next_utterance - 1
+    clear = ClearPlayback(
+        up_to_utterance_seq=upto, attachment=state.attachment, pts_ms=max(0, view.now_ms), reason="new-line"
+    )
+    outs: list[Out] = [clear]
+    if upto:
+        outs.append(CancelSpeech(up_to_utterance_seq=upto))
+    for number, reply in state.open_replies:
+        if reply.given_up_pts_ms is None:
+            outs += say(state, view.plan, Spoken(number, reply.turn), unheard_of_reply(state, reply))
+    return Decide("new-line", tuple(outs))
+
+
+def close_what_was_interrupted(view: View) -> Decide | At | None:
+    """The line is clear: what was heard until then is what was said."""
+    state = view.state
+    for number, reply in state.open_replies:
+        if reply.given_up_pts_ms is None:
+            continue
+        until = reply.given_up_pts_ms + CLEARED_WITHIN_MS
+        upto = max(reply.utterances, default=0)
+        if upto > state.cleared_upto and view.now_ms < until:
+            return At(until)
+        interrupted = ReplyInterrupted(
+            reply=number,
+            turn=reply.turn,
+            heard=heard_of_reply(state, reply),
+            up_to_utterance_seq=upto,
+            pts_ms=max(0, view.now_ms),
+            reason="caller-spoke",
+        )
+        return Decide("interrupted", (interrupted,))
+    return None
+
+
+def order_tools(view: View) -> Decide | None:
+    """A tool was logged as wanted but not ordered yet."""
+    orders = tuple(
+        RunTool(tool_call_id=call_id, tool_name=tool.name, arguments=dict(tool.arguments))
+        for call_id, tool in view.state.tools.items()
+        if tool.reply and not tool.ordered and not tool.finished
+    )
+    return Decide("tool-wanted", orders) if orders else None
+
+
+def finish(view: View) -> Decide | None:
+    """All that was generated has been heard."""
+    state = view.state
+    for number, reply in state.open_replies:
+        complete = reply.generated and reply.given_up_pts_ms is None
+        if complete and all(is_over(state, seq) for seq in reply.utterances):
+            heard = heard_of_reply(state, reply)
+            finished = ReplyFinished(reply=number, turn=reply.turn, heard=heard, pts_ms=max(0, view.now_ms))
+            return Decide("heard-to-the-end", (finished,))
+    return None
+
+
+def measure(view: View) -> Decide | None:
+    """The first sentence of an answer sounds: its latency is known, and its parts."""
+    state = view.state
+    for seq, utterance in state.utterances.items():
+        turn = state.turns.get(utterance.turn)
+        playback, voiced = state.playbacks.get(seq), state.voiced.get(seq)
+        if turn is None or turn.measured or utterance.anchor_pts_ms is None:
+            continue
+        if playback is None or playback.v2v_ms is None or voiced is None:
+            continue
+        parts = waterfall(turn, utterance, playback, voiced)
+        return Decide("measured", (TurnMeasured(turn=utterance.turn, v2v_ms=playback.v2v_ms, parts=parts),))
+    return None
+
+
+def carry_out_orders(view: View) -> Decide | None:
+    """Say or message commands from outside, one after the other."""
+    state = view.state
+    for cause, order in state.orders.items():
+        if cause in state.carried_out:
+            continue
+        if order.kind == "message":
+            return Decide("message-added", _added(view, cause, order))
+        if not state.open_replies:
+            fixed = Fixed(order.content, "say", cause=cause, interruptible=order.interruptible, end_call=order.end_call)
+            outs = fixed_reply(state, view.plan, fixed, view.now_ms)
+            return Decide("told-to-say", outs)
+        if order.interrupt and any(reply.given_up_pts_ms is None for _, reply in state.open_replies):
+            return Decide("told-to-say-at-once", give_up(view, "told-to-say"))
+        return None
+    return None
+
+
+def speak_first(view: View) -> Decide | None:
+    """The call has started and the assistant opens it."""
+    state, plan = view.state, view.plan
+    if not state.started or state.replies or plan.first_message_mode == "assistant-waits-for-user":
+        return None
+    if plan.first_message_mode == "assistant-speaks-first":
+        if not plan.first_message:
+            return None
+        fixed = Fixed(plan.first_message, "first-message", interruptible=plan.first_message_interruptible)
+        outs = fixed_reply(state, plan, fixed, view.now_ms)
+        return Decide("first-message", outs)
+    return Decide("first-message", (ReplyStarted(reply=1, turn=0, source="model", pts_ms=max(0, view.now_ms)),))
+
+
+def answer_tools(view: View) -> Decide | None:
+    """All tools of the latest reply have answered: the model goes on with their results."""
+    state = view.state
+    latest = max(state.replies, default=0)
+    reply = state.replies.get(latest)
+    if reply is None or not reply.tools or not reply.generated or reply.end_call:
+        return None
+    if reply.given_up_pts_ms is not None or not all(state.tools[call_id].finished for call_id in reply.tools):
+        return None
+    started = ReplyStarted(reply=latest + 1, turn=reply.turn, source="tool", pts_ms=max(0, view.now_ms))
+    return Decide("tools-answered", (started,))
+
+
+def ask_model(view: View) -> Decide | None:
+    """A reply waits for the model and nobody is asking it."""
+    for number, reply in view.state.open_replies:
+        waits = reply.source in _MODEL_SOURCES and not reply.generated and reply.given_up_pts_ms is None
+        if waits and view.asking != number:
+            return Decide("answer-due", (AskModel(number),))
+    return None
+
+
+def _added(view: View, cause: str, order: Order) -> tuple[Out, ...]:
+    state = view.state
+    added = MessageAdded(role=order.role, content=order.content, cause=cause)
+    if not order.respond or state.open_replies or order.role == "assistant":
+        return (added,)
+    return (added, ReplyStarted(reply=state.next_reply, turn=0, source="model", pts_ms=max(0, view.now_ms)))

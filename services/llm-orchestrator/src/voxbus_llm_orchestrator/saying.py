@@ -1,0 +1,81 @@
+"""Turning texts into numbered say commands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from voxbus_contracts.commands import CancelSpeech, ClearPlayback, SaySentence
+from voxbus_contracts.events import ReplyGenerated, ReplyStarted
+from voxbus_llm_orchestrator.decision import DropModel, Out, View
+from voxbus_llm_orchestrator.plan import Plan
+from voxbus_llm_orchestrator.sentences import SentenceSplitter
+from voxbus_llm_orchestrator.state import CallState
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Whose words they are, and how they came about; the times belong to the first sentence."""
+
+    reply: int
+    turn: int = 0
+    interruptible: bool = True
+    model_ms: int = 0
+    sentence_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A reply whose text is given."""
+
+    text: str
+    source: str
+    cause: str = ""
+    interruptible: bool = True
+    end_call: bool = False
+
+
+def sentences_of(text: str) -> list[str]:
+    splitter = SentenceSplitter()
+    return [*splitter.push(text), *splitter.flush()]
+
+
+def say(state: CallState, plan: Plan, spoken: Spoken, texts: Iterable[str]) -> list[Out]:
+    """Commands for `texts`; the first sentence that answers a turn carries the anchor of its latency."""
+    anchored = any(u.turn == spoken.turn and u.anchor_pts_ms is not None for u in state.utterances.values())
+    turn = None if anchored else state.turns.get(spoken.turn)
+    outs: list[Out] = []
+    for offset, text in enumerate(text for text in texts if text.strip()):
+        first = offset == 0
+        outs.append(
+            SaySentence(
+                utterance_seq=state.next_utterance + offset,
+                reply=spoken.reply,
+                turn=spoken.turn,
+                text=text,
+                anchor_pts_ms=turn.anchor_pts_ms if turn and first else None,
+                reflex="pause" if spoken.interruptible else "none",
+                min_voiced_ms=plan.voice_ms,
+                model_ms=max(0, spoken.model_ms) if first else 0,
+                sentence_ms=max(0, spoken.sentence_ms) if first else 0,
+            )
+        )
+    return outs
+
+
+def fixed_reply(state: CallState, plan: Plan, fixed: Fixed, now_ms: int) -> tuple[Out, ...]:
+    """A whole reply at once: started, said, generated."""
+    number = state.next_reply
+    started = ReplyStarted(reply=number, turn=0, source=fixed.source, cause=fixed.cause, pts_ms=max(0, now_ms))
+    says = say(state, plan, Spoken(number, interruptible=fixed.interruptible), sentences_of(fixed.text))
+    first = state.next_utterance
+    numbers = tuple(range(first, first + len(says)))
+    return (started, *says, ReplyGenerated(reply=number, utterances=numbers, end_call=fixed.end_call))
+
+
+def give_up(view: View, reason: str) -> tuple[Out, ...]:
+    """Nothing that was begun is said any further: model, voice and playback stop."""
+    upto = view.state.next_utterance - 1
+    clear = ClearPlayback(
+        up_to_utterance_seq=upto, reply=view.state.next_reply - 1, pts_ms=max(0, view.now_ms), reason=reason
+    )
+    outs: tuple[Out, ...] = (DropModel(), clear)
+    return (*outs, CancelSpeech(up_to_utterance_seq=upto)) if upto else outs

@@ -1,0 +1,19 @@
+"""Settings of llm-orchestrator."""
+
+from pydantic import Field, SecretStr
+
+from voxbus_runtime.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Environment: `VOXBUS_<FIELD>`; the OpenAI key is read from its usual place too."""
+
+    end_of_turn_silence_ms: int = Field(default=500, ge=100, le=5_000)
+    """ms of silence after the last voiced sample that end the caller's turn, when the assistant brings no endpointing
+    plan. 500: pauses inside a sentence are mostly shorter, answers later than that feel slow."""
+
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    """Key of provider `openai`."""
+
+    openai_base_url: str = ""
+    """Another server that speaks OpenAI's protocol; empty = OpenAI's own."""

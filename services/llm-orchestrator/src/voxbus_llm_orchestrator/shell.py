@@ -1,0 +1,237 @@
+"""One call: feeds the table with what happens, carries out what it decides."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+
+from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.events import CallEnded, FaultRaised, StageClaimed, TurnMeasured, UsageRecorded
+from voxbus_contracts.message import Command, Event
+from voxbus_llm_orchestrator import answering, metrics
+from voxbus_llm_orchestrator.apply import apply
+from voxbus_llm_orchestrator.asking import Answered, Before, Heard, SentenceReady, ToolWanted, ask
+from voxbus_llm_orchestrator.audio_clock import AudioClock
+from voxbus_llm_orchestrator.conversation import messages_for, said_so_far, without_continuation
+from voxbus_llm_orchestrator.decision import AskModel, At, Decide, DropModel, Out, View
+from voxbus_llm_orchestrator.models import Models
+from voxbus_llm_orchestrator.plan import plan_of
+from voxbus_llm_orchestrator.saying import Spoken
+from voxbus_llm_orchestrator.state import CallState
+from voxbus_llm_orchestrator.table import decide
+from voxbus_providers.errors import ProviderError
+from voxbus_providers.model import ModelRequest
+from voxbus_runtime.bus import unix_ms
+from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.sequencing import LoggedMessage
+
+MEDIA = "media-ingress"
+_LINE_CHECK_MS = 1_000
+_TOO_MANY_DECISIONS = 200
+
+Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | None
+
+
+class CallShell:
+    """Made anew by each owner; everything lasting is in the log."""
+
+    def __init__(
+        self,
+        call: OwnedCall,
+        assistant: Assistant,
+        models: Models,
+        is_lost: Callable[[str], bool],
+        end_silence_ms: int,
+    ) -> None:
+        self._call = call
+        self._assistant = assistant
+        self._models = models
+        self._is_lost = is_lost
+        self._plan = plan_of(call.config, end_silence_ms)
+        self._clock = AudioClock()
+        self._state = CallState()
+        self._inputs: asyncio.Queue[Input] = asyncio.Queue()
+        self._asking: asyncio.Task[None] | None = None
+        self._asking_reply = 0
+        self._ingress = ""
+        self._line_lost_ms: int | None = None
+
+    @property
+    def state(self) -> CallState:
+        return self._state
+
+    async def run(self) -> None:
+        """Until the call has ended, or this worker leaves it."""
+        for message in self._call.history:
+            self._take_note(message, message.envelope.occurred_at_ms)
+        feeding = asyncio.create_task(self._feed())
+        try:
+            while not self._state.ended and not self._call.leaving.is_set():
+                await self._step(await self._settle())
+        finally:
+            feeding.cancel()
+            self._drop_model()
+            await asyncio.gather(feeding, return_exceptions=True)
+
+    # --- what happens ------------------------------------------------------------------------------------------
+
+    async def _feed(self) -> None:
+        async for message in self._call.messages():
+            self._inputs.put_nowait(message)
+        self._inputs.put_nowait(None)
+
+    async def _step(self, wake_pts_ms: int | None) -> None:
+        """Waits for the next thing to happen, or for the time the table asked for, and takes all there is."""
+        now = unix_ms()
+        until = now + _LINE_CHECK_MS
+        if wake_pts_ms is not None:
+            until = min(until, self._clock.unix_ms_at(wake_pts_ms, now))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.001, (until - now) / 1000)):
+                await self._take(await self._inputs.get())
+        while not self._inputs.empty():
+            await self._take(self._inputs.get_nowait())
+        self._check_line()
+
+    async def _take(self, item: Input) -> None:
+        match item:
+            case LoggedMessage():
+                self._take_note(item, unix_ms())
+            case (int() as reply, ProviderError() as problem):
+                await self._on_failure(reply, problem)
+            case (int() as reply, (SentenceReady() | ToolWanted() | Answered()) as heard):
+                await self._on_heard(reply, heard)
+            case _:
+                return
+
+    def _take_note(self, message: LoggedMessage, at_unix_ms: float) -> None:
+        body = message.message
+        if body is None:
+            return
+        if message.envelope.stage == MEDIA and isinstance(pts := getattr(body, "pts_ms", None), int):
+            self._clock.heard(pts, at_unix_ms)
+        if isinstance(body, StageClaimed) and body.stage == MEDIA:
+            self._ingress = body.worker
+        self._state = apply(self._state, body, message.envelope.event_id)
+
+    def _check_line(self) -> None:
+        """A media-ingress that gives no sign of life has lost the line, whether it can say so or not."""
+        lost = bool(self._ingress) and self._is_lost(self._ingress)
+        if lost and self._line_lost_ms is None:
+            self._call.log.warning("media-ingress of the call is gone, waiting for the caller to come back")
+        self._line_lost_ms = (self._line_lost_ms or self._now_ms()) if lost else None
+
+    # --- what to do about it -----------------------------------------------------------------------------------
+
+    async def _settle(self) -> int | None:
+        """Carries out what the table decides until it has nothing more to do now; when to ask it again."""
+        for _ in range(_TOO_MANY_DECISIONS):
+            answer = decide(self._view())
+            if not isinstance(answer, Decide):
+                return answer.pts_ms if isinstance(answer, At) else None
+            metrics.DECISIONS.labels(answer.reason).inc()
+            self._call.log.debug("decided", row=answer.reason)
+            await self._carry_out(answer.outs)
+        self._call.log.error("the table does not come to rest")
+        await self._publish(FaultRaised(code="table-does-not-rest", detail="too many decisions at one time"))
+        return self._now_ms() + _LINE_CHECK_MS
+
+    def _view(self) -> View:
+        return View(self._state, self._plan, self._now_ms(), self._asking_reply, self._line_lost_ms)
+
+    def _now_ms(self) -> int:
+        return self._clock.now_ms(unix_ms())
+
+    async def _carry_out(self, outs: Iterable[Out]) -> None:
+        for out in outs:
+            match out:
+                case AskModel(reply):
+                    self._ask_model(reply)
+                case DropModel():
+                    self._drop_model()
+                case _:
+                    await self._publish(out)
+
+    async def _publish(self, message: Event | Command) -> None:
+        """Logged, then true. The end alone waits until it is stored: nothing retries it after us."""
+        if isinstance(message, CallEnded):
+            await self._call.publish_stored(message)
+            metrics.ENDED.labels(message.reason).inc()
+        else:
+            await self._call.publish(message)
+        if isinstance(message, TurnMeasured):
+            metrics.TURN_V2V.observe(message.v2v_ms)
+        self._state = apply(self._state, message)
+
+    # --- the model ---------------------------------------------------------------------------------------------
+
+    def _ask_model(self, reply: int) -> None:
+        self._drop_model()
+        self._asking_reply = reply
+        self._asking = asyncio.create_task(self._ask(reply))
+
+    def _drop_model(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        self._asking, self._asking_reply = None, 0
+
+    async def _ask(self, reply: int) -> None:
+        assistant = self._assistant
+        known = self._state.replies[reply]
+        try:
+            name, model = self._models.get(assistant.model)
+            before = Before(len(said_so_far(self._state, known)), len(known.tools))
+            messages = messages_for(self._state, assistant, reply)
+            if model.capabilities.deterministic:
+                messages = without_continuation(messages, before.sentences)
+            elif before.tools:
+                self._inputs.put_nowait((reply, Answered(0, False, None)))
+                return
+            else:
+                before = Before()
+            request = ModelRequest(
+                assistant.model, messages, assistant.model.tools, call=self._call.ref.call, org=self._call.ref.org
+            )
+            async for heard in ask(model, request, before):
+                self._inputs.put_nowait((reply, heard))
+                if isinstance(heard, Answered):
+                    metrics.MODEL_FIRST_TOKEN.labels(name).observe(heard.first_token_ms)
+        except ProviderError as problem:
+            metrics.MODEL_FAILURES.labels(problem.provider, problem.code).inc()
+            self._inputs.put_nowait((reply, problem))
+
+    async def _on_heard(self, reply: int, heard: Heard) -> None:
+        state, plan = self._state, self._plan
+        if not answering.is_wanted(state, reply):
+            return
+        match heard:
+            case SentenceReady():
+                spoken = Spoken(
+                    reply, state.replies[reply].turn, model_ms=heard.first_token_ms, sentence_ms=heard.sentence_ms
+                )
+                await self._carry_out(answering.said(state, plan, spoken, heard.text))
+            case ToolWanted():
+                await self._carry_out(answering.wants_tool(state, reply, heard.name, heard.arguments))
+            case Answered():
+                await self._record_usage(heard)
+                self._asking, self._asking_reply = None, 0
+                await self._carry_out(answering.generated(state, plan, reply, heard.first_token_ms, heard.end_call))
+
+    async def _on_failure(self, reply: int, problem: ProviderError) -> None:
+        self._call.log.warning("model failed", provider=problem.provider, code=problem.code, problem=problem.detail)
+        self._asking, self._asking_reply = None, 0
+        provider = self._assistant.model.provider
+        await self._carry_out(answering.failed(self._state, self._plan, reply, provider, problem.detail))
+
+    async def _record_usage(self, answered: Answered) -> None:
+        if answered.usage is None:
+            return
+        model = self._assistant.model
+        counts = {
+            "prompt_tokens": answered.usage.prompt_tokens,
+            "completion_tokens": answered.usage.completion_tokens,
+            "cached_prompt_tokens": answered.usage.cached_prompt_tokens,
+        }
+        for unit, quantity in counts.items():
+            if quantity:
+                usage = {"item": "model", "provider": model.provider, "model": model.model}
+                await self._publish(UsageRecorded.model_validate({**usage, "unit": unit, "quantity": quantity}))

@@ -1,0 +1,216 @@
+"""What the orchestrator knows of a call: a function of the call's log, of every producer's messages in its own order.
+
+The order between producers does not matter (a takeover reads them in another order than they were lived), because
+nothing of another producer is ever deleted by our own events: ours name what they consumed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from voxbus_contracts.events import SpokenWord
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of the caller's speech, on the audio clock; `stopped_pts_ms` None = still speaking."""
+
+    started_pts_ms: int
+    stopped_pts_ms: int | None = None
+    voiced_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What the recognizer understood of a stretch."""
+
+    text: str
+    speech_seq: int
+    end_pts_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A sentence we asked to be said."""
+
+    reply: int
+    turn: int
+    text: str
+    anchor_pts_ms: int | None
+    interruptible: bool
+    model_ms: int
+    sentence_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """How much of an utterance left towards the caller."""
+
+    started_pts_ms: int
+    played_ms: int = 0
+    finished: bool = False
+    paused: bool = False
+    last_pts_ms: int = 0
+    v2v_ms: float | None = None
+    waited_ms: float = 0.0
+    voice_bus_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Voiced:
+    """What the voice made of an utterance."""
+
+    duration_ms: int
+    first_audio_ms: int
+    words: tuple[SpokenWord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The caller's turn, committed."""
+
+    text: str
+    anchor_pts_ms: int
+    endpointing_ms: int
+    recognition_ms: int
+    measured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer, until it is finished or interrupted."""
+
+    turn: int
+    source: str
+    started_pts_ms: int
+    utterances: tuple[int, ...] = ()
+    tools: tuple[str, ...] = ()
+    generated: bool = False
+    end_call: bool = False
+    given_up_pts_ms: int | None = None
+    ended: Literal["", "finished", "interrupted"] = ""
+    heard: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRun:
+    """A tool the model asked for."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    reply: int
+    turn: int
+    ordered: bool = False
+    finished: bool = False
+    result: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command from outside that waits to be carried out: say this, or put this message in."""
+
+    kind: Literal["say", "message"]
+    content: str
+    role: str = "assistant"
+    end_call: bool = False
+    interruptible: bool = True
+    interrupt: bool = False
+    respond: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Its place in the conversation: a turn, a reply, or a message put in (`added`)."""
+
+    kind: Literal["turn", "reply", "added"]
+    number: int = 0
+    role: str = ""
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """All of it. Mappings are never changed in place."""
+
+    started: bool = False
+    ended: bool = False
+    attachment: int = 0
+    first_attachment: int = 0
+    detached_pts_ms: int | None = None
+    detached_clean: bool = False
+    handled_attachment: int = 0
+    stretches: Mapping[int, Stretch] = field(default_factory=dict)
+    finals: Mapping[int, Final] = field(default_factory=dict)
+    consumed: frozenset[int] = frozenset()
+    partial_seq: int = 0
+    partial_text: str = ""
+    turns: Mapping[int, Turn] = field(default_factory=dict)
+    replies: Mapping[int, Reply] = field(default_factory=dict)
+    utterances: Mapping[int, Utterance] = field(default_factory=dict)
+    playbacks: Mapping[int, Playback] = field(default_factory=dict)
+    voiced: Mapping[int, Voiced] = field(default_factory=dict)
+    tools: Mapping[str, ToolRun] = field(default_factory=dict)
+    orders: Mapping[str, Order] = field(default_factory=dict)
+    carried_out: frozenset[str] = frozenset()
+    items: tuple[Item, ...] = ()
+    cleared_upto: int = 0
+    forgiven_seq: int = 0
+    end_reasons: tuple[str, ...] = ()
+    muted: bool = False
+
+    # --- readings ----------------------------------------------------------------------------------------------
+
+    @property
+    def stretch(self) -> Stretch | None:
+        """The latest one."""
+        return self.stretches[max(self.stretches)] if self.stretches else None
+
+    @property
+    def is_caller_speaking(self) -> bool:
+        latest = self.stretch
+        return latest is not None and latest.stopped_pts_ms is None
+
+    @property
+    def unconsumed(self) -> list[tuple[int, Final]]:
+        """Finals no turn has taken yet, in order."""
+        return [(seq, self.finals[seq]) for seq in sorted(self.finals) if seq not in self.consumed]
+
+    @property
+    def awaits_final(self) -> bool:
+        """Some finished stretch has not been recognized yet."""
+        recognized = {final.speech_seq for final in self.finals.values()}
+        return any(
+            stretch.stopped_pts_ms is not None and seq not in recognized for seq, stretch in self.stretches.items()
+        )
+
+    @property
+    def open_replies(self) -> list[tuple[int, Reply]]:
+        return [(number, reply) for number, reply in sorted(self.replies.items()) if not reply.ended]
+
+    @property
+    def next_turn(self) -> int:
+        return max(self.turns, default=0) + 1
+
+    @property
+    def next_reply(self) -> int:
+        return max(self.replies, default=0) + 1
+
+    @property
+    def next_utterance(self) -> int:
+        return max(self.utterances, default=0) + 1
+
+    @property
+    def is_sounding(self) -> bool:
+        """Some utterance has started to leave and is not over."""
+        return any(
+            not playback.finished and seq > self.cleared_upto and seq in self.utterances
+            for seq, playback in self.playbacks.items()
+        )
+
+    @property
+    def is_paused(self) -> bool:
+        return any(
+            playback.paused and not playback.finished and seq > self.cleared_upto
+            for seq, playback in self.playbacks.items()
+        )

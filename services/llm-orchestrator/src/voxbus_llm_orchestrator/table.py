@@ -1,0 +1,44 @@
+"""The turn table: who speaks, and why. The first row that decides wins; then the table is asked again.
+
+Every row looks at the state alone, never at how it came about. So a worker that takes a call over reads the log, asks
+the table, and does what is outstanding.
+"""
+
+from voxbus_llm_orchestrator import rows_caller, rows_ending, rows_reply
+from voxbus_llm_orchestrator.decision import At, Decide, Row, View
+
+TABLE: tuple[Row, ...] = (
+    rows_ending.end_on_request,
+    rows_ending.end_on_hang_up,
+    rows_ending.end_on_lost_line,
+    rows_ending.end_at_maximum_duration,
+    rows_ending.end_after_farewell,
+    rows_ending.end_on_silence,
+    rows_reply.say_again_on_a_new_line,
+    rows_reply.close_what_was_interrupted,
+    rows_caller.interrupt,
+    rows_caller.forgive,
+    rows_reply.order_tools,
+    rows_reply.finish,
+    rows_reply.measure,
+    rows_reply.carry_out_orders,
+    rows_reply.speak_first,
+    rows_reply.answer_tools,
+    rows_caller.commit,
+    rows_caller.ask_back,
+    rows_reply.ask_model,
+)
+
+
+def decide(view: View) -> Decide | At | None:
+    """What to do now; or when to look again; or None: only something new can change anything."""
+    if view.state.ended:
+        return None
+    wakes: list[int] = []
+    for row in TABLE:
+        answer = row(view)
+        if isinstance(answer, Decide):
+            return answer
+        if answer is not None:
+            wakes.append(answer.pts_ms)
+    return At(min(wakes)) if wakes else None

@@ -1,0 +1,51 @@
+"""The only file that names concrete parts."""
+
+import os
+
+import httpx
+
+from voxbus_llm_orchestrator.apply import INTERESTS
+from voxbus_llm_orchestrator.handlers import CallControl, serving
+from voxbus_llm_orchestrator.models import Models
+from voxbus_llm_orchestrator.providers.guarded import GuardedTransport
+from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel
+from voxbus_llm_orchestrator.providers.registry import compatible_vendors, model_class
+from voxbus_llm_orchestrator.settings import Settings
+from voxbus_proto.control.v1 import control_pb2_grpc
+from voxbus_providers.model import LanguageModel
+from voxbus_runtime.claims import StageWorker
+from voxbus_runtime.guard import Guard
+from voxbus_runtime.service import Runtime
+
+
+def make_model(settings: Settings, name: str) -> LanguageModel:
+    """A model by its resolved name. Raises ProviderMissing."""
+    made = model_class(name)
+    if made is CustomLlm:
+        return CustomLlm(httpx.AsyncClient(transport=GuardedTransport(Guard.parse(settings.guard_allow))))
+    if made is OpenAiModel:
+        vendor = compatible_vendors()[name]
+        key = settings.openai_api_key.get_secret_value() if name == "openai" and settings.openai_api_key else ""
+        base_url = settings.openai_base_url if name == "openai" and settings.openai_base_url else vendor.base_url
+        key = key or os.environ.get(vendor.api_key_env, "")
+        return OpenAiModel(httpx.AsyncClient(), base_url, key, provider=name, limit_field=vendor.limit_field)
+    return made()
+
+
+class Orchestrator(StageWorker):
+    """The stage's worker, with its models."""
+
+    def __init__(self, runtime: Runtime[Settings]) -> None:
+        self._models = Models(lambda name: make_model(runtime.settings, name))
+        super().__init__(runtime, "llm-orchestrator", serving(runtime, self._models), INTERESTS)
+
+    async def close(self) -> None:
+        await super().close()
+        await self._models.close()
+
+
+async def wire(runtime: Runtime[Settings]) -> Orchestrator:
+    worker = Orchestrator(runtime)
+    servicer = CallControl(runtime.bus, worker.owned)
+    control_pb2_grpc.add_CallControlServicer_to_server(servicer, runtime.grpc_server)
+    return worker

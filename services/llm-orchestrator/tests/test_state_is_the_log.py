@@ -1,0 +1,113 @@
+"""Live state = state folded from the log: at any cut, in any order that keeps each producer's own."""
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from virtual_call import Entry, VirtualCall
+
+from voxbus_contracts import commands as c
+from voxbus_contracts import events as e
+from voxbus_llm_orchestrator.apply import apply
+from voxbus_llm_orchestrator.plan import Plan
+from voxbus_llm_orchestrator.state import CallState
+
+WORDS = ["", "yes", "no stop", "where is my order please", "four two seven"]
+
+speech = st.tuples(st.integers(200, 15_000), st.integers(100, 2_000), st.sampled_from(WORDS))
+story = st.fixed_dictionaries(
+    {
+        "speech": st.lists(speech, max_size=6),
+        "greeting": st.sampled_from(["", "Hello there, how are you today?"]),
+        "say_at": st.none() | st.integers(100, 12_000),
+        "break_at": st.none() | st.integers(500, 10_000),
+        "tool": st.booleans(),
+    }
+)
+
+
+def lived(story: dict) -> VirtualCall:  # type: ignore[type-arg]
+    answers: list[list[object]] = [["One moment, please.", ("look", {"n": 1})]] if story["tool"] else []
+    virtual = VirtualCall(Plan(first_message=story["greeting"]), [*answers, ["It is on its way to you right now."]])
+    virtual.attach()
+    free_ms = 0
+    for start, length, text in sorted(story["speech"]):
+        begin = max(start, free_ms)
+        virtual.caller_says(text, begin, length)
+        free_ms = begin + length + 300
+    if story["tool"]:
+        done = e.ToolFinished(tool_call_id="call_2_1", tool_name="look", result="fine", duration_ms=9)
+        virtual.happens(9_000, "tool-runner", done)
+    if story["say_at"]:
+        virtual.happens(story["say_at"], "control-api", c.SayOnCall(content="Please hold.", interrupt_assistant=True))
+    if story["break_at"]:
+        virtual.break_line(story["break_at"])
+        virtual.attach(story["break_at"] + 2_000, attachment=2)
+    return virtual.run(25_000)
+
+
+def fold(log: list[Entry]) -> CallState:
+    state = CallState()
+    for entry in log:
+        state = apply(state, entry.message, entry.event_id)
+    return state
+
+
+def shuffled(log: list[Entry], seed: int) -> list[Entry]:
+    """Another order of arrival; each producer's messages keep theirs."""
+    rng = random.Random(seed)
+    queues: dict[str, list[Entry]] = {}
+    for entry in log:
+        queues.setdefault(entry.producer, []).append(entry)
+    out: list[Entry] = []
+    while queues:
+        producer = rng.choice(sorted(queues))
+        out.append(queues[producer].pop(0))
+        if not queues[producer]:
+            del queues[producer]
+    return out
+
+
+@settings(max_examples=60, deadline=None)
+@given(story, st.integers(0, 10_000))
+def test_the_state_folded_from_the_log_is_the_live_state_in_any_order_of_arrival(story: dict, seed: int) -> None:  # type: ignore[type-arg]
+    virtual = lived(story)
+    assert fold(virtual.log) == virtual.state
+    assert fold(shuffled(virtual.log, seed)) == virtual.state
+
+
+@settings(max_examples=40, deadline=None)
+@given(story, st.floats(0, 1))
+def test_at_any_cut_the_state_is_the_one_that_was_live_there(story: dict, where: float) -> None:  # type: ignore[type-arg]
+    virtual = lived(story)
+    cut = int(len(virtual.log) * where)
+    state = CallState()
+    for entry in virtual.log[:cut]:
+        state = apply(state, entry.message, entry.event_id)
+    assert fold(virtual.log[:cut]) == state
+    assert fold(shuffled(virtual.log[:cut], 7)) == state
+
+
+@settings(max_examples=60, deadline=None)
+@given(story)
+def test_whatever_happens_the_history_holds_no_word_that_was_not_played(story: dict) -> None:  # type: ignore[type-arg]
+    virtual = lived(story)
+    played = {seq: p.played_ms for seq, p in virtual.state.playbacks.items()}
+    for reply in virtual.state.replies.values():
+        said = [virtual.state.utterances[seq] for seq in reply.utterances]
+        possible = sum(
+            len(u.text.split())
+            if virtual.state.playbacks[seq].finished
+            else int(len(u.text.split()) * played[seq] / virtual.line.lengths[seq])
+            for seq, u in zip(reply.utterances, said, strict=True)
+            if seq in played
+        )
+        assert len(reply.heard.split()) <= possible
+
+
+@settings(max_examples=60, deadline=None)
+@given(story)
+def test_every_turn_is_answered_or_the_caller_spoke_again(story: dict) -> None:  # type: ignore[type-arg]
+    virtual = lived(story)
+    answered = {reply.turn for reply in virtual.state.replies.values()}
+    assert virtual.state.ended or all(turn in answered or not t.text for turn, t in virtual.state.turns.items())

@@ -1,0 +1,231 @@
+"""A call in virtual time: the table as it is, with a caller, a line, a voice and a model made of timetables."""
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from voxbus_contracts import commands as c
+from voxbus_contracts import events as e
+from voxbus_contracts.message import Message
+from voxbus_llm_orchestrator import answering
+from voxbus_llm_orchestrator.apply import apply
+from voxbus_llm_orchestrator.decision import AskModel, At, Decide, DropModel, Out, View
+from voxbus_llm_orchestrator.plan import Plan
+from voxbus_llm_orchestrator.saying import Spoken
+from voxbus_llm_orchestrator.state import CallState
+from voxbus_llm_orchestrator.table import decide
+
+MS_PER_CHARACTER = 50
+
+
+@dataclass
+class Entry:
+    """A line of the log."""
+
+    producer: str
+    message: Message
+    event_id: str
+
+
+@dataclass
+class Line:
+    """media-ingress and voice: what was said, how far it was played."""
+
+    sounding: dict[int, int] = field(default_factory=dict)
+    lengths: dict[int, int] = field(default_factory=dict)
+    cleared: int = 0
+    free_at_ms: int = 0
+    paused_at_ms: int | None = None
+    finished: set[int] = field(default_factory=set)
+
+
+class VirtualCall:
+    """Runs until a time; `answers` are the model's replies in order, each a list of sentences or (tool, arguments)."""
+
+    def __init__(self, plan: Plan, answers: list[list[object]] | None = None) -> None:
+        self.plan = plan
+        self.now_ms = 0
+        self.state = CallState()
+        self.log: list[Entry] = []
+        self.reasons: list[str] = []
+        self.answers = answers or []
+        self.line = Line()
+        self.asking = 0
+        self.model_delay_ms = 50
+        self._agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._speech_seq = 0
+        self._asked = 0
+
+    # --- the world ---
+
+    def at(self, ms: int, action: Callable[[], None]) -> None:
+        heapq.heappush(self._agenda, (ms, next(self._order), action))
+
+    def happens(self, ms: int, producer: str, message: Message) -> None:
+        self.at(ms, lambda: self.log_it(producer, message))
+
+    def attach(self, ms: int = 0, attachment: int = 1) -> None:
+        attached = e.MediaAttached(
+            attachment=attachment,
+            transport="vapi.websocket",
+            encoding="pcm_s16le",
+            sample_rate_hz=16000,
+            pts_ms=ms,
+            resumed=attachment > 1,
+        )
+        self.happens(ms, "media-ingress", attached)
+        if attachment == 1:
+            self.happens(ms + 30, "media-ingress", e.CallStarted(pts_ms=ms + 30, setup_ms=30))
+
+    def break_line(self, ms: int) -> None:
+        """The connection is lost: nothing sounds any more, and media-ingress says so."""
+
+        def broken() -> None:
+            self.line.cleared = max(self.line.lengths, default=0)
+            self.log_it("media-ingress", e.MediaDetached(attachment=1, pts_ms=ms, clean=False, code=1006))
+
+        self.at(ms, broken)
+
+    def caller_says(self, text: str, start_ms: int, length_ms: int = 1000) -> None:
+        """Speech, its partial and its final as vad and recognizer report them."""
+        self._speech_seq += 1
+        seq, end_ms = self._speech_seq, start_ms + length_ms
+        self.happens(
+            start_ms + 80,
+            "vad",
+            e.SpeechStarted(speech_seq=seq, pts_ms=start_ms, detected_pts_ms=start_ms + 80),
+        )
+        if text and length_ms > 400:
+            partial = e.TranscriptPartial(
+                transcript_seq=seq, text=text.split()[0], start_pts_ms=start_ms, end_pts_ms=start_ms + 300
+            )
+            self.happens(start_ms + 350, "stt-worker", partial)
+        stopped = e.SpeechStopped(speech_seq=seq, pts_ms=end_ms, detected_pts_ms=end_ms + 200, voiced_ms=length_ms)
+        self.happens(end_ms + 200, "vad", stopped)
+        final = e.TranscriptFinal(
+            transcript_seq=seq,
+            text=text,
+            start_pts_ms=start_ms,
+            end_pts_ms=end_ms,
+            speech_seq=seq,
+            provider="virtual",
+            recognition_ms=20,
+        )
+        self.happens(end_ms + 220, "stt-worker", final)
+
+    def run(self, until_ms: int) -> "VirtualCall":
+        wake = self.settle()
+        while not self.state.ended:
+            event_ms = self._agenda[0][0] if self._agenda else until_ms + 1
+            next_ms = min(event_ms, wake if wake is not None else until_ms + 1)
+            if next_ms > until_ms:
+                break
+            self.now_ms = max(self.now_ms, next_ms)
+            while self._agenda and self._agenda[0][0] <= self.now_ms:
+                heapq.heappop(self._agenda)[2]()
+            wake = self.settle()
+        self.now_ms = max(self.now_ms, until_ms)
+        return self
+
+    # --- the orchestrator ---
+
+    def log_it(self, producer: str, message: Message) -> None:
+        entry = Entry(producer, message, f"e{len(self.log)}")
+        self.log.append(entry)
+        self.state = apply(self.state, message, entry.event_id)
+
+    def settle(self) -> int | None:
+        for _ in range(100):
+            answer = decide(View(self.state, self.plan, self.now_ms, self.asking))
+            if not isinstance(answer, Decide):
+                assert answer is None or answer.pts_ms > self.now_ms, "the table asked to be woken in the past"
+                return answer.pts_ms if isinstance(answer, At) else None
+            self.reasons.append(answer.reason)
+            self.carry_out(list(answer.outs))
+        raise AssertionError(f"the table does not come to rest: {self.reasons[-5:]}")
+
+    def carry_out(self, outs: list[Out]) -> None:
+        for out in outs:
+            match out:
+                case AskModel(reply):
+                    self.asking = reply
+                    self.at(self.now_ms + self.model_delay_ms, lambda reply=reply: self._answer(reply))
+                case DropModel():
+                    self.asking = 0
+                case _:
+                    self.log_it("llm-orchestrator", out)
+                    self._react(out)
+
+    def _answer(self, reply: int) -> None:
+        if self.asking != reply:
+            return
+        parts = self.answers[self._asked] if self._asked < len(self.answers) else ["Yes."]
+        self._asked += 1
+        for part in parts:
+            if isinstance(part, str):
+                turn = self.state.replies[reply].turn
+                self.carry_out(answering.said(self.state, self.plan, Spoken(reply, turn), part))
+            else:
+                name, arguments = part
+                self.carry_out(answering.wants_tool(self.state, reply, name, arguments))
+        self.asking = 0
+        self.carry_out(answering.generated(self.state, self.plan, reply, 10, end_call=False))
+
+    # --- line and voice ---
+
+    def _react(self, message: Message) -> None:
+        match message:
+            case c.SaySentence():
+                self._play(message)
+            case c.ClearPlayback():
+                self._clear(message.up_to_utterance_seq)
+
+    def _play(self, say: c.SaySentence) -> None:
+        line, seq = self.line, say.utterance_seq
+        length = MS_PER_CHARACTER * len(say.text)
+        start = max(self.now_ms + 20, line.free_at_ms)
+        line.free_at_ms = start + length
+        line.lengths[seq] = length
+        synthesized = e.SpeechSynthesized(
+            utterance_seq=seq, duration_ms=length, characters=len(say.text), first_audio_ms=5, provider="virtual"
+        )
+        self.happens(self.now_ms + 10, "tts-worker", synthesized)
+        self.at(start, lambda: self._started(seq, say.anchor_pts_ms))
+        self.at(start + length, lambda: self._finished(seq, length))
+
+    def _started(self, seq: int, anchor: int | None) -> None:
+        if seq > self.line.cleared:
+            self.line.sounding[seq] = self.now_ms
+            v2v = None if anchor is None else float(self.now_ms - anchor)
+            self.log_it(
+                "media-ingress",
+                e.PlaybackStarted(utterance_seq=seq, pts_ms=self.now_ms, anchor_pts_ms=anchor, v2v_ms=v2v),
+            )
+
+    def _finished(self, seq: int, length: int) -> None:
+        if seq > self.line.cleared:
+            self.line.finished.add(seq)
+            self.log_it("media-ingress", e.PlaybackFinished(utterance_seq=seq, played_ms=length, pts_ms=self.now_ms))
+
+    def _clear(self, upto: int) -> None:
+        line = self.line
+        sounding = [seq for seq in line.sounding if line.cleared < seq <= upto and seq not in line.finished]
+        line.cleared = max(line.cleared, upto)
+        line.free_at_ms = self.now_ms
+        seq = sounding[0] if sounding else 0
+        played = self.now_ms - line.sounding[seq] if seq else 0
+        cleared = e.PlaybackCleared(up_to_utterance_seq=upto, utterance_seq=seq, played_ms=played, pts_ms=self.now_ms)
+        self.happens(self.now_ms + 2, "media-ingress", cleared)
+
+    # --- readings ---
+
+    def said(self, kind: type[Message]) -> list[Message]:
+        return [entry.message for entry in self.log if isinstance(entry.message, kind)]
+
+    @property
+    def end_reason(self) -> str:
+        ended = self.said(e.CallEnded)
+        assert len(ended) <= 1, "call.ended was published twice"
+        return ended[0].reason if ended else ""  # type: ignore[attr-defined]

@@ -1,0 +1,98 @@
+"""From the bus to the socket: audio…agent → paced playout → wire bytes, audio…played and playback.*"""
+
+import time
+from collections.abc import Callable
+
+from voxbus_audio import FRAME_BYTES, FRAME_MS, SILENCE_FRAME, WireEncoder, WireFormat
+from voxbus_contracts.events import PlaybackStarted
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
+
+from voxbus_media_ingress import metrics
+from voxbus_media_ingress.alarm import Alarm, now_ms
+from voxbus_media_ingress.line import CallerLine
+from voxbus_media_ingress.playout import PlaybackEvent, Playout
+from voxbus_media_ingress.publisher import Publisher
+from voxbus_media_ingress.utterance import AgentFrame
+
+
+def agent_frame(frame: AudioFrame, epoch: int, now_unix_us: int) -> AgentFrame:
+    """The core's view of a frame on the bus; short sound is filled up with silence."""
+    pcm = frame.pcm
+    if pcm and len(pcm) != FRAME_BYTES:
+        pcm = pcm[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+    age_ms = max(0.0, (now_unix_us - frame.origin_unix_us) / 1_000) if frame.origin_unix_us else 0.0
+    return AgentFrame(frame.utterance_seq, frame.pts_ms // FRAME_MS, pcm, frame.last, epoch, age_ms)
+
+
+class AgentSide:
+    """Drives one attachment's playout. `on_event` gets every report after it was published, `on_lost` is called when
+    a frame is missing that the stream may still have."""
+
+    def __init__(
+        self,
+        playout: Playout,
+        fmt: WireFormat,
+        line: CallerLine,
+        publisher: Publisher,
+        on_event: Callable[[PlaybackEvent], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._playout = playout
+        self._line = line
+        self._publisher = publisher
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._lost: tuple[int, int] | None = None
+        self._alarm = Alarm(self._pace)
+        self._encoder = WireEncoder(fmt)
+        # The first push builds the resampler (up to 4 ms): not in the middle of the first answer.
+        self._encoder.push(SILENCE_FRAME)
+
+    def start(self) -> None:
+        self._pace(now_ms())
+
+    def stop(self) -> None:
+        self._alarm.stop()
+        metrics.UNDERRUNS.inc(self._playout.underruns)
+        metrics.LOST_FRAMES.inc(self._playout.lost_frames)
+
+    def on_frame(self, frame: AudioFrame) -> None:
+        at_ms = now_ms()
+        self._playout.on_frame(agent_frame(frame, frame.epoch, time.time_ns() // 1_000), at_ms)
+        self._pace(at_ms)
+
+    def on_stored_frame(self, frame: AudioFrame) -> None:
+        """A frame read back from the stream; `pace` follows when all are in."""
+        self._playout.on_frame(agent_frame(frame, 0, 0), now_ms())
+
+    def tell(self, change: Callable[[Playout, float], None]) -> None:
+        """Changes the playout now and acts on it at once."""
+        at_ms = now_ms()
+        change(self._playout, at_ms)
+        self._pace(at_ms)
+
+    def _pace(self, at_ms: float) -> None:
+        playout = self._playout
+        due_ms = playout.next_due()
+        while due_ms is not None and due_ms <= at_ms:
+            frame = playout.tick(at_ms)
+            if frame is not None:
+                self._line.audio(self._encoder.push(frame.pcm))
+                self._publisher.played(frame.pts_ms, frame.pcm, frame.utterance_seq)
+            due_ms = playout.next_due()
+        for event in playout.take_events():
+            self._report(event)
+        self._alarm.set(due_ms)
+        self._notice_loss()
+
+    def _report(self, event: PlaybackEvent) -> None:
+        self._publisher.say(event)
+        if isinstance(event, PlaybackStarted) and event.v2v_ms is not None:
+            metrics.V2V.observe(event.v2v_ms / 1_000)
+        self._on_event(event)
+
+    def _notice_loss(self) -> None:
+        lost = self._playout.lost
+        if lost is not None and lost != self._lost:
+            self._on_lost()
+        self._lost = lost

@@ -1,0 +1,82 @@
+"""From the socket to the bus: wire bytes → 20 ms frames on the caller clock → audio…caller."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from voxbus_audio import SILENCE_FRAME, AudioError, WireDecoder, WireFormat
+
+from voxbus_media_ingress import metrics
+from voxbus_media_ingress.alarm import Alarm, now_ms
+from voxbus_media_ingress.clock import MAX_QUEUED_MS, CallerClock
+from voxbus_media_ingress.inbound import error_text
+from voxbus_media_ingress.publisher import Publisher
+
+# Decoding 64 KiB takes about 1 ms; other calls' frames get their turn in between.
+_PIECE_BYTES: Final = 64 * 1024
+_FULL_PAUSE_S: Final = 0.1
+
+
+class CallerSide:
+    """Drives one attachment's clock. `tell` sends a text to the client."""
+
+    def __init__(self, clock: CallerClock, fmt: WireFormat, publisher: Publisher, tell: Callable[[str], None]) -> None:
+        self.muted = False
+        self._clock = clock
+        self._decoder = WireDecoder(fmt)
+        self._publisher = publisher
+        self._tell = tell
+        self._alarm = Alarm(self._pace)
+        self._told = ""
+        self._unix_minus_monotonic_ms = time.time_ns() / 1_000_000 - now_ms()
+
+    def start(self) -> None:
+        self._pace(now_ms())
+
+    def stop(self) -> None:
+        self._alarm.stop()
+        metrics.FILLED_FRAMES.inc(self._clock.filled_frames)
+        metrics.DROPPED_FRAMES.inc(self._clock.dropped_frames)
+
+    async def on_bytes(self, wire: bytes) -> None:
+        """One binary message, of any length; a sample cut in two is joined with the next message."""
+        if len(wire) <= _PIECE_BYTES:
+            refused = self._take(wire)
+        else:
+            refused = 0
+            for start in range(0, len(wire), _PIECE_BYTES):
+                refused += self._take(wire[start : start + _PIECE_BYTES])
+                await asyncio.sleep(0)
+        if refused:
+            metrics.REFUSED_FRAMES.inc(refused)
+            limit_s = MAX_QUEUED_MS // 1_000
+            self._tell_once("audio-too-far-ahead", f"more than {limit_s} s of audio wait: send in real time")
+            await asyncio.sleep(_FULL_PAUSE_S)
+        elif self._told == "audio-too-far-ahead":
+            self._told = ""
+
+    def _take(self, wire: bytes) -> int:
+        arrived_ms = now_ms()
+        try:
+            frames = self._decoder.push(wire)
+        except AudioError as wrong:
+            self._tell_once(wrong.code, str(wrong))
+            return 0
+        refused = self._clock.push(frames, arrived_ms)
+        self._pace(arrived_ms)
+        return refused
+
+    def _pace(self, at_ms: float) -> None:
+        for frame in self._clock.poll(at_ms):
+            pcm = SILENCE_FRAME if self.muted else frame.pcm
+            origin_unix_us = int((frame.arrived_ms + self._unix_minus_monotonic_ms) * 1_000)
+            self._publisher.caller(frame.pts_ms, pcm, frame.filled, origin_unix_us)
+            if not frame.filled:
+                metrics.FRAME_LATENCY.observe((now_ms() - frame.arrived_ms) / 1_000)
+        self._alarm.set(self._clock.next_due(at_ms))
+
+    def _tell_once(self, code: str, what: str) -> None:
+        if self._told != code:
+            self._told = code
+            self._tell(error_text(code, what, "audio"))

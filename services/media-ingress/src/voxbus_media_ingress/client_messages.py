@@ -1,0 +1,305 @@
+"""Events of a call → the bare JSON messages a client of the WebSocket transport gets, as its assistant subscribed them.
+
+Source: the public API's client messages (same types as server messages, without the `message` envelope). Every
+message has `type` and `timestamp` (ms since the epoch). What was said is told from what was heard: the assistant's
+words appear when they have left towards the caller, never before.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from voxbus_contracts import Message
+from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.commands import AddMessage, SaySentence
+from voxbus_contracts.events import (
+    CallEnded,
+    CallQueued,
+    CallRinging,
+    CallStarted,
+    CallTransferred,
+    HandoffCompleted,
+    PlaybackCleared,
+    PlaybackFinished,
+    PlaybackStarted,
+    ReplyFinished,
+    ReplyInterrupted,
+    ReplyStarted,
+    SpeechStarted,
+    SpeechStopped,
+    ToolFinished,
+    ToolRequested,
+    TranscriptFinal,
+    TranscriptPartial,
+    TurnCommitted,
+)
+from voxbus_media_ingress.conversation import Conversation, Span
+from voxbus_media_ingress.told import told_assistant, told_tool_call, told_tool_with_call
+
+HANG_AFTER_MS: Final = 3_000
+"""A turn without a sound for this long counts as delayed."""
+
+_FINAL_TRANSCRIPT: Final = 'transcript[transcriptType="final"]'
+_MODEL_SOURCES: Final = ("model", "tool")
+_Fields = dict[str, Any]
+
+
+class Subscription:
+    """Which messages the assistant's `clientMessages` ask for."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        self._wanted = frozenset(name.replace("'", '"').replace(" ", "") for name in wanted)
+
+    def type_sent(self, kind: str, fields: _Fields) -> str | None:
+        """The `type` to send, None when it is not asked for; a filter is sent under its own name."""
+        if kind in self._wanted:
+            return kind
+        if kind == "transcript" and fields["transcriptType"] == "final" and _FINAL_TRANSCRIPT in self._wanted:
+            return _FINAL_TRANSCRIPT
+        return None
+
+
+class ClientMessages:
+    """One call's messages to its client. Feed it every event once, in order; history first, its output dropped."""
+
+    def __init__(self, assistant: Assistant, call: str, assistant_id: str | None = None) -> None:
+        self._assistant = assistant
+        self._assistant_id = assistant_id
+        self._call = call
+        self._subscription = Subscription(assistant.client_messages)
+        self._conversation = Conversation()
+        self._out: list[str] = []
+        self._at_ms = 0
+        self._turn = 0
+        self._spoken_turn: int | None = None
+        self._sources: dict[int, str] = {}
+        self._says: dict[int, SaySentence] = {}
+        self._finals: dict[int, Span] = {}
+        self._reply_began: dict[int, int] = {}
+        self._finished: list[SaySentence] = []
+        self._hang_due_ms: int | None = None
+        self.status = "queued"
+        self._handlers: dict[type[Message], Callable[[Any], None]] = {
+            CallQueued: self._on_queued,
+            CallRinging: self._on_ringing,
+            CallStarted: self._on_started,
+            CallTransferred: self._on_transferred,
+            HandoffCompleted: self._on_handoff,
+            CallEnded: self._on_ended,
+            SpeechStarted: self._on_speech_started,
+            SpeechStopped: self._on_speech_stopped,
+            TranscriptPartial: self._on_partial,
+            TranscriptFinal: self._on_final,
+            TurnCommitted: self._on_turn,
+            AddMessage: self._on_add_message,
+            ReplyStarted: self._on_reply_started,
+            SaySentence: self._on_say,
+            PlaybackStarted: self._on_playback_started,
+            PlaybackFinished: self._on_playback_finished,
+            PlaybackCleared: self._on_playback_cleared,
+            ReplyFinished: self._on_reply_finished,
+            ReplyInterrupted: self._on_reply_interrupted,
+            ToolRequested: self._on_tool_requested,
+            ToolFinished: self._on_tool_finished,
+        }
+        for prompt in assistant.model.messages:
+            if prompt.role == "system" and prompt.content:
+                self._conversation.add_text("system", prompt.content, Span(0, 0))
+
+    @property
+    def hang_due_ms(self) -> int | None:
+        """When (ms since the epoch) the client is told that the answer is late, unless it sounds before."""
+        return self._hang_due_ms
+
+    def on_message(self, message: Message, at_ms: int) -> list[str]:
+        """The texts to send for one event or command; `at_ms` is when it happened, ms since the epoch."""
+        handler = self._handlers.get(type(message))
+        if handler is None:
+            return []
+        self._at_ms = at_ms
+        handler(message)
+        return self._take()
+
+    def on_time(self, now_ms: int) -> list[str]:
+        """Tells a delayed answer, once per turn."""
+        if self._hang_due_ms is not None and now_ms >= self._hang_due_ms:
+            self._hang_due_ms = None
+            self._at_ms = now_ms
+            self._send("hang", {})
+        return self._take()
+
+    def current_status(self, now_ms: int) -> list[str]:
+        """The call's status again, for a client that came back."""
+        self._at_ms = now_ms
+        self._send("status-update", {"status": self.status})
+        return self._take()
+
+    # The call
+
+    def _on_queued(self, _: CallQueued) -> None:
+        self.status = "queued"
+
+    def _on_ringing(self, _: CallRinging) -> None:
+        self._set_status("ringing")
+
+    def _on_started(self, event: CallStarted) -> None:
+        self._conversation.started_at_ms = self._at_ms - event.pts_ms
+        self._set_status("in-progress")
+        self._send("assistant.started", {"newAssistant": told_assistant(self._assistant, self._assistant_id)})
+
+    def _on_transferred(self, event: CallTransferred) -> None:
+        self._set_status("forwarding")
+        self._send("transfer-update", {"destination": {"type": "number", "number": event.destination}})
+
+    def _on_handoff(self, event: HandoffCompleted) -> None:
+        fields: _Fields = {"fromAssistant": {"name": event.from_assistant}, "toAssistant": {"name": event.to_assistant}}
+        self._send(
+            "transfer-update", {"destination": {"type": "assistant", "assistantName": event.to_assistant}, **fields}
+        )
+
+    def _on_ended(self, event: CallEnded) -> None:
+        self._hang_due_ms = None
+        self._fall_silent()
+        self._set_status("ended", {"endedReason": event.reason})
+
+    def _set_status(self, status: str, more: _Fields | None = None) -> None:
+        self.status = status
+        self._send("status-update", {"status": status, **(more or {})})
+
+    # The caller
+
+    def _on_speech_started(self, _: SpeechStarted) -> None:
+        self._send("speech-update", {"role": "user", "status": "started", "turn": self._turn})
+
+    def _on_speech_stopped(self, _: SpeechStopped) -> None:
+        self._send("speech-update", {"role": "user", "status": "stopped", "turn": self._turn})
+
+    def _on_partial(self, event: TranscriptPartial) -> None:
+        self._send_transcript("user", "partial", event.text)
+
+    def _on_final(self, event: TranscriptFinal) -> None:
+        self._finals[event.transcript_seq] = Span(event.start_pts_ms, event.end_pts_ms)
+        self._send_transcript("user", "final", event.text)
+
+    def _on_turn(self, event: TurnCommitted) -> None:
+        spans = [self._finals.pop(seq) for seq in event.transcript_seqs if seq in self._finals]
+        start_pts_ms = min((span.start_pts_ms for span in spans), default=event.anchor_pts_ms)
+        self._conversation.add_text("user", event.text, Span(start_pts_ms, event.anchor_pts_ms))
+        self._turn = event.turn
+        self._hang_due_ms = self._at_ms + HANG_AFTER_MS
+        self._send_conversation()
+
+    def _on_add_message(self, command: AddMessage) -> None:
+        now_pts_ms = self._pts_now()
+        self._conversation.add_text(command.role, command.content, Span(now_pts_ms, now_pts_ms))
+        self._send_conversation()
+
+    # The assistant
+
+    def _on_reply_started(self, event: ReplyStarted) -> None:
+        self._sources[event.reply] = event.source
+
+    def _on_say(self, command: SaySentence) -> None:
+        self._says[command.utterance_seq] = command
+        if self._sources.get(command.reply) in _MODEL_SOURCES:
+            self._send("model-output", {"output": command.text, "turnId": self._turn_id(command.turn)})
+        self._send("voice-input", {"input": command.text, "turnId": self._turn_id(command.turn)})
+
+    def _on_playback_started(self, event: PlaybackStarted) -> None:
+        self._hang_due_ms = None
+        say = self._says.get(event.utterance_seq)
+        if say is None:
+            return
+        turn = max(0, say.turn - 1)
+        self._reply_began.setdefault(say.reply, event.pts_ms)
+        if self._spoken_turn is None:
+            self._spoken_turn = turn
+            self._finished = []
+            self._send("speech-update", {"role": "assistant", "status": "started", "turn": turn})
+        text = " ".join(said.text for said in (*self._finished, say) if said.reply == say.reply)
+        source = "model" if self._sources.get(say.reply) in _MODEL_SOURCES else "force-say"
+        self._send("assistant.speechStarted", {"text": text, "turn": turn, "source": source})
+
+    def _on_playback_finished(self, event: PlaybackFinished) -> None:
+        say = self._says.pop(event.utterance_seq, None)
+        if say is not None and event.played_ms > 0:
+            self._finished.append(say)
+            self._send_transcript("assistant", "final", say.text)
+
+    def _on_playback_cleared(self, event: PlaybackCleared) -> None:
+        if event.utterance_seq:
+            self._fall_silent()
+        for seq in [seq for seq in self._says if seq <= event.up_to_utterance_seq]:
+            del self._says[seq]
+
+    def _on_reply_finished(self, event: ReplyFinished) -> None:
+        self._fall_silent()
+        self._enter(event)
+
+    def _on_reply_interrupted(self, event: ReplyInterrupted) -> None:
+        """`heard` is the whole reply up to the break: what no finished sentence has told yet is told now."""
+        self._fall_silent()
+        self._hang_due_ms = None
+        told = [word for said in self._finished if said.reply == event.reply for word in said.text.split()]
+        self._send_transcript("assistant", "final", " ".join(event.heard.split()[len(told) :]))
+        if "caller" in event.reason:
+            self._send("user-interrupted", {"turnId": self._turn_id(event.turn)})
+        self._enter(event)
+
+    def _enter(self, event: ReplyFinished | ReplyInterrupted) -> None:
+        """What was heard of a reply enters the history."""
+        began_pts_ms = self._reply_began.pop(event.reply, event.pts_ms)
+        if event.heard:
+            self._conversation.add_text("assistant", event.heard, Span(began_pts_ms, event.pts_ms))
+            self._send_conversation()
+
+    def _fall_silent(self) -> None:
+        if self._spoken_turn is not None:
+            self._send("speech-update", {"role": "assistant", "status": "stopped", "turn": self._spoken_turn})
+            self._spoken_turn = None
+
+    # Tools
+
+    def _on_tool_requested(self, event: ToolRequested) -> None:
+        call = told_tool_call(event)
+        self._conversation.add_tool_call(call, Span(self._pts_now(), self._pts_now()))
+        self._send("model-output", {"output": [call], "turnId": self._turn_id(event.turn)})
+        with_tool = told_tool_with_call(self._assistant, call)
+        self._send("tool-calls", {"toolCallList": [call], "toolCalls": [call], "toolWithToolCallList": [with_tool]})
+        self._send("function-call", {"functionCall": {"name": event.tool_name, "parameters": event.arguments}})
+        self._send_conversation()
+
+    def _on_tool_finished(self, event: ToolFinished) -> None:
+        result = event.result if event.result is not None else event.error or ""
+        fields: _Fields = {"toolCallId": event.tool_call_id, "name": event.tool_name, "result": result}
+        self._conversation.add_tool_result(
+            event.tool_call_id, event.tool_name, result, Span(self._pts_now() - event.duration_ms, self._pts_now())
+        )
+        self._send("tool-calls-result", {"toolCallResult": fields})
+        self._send("tool.completed", {"toolCallResult": fields})
+        self._send_conversation()
+
+    # Sending
+
+    def _send(self, kind: str, fields: _Fields) -> None:
+        sent = self._subscription.type_sent(kind, fields)
+        if sent is not None:
+            self._out.append(json.dumps({"type": sent, "timestamp": self._at_ms, **fields}, ensure_ascii=False))
+
+    def _send_transcript(self, role: str, kind: str, text: str) -> None:
+        if text:
+            self._send("transcript", {"role": role, "transcriptType": kind, "transcript": text})
+
+    def _send_conversation(self) -> None:
+        self._send("conversation-update", self._conversation.update())
+
+    def _take(self) -> list[str]:
+        out, self._out = self._out, []
+        return out
+
+    def _pts_now(self) -> int:
+        return max(0, self._at_ms - self._conversation.started_at_ms)
+
+    def _turn_id(self, turn: int) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._call}/{turn}"))

@@ -1,0 +1,208 @@
+"""The caller clock with time as a number."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voxbus_audio import SILENCE_FRAME, sine
+from voxbus_media_ingress.clock import CallerClock, CallerFrame
+
+LOUD = sine(440, 20)
+QUIET = SILENCE_FRAME
+
+
+def loud(number: int) -> bytes:
+    """A loud frame that can be told from others."""
+    return number.to_bytes(4, "little") + LOUD[4:]
+
+
+def run_until(clock: CallerClock, until_ms: float, out: list[CallerFrame]) -> None:
+    """Polls exactly when the clock asks for it, like a perfect timer."""
+    for _ in range(100_000):
+        due_ms = clock.next_due(0.0)
+        if due_ms > until_ms:
+            return
+        out += clock.poll(due_ms)
+    raise AssertionError("the clock never comes to rest")
+
+
+def live(clock: CallerClock, from_ms: float, count: int, out: list[CallerFrame], pcm: bytes = LOUD) -> float:
+    """`count` frames in real time from `from_ms` on; gives when the next would come."""
+    for n in range(count):
+        at_ms = from_ms + 20.0 * n
+        run_until(clock, at_ms, out)
+        clock.push([pcm], at_ms)
+        out += clock.poll(at_ms)
+    return from_ms + 20.0 * count
+
+
+def test_a_live_frame_leaves_the_moment_it_arrives() -> None:
+    clock = CallerClock(0, 1000.0)
+    clock.push([LOUD], 1007.0)
+    assert clock.poll(1007.0) == [CallerFrame(0, LOUD, False, 1007.0)]
+    clock.push([LOUD], 1027.0)
+    assert clock.poll(1027.0) == [CallerFrame(20, LOUD, False, 1027.0)]
+
+
+def test_a_frame_up_to_20_ms_early_leaves_at_once_and_an_earlier_one_waits() -> None:
+    clock = CallerClock(0, 0.0)
+    clock.push([loud(0), loud(1), loud(2)], 0.0)
+    assert [f.pts_ms for f in clock.poll(0.0)] == [0, 20]
+    assert clock.poll(19.9) == []
+    assert clock.next_due(19.9) == 20.0
+    assert [f.pcm for f in clock.poll(20.0)] == [loud(2)]
+
+
+def test_a_slot_without_audio_is_filled_40_ms_after_it_was_due() -> None:
+    clock = CallerClock(0, 0.0)
+    assert clock.next_due(0.0) == 40.0
+    assert clock.poll(39.9) == []
+    assert clock.poll(40.0) == [CallerFrame(0, SILENCE_FRAME, True, 40.0)]
+    assert clock.next_due(40.0) == 60.0
+
+
+def test_a_caller_that_stops_sending_is_silence_for_ever() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    live(clock, 0.0, 5, out)
+    run_until(clock, 10_000.0, out)
+    assert [f.pts_ms for f in out] == list(range(0, len(out) * 20, 20))
+    assert all(f.filled for f in out[5:])
+    assert len(out) == pytest.approx(499, abs=2)
+
+
+def test_a_whole_file_at_once_is_paced_and_complete() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    run_until(clock, 500.0, out)  # filled frames before: they must not cost the file its quiet parts
+    file = [loud(n) if n % 3 else QUIET for n in range(200)]
+    clock.push(file, 500.0)
+    run_until(clock, 6_000.0, out)
+    sent = [f for f in out if not f.filled]
+    assert [f.pcm for f in sent] == file
+    assert clock.dropped_frames == 0
+    assert [f.pts_ms for f in out] == list(range(0, len(out) * 20, 20))
+
+
+def test_a_file_in_many_small_messages_without_pacing_is_complete_too() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    run_until(clock, 500.0, out)
+    for n in range(200):
+        clock.push([loud(n) if n % 3 else QUIET], 500.0 + n * 0.1)
+    run_until(clock, 6_000.0, out)
+    assert len([f for f in out if not f.filled]) == 200
+
+
+def test_frames_sent_ahead_count_as_arrived_when_they_leave() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    clock.push([LOUD] * 200, 0.0)
+    run_until(clock, 3_000.0, out)
+    assert clock.arrival_of(2_000) == pytest.approx(1_960.0)
+
+
+def test_late_frames_after_filled_ones_are_caught_up_by_dropping_quiet_frames() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    at_ms = live(clock, 0.0, 50, out)
+    late = 10  # 200 ms of a stalled network, then all of it at once
+    stall_ends = at_ms + 20.0 * late
+    run_until(clock, stall_ends, out)
+    filled = clock.filled_frames
+    assert 6 <= filled <= 9
+    clock.push([QUIET] * late, stall_ends)
+    out += clock.poll(stall_ends)
+    assert clock.queued_ms >= 100
+    live(clock, stall_ends + 20.0, 100, out, QUIET)
+    assert clock.queued_ms <= 20
+    assert 0 < clock.dropped_frames <= filled
+    assert [f.pts_ms for f in out] == list(range(0, len(out) * 20, 20))
+
+
+def test_speech_is_never_dropped_to_catch_up() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    at_ms = live(clock, 0.0, 50, out)
+    run_until(clock, at_ms + 200.0, out)
+    clock.push([LOUD] * 10, at_ms + 200.0)
+    live(clock, at_ms + 220.0, 200, out)
+    assert clock.dropped_frames == 0
+
+
+def test_a_client_that_sends_200_ms_at_a_time_loses_nothing() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    run_until(clock, 213.0, out)
+    for chunk in range(50):
+        at_ms = 213.0 + 200.0 * chunk + (chunk % 3) * 4.0
+        run_until(clock, at_ms, out)
+        clock.push([QUIET] * 10, at_ms)
+    run_until(clock, 11_000.0, out)
+    assert clock.dropped_frames == 0
+    assert len([f for f in out if not f.filled]) == 500
+
+
+def test_a_fast_client_drifts_no_further_than_a_few_frames() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    at_ms = 0.0
+    for _ in range(9_000):  # 0.2 % fast: 360 ms too much in three minutes
+        run_until(clock, at_ms, out)
+        clock.push([QUIET], at_ms)
+        out += clock.poll(at_ms)
+        at_ms += 19.96
+    assert clock.queued_ms <= 120
+    assert 10 <= clock.dropped_frames <= 18
+
+
+def test_more_than_120_s_waiting_is_refused_and_counted() -> None:
+    clock = CallerClock(0, 0.0)
+    assert clock.push([LOUD] * 6_000, 0.0) == 0
+    assert clock.push([LOUD] * 10, 0.0) == 8  # two left at once, due and 20 ms early
+    assert clock.queued_ms == 120_000
+
+
+def test_a_resumed_clock_goes_on_from_its_start_pts() -> None:
+    clock = CallerClock(5_140, 100.0)
+    clock.push([LOUD], 100.0)
+    assert clock.poll(100.0)[0].pts_ms == 5_140
+    assert clock.position_at(150.0) == 5_190.0
+    assert clock.time_of(5_190) == 150.0
+
+
+def test_arrivals_are_known_for_30_s_and_by_the_last_sample_before_a_pts() -> None:
+    clock, out = CallerClock(0, 0.0), list[CallerFrame]()
+    live(clock, 3.0, 2_000, out)
+    assert clock.arrival_of(40_000) == pytest.approx(3.0 + 20 * 1_999)
+    assert clock.arrival_of(39_981) == pytest.approx(3.0 + 20 * 1_999)
+    assert clock.arrival_of(39_980) == pytest.approx(3.0 + 20 * 1_998)
+    assert clock.arrival_of(40_001) is None  # not there yet
+    assert clock.arrival_of(10_000) is None  # too long ago
+    assert clock.arrival_of(0) is None
+
+
+def test_a_start_off_the_grid_is_an_error() -> None:
+    with pytest.raises(ValueError, match="start_pts_ms"):
+        CallerClock(30, 0.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    gaps=st.lists(st.floats(0, 150, allow_nan=False), min_size=1, max_size=60),
+    sizes=st.lists(st.integers(0, 90), min_size=60, max_size=60),
+    quiet=st.lists(st.booleans(), min_size=60, max_size=60),
+)
+def test_whatever_arrives_slots_are_gapless_in_time_and_every_loud_frame_comes_out_once(
+    gaps: list[float], sizes: list[int], quiet: list[bool]
+) -> None:
+    clock, out, at_ms, number = CallerClock(0, 0.0), list[CallerFrame](), 0.0, 0
+    for gap, size, is_quiet in zip(gaps, sizes, quiet, strict=False):
+        at_ms += gap
+        run_until(clock, at_ms, out)
+        clock.push([QUIET if is_quiet else loud(number + n) for n in range(size)], at_ms)
+        out += clock.poll(at_ms)
+        number += size
+    end_ms = at_ms + 20.0 * number + 100.0
+    run_until(clock, end_ms, out)
+    assert [f.pts_ms for f in out] == list(range(0, len(out) * 20, 20))
+    assert abs(len(out) * 20 - end_ms) <= 80.0
+    loud_out = [f.pcm for f in out if not f.filled and f.pcm != QUIET]
+    loud_in, number = [], 0
+    for _, size, is_quiet in zip(gaps, sizes, quiet, strict=False):
+        loud_in += [] if is_quiet else [loud(number + n) for n in range(size)]
+        number += size
+    assert loud_out == loud_in
+    assert clock.dropped_frames <= clock.filled_frames + 1 + end_ms // 5_000

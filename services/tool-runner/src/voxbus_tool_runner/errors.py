@@ -1,0 +1,45 @@
+"""What can go wrong with a tool. The text of each is what the model is told; it never holds a secret or an address.
+
+ToolError
+├── ToolUnknown       not retryable: the assistant has no such tool, or nobody can run one of its type
+├── ServerMissing     not retryable: neither the tool nor the assistant names a server
+├── ServerRefused     not retryable: the guard does not let us reach the server, or its secret cannot be opened
+├── ServerUnreachable retryable: no connection, or it broke
+├── ServerTooSlow     retryable: no answer in time
+└── BadAnswer         not retryable: wrong status, too long, or not in the format of tool results
+"""
+
+from typing import ClassVar
+
+
+class ToolError(Exception):
+    """Base of all."""
+
+    code: ClassVar[str] = "tool-error"
+    retryable: ClassVar[bool] = False
+
+
+class ToolUnknown(ToolError):
+    code = "tool-unknown"
+
+
+class ServerMissing(ToolError):
+    code = "tool-server-missing"
+
+
+class ServerRefused(ToolError):
+    code = "tool-server-refused"
+
+
+class ServerUnreachable(ToolError):
+    code = "tool-server-unreachable"
+    retryable = True
+
+
+class ServerTooSlow(ToolError):
+    code = "tool-server-too-slow"
+    retryable = True
+
+
+class BadAnswer(ToolError):
+    code = "tool-bad-answer"

@@ -1,0 +1,106 @@
+"""What the tool runner does with each command: run the tool, say how it went."""
+
+import time
+from functools import partial
+from typing import Final, Protocol
+
+from structlog.stdlib import BoundLogger
+
+from voxbus_bus import EventBroker, FactPublisher, Received
+from voxbus_bus.tracing import current_traceparent
+from voxbus_contracts import CallRef
+from voxbus_contracts.commands import RunTool
+from voxbus_contracts.events import ToolFinished
+from voxbus_contracts.streams import TOOL_RUNNER
+from voxbus_tool_runner import metrics
+from voxbus_tool_runner.answer import Answer
+from voxbus_tool_runner.errors import ToolError
+from voxbus_tool_runner.runner import ToolRunner
+
+_TRIES: Final = 3
+"""After so many unexpected failures (the bus away, a bug) the model is told that the tool failed."""
+
+
+class Answered(Protocol):
+    """Tells whether a command that comes again was answered the first time."""
+
+    async def __call__(self, ref: CallRef, tool_call_id: str) -> bool: ...
+
+
+class ToolCommands:
+    """Runs each command once, however often it is delivered; different commands never wait for each other."""
+
+    def __init__(self, runner: ToolRunner, publisher: FactPublisher, answered: Answered, log: BoundLogger) -> None:
+        self._runner = runner
+        self._publisher = publisher
+        self._answered = answered
+        self._log = log
+        self._running: set[str] = set()
+
+    def add_to(self, broker: EventBroker, *, workers: int) -> None:
+        broker.consumes(TOOL_RUNNER, workers=workers)(self.on_run_tool)
+
+    async def on_run_tool(self, received: Received) -> None:
+        command = received.message
+        assert isinstance(command, RunTool)
+        key = event_id_of(received.ref, command.tool_call_id)
+        if key in self._running:
+            raise StillRunning(command.tool_call_id)
+        if received.delivery > 1 and await self._answered(received.ref, command.tool_call_id):
+            return
+        self._running.add(key)
+        try:
+            with metrics.RUNNING.track_inprogress(), metrics.DURATION_S.time():
+                await self._run(received, command)
+        finally:
+            self._running.discard(key)
+
+    async def _run(self, received: Received, command: RunTool) -> None:
+        """An asynchronous tool is answered before its server is asked: the conversation does not wait for it."""
+        started_s = time.monotonic()
+        finish = partial(self._finish, received, command, started_s)
+        try:
+            job = await self._runner.prepare(received.ref, command, current_traceparent())
+            if job.is_async:
+                await finish(Answer(result="Success."))
+            answer = await self._runner.perform(job)
+        except ToolError as failed:
+            answer = self._failure(received, command, failed)
+        except Exception as unexpected:
+            if received.delivery < _TRIES:
+                raise
+            answer = self._failure(received, command, unexpected)
+        else:
+            metrics.RUNS.labels("ok" if answer.error is None else "error-answered").inc()
+        await finish(answer)
+
+    def _failure(self, received: Received, command: RunTool, failure: Exception) -> Answer:
+        code = failure.code if isinstance(failure, ToolError) else type(failure).__name__
+        self._log.warning("a tool failed", call=received.ref.call, tool=command.tool_name, code=code)
+        metrics.RUNS.labels(code).inc()
+        return Answer(error=str(failure) if isinstance(failure, ToolError) else "The tool could not be run.")
+
+    async def _finish(self, received: Received, command: RunTool, started_s: float, answer: Answer) -> None:
+        finished = ToolFinished(
+            tool_call_id=command.tool_call_id,
+            tool_name=command.tool_name,
+            result=answer.result,
+            error=answer.error,
+            duration_ms=max(0, round((time.monotonic() - started_s) * 1000)),
+        )
+        event_id = event_id_of(received.ref, command.tool_call_id)
+        await self._publisher.publish_stored(
+            received.ref, finished, event_id=event_id, traceparent=current_traceparent()
+        )
+
+
+class StillRunning(Exception):
+    """The command came again while it runs; it rests until then."""
+
+    code = "tool-still-running"
+    retryable = True
+
+
+def event_id_of(ref: CallRef, tool_call_id: str) -> str:
+    """The same for every run of one tool call: only the first answer counts."""
+    return f"tool.{ref.call}.{tool_call_id}"

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.commands import RunTool
+from voxbus_contracts.config import CallConfig
+from voxbus_tool_runner.errors import ServerMissing, ToolUnknown
+from voxbus_tool_runner.selection import message_of, target_of
+
+COMMAND = RunTool(tool_call_id="call_2_1", tool_name="order_status", arguments={"order": "4711"}, timeout_ms=20_000)
+FUNCTION = {"name": "order_status", "description": "d", "parameters": {"type": "object"}}
+
+
+def config(assistant: dict[str, object]) -> CallConfig:
+    return CallConfig(
+        org="acme",
+        call="11111111-1111-4111-8111-1111111111ab",
+        created_at_ms=1,
+        assistant_id="a1",
+        assistant=Assistant.model_validate(assistant),
+        variables={"name": "Ann"},
+    )
+
+
+def with_tool(**tool: object) -> dict[str, object]:
+    return {"model": {"tools": [{"type": "function", "function": FUNCTION, **tool}]}}
+
+
+def test_a_tools_own_server_goes_before_the_assistants() -> None:
+    both = {**with_tool(server={"url": "https://tool.example"}), "server": {"url": "https://assistant.example"}}
+    assert target_of(config(both), COMMAND).url == "https://tool.example"
+    only_one = {**with_tool(), "server": {"url": "https://assistant.example"}}
+    assert target_of(config(only_one), COMMAND).url == "https://assistant.example"
+
+
+def test_the_stricter_limit_of_command_and_server_counts() -> None:
+    quick = with_tool(server={"url": "https://tool.example", "timeoutSeconds": 3})
+    assert target_of(config(quick), COMMAND).timeout_ms == 3_000
+    slow = with_tool(server={"url": "https://tool.example", "timeoutSeconds": 120})
+    assert target_of(config(slow), COMMAND).timeout_ms == 20_000
+
+
+def test_what_cannot_be_run_is_named() -> None:
+    with pytest.raises(ServerMissing, match="order_status has no server"):
+        target_of(config(with_tool()), COMMAND)
+    with pytest.raises(ToolUnknown, match="no tool called order_status"):
+        target_of(config({}), COMMAND)
+    with pytest.raises(ToolUnknown, match="type dtmf"):
+        target_of(config({"model": {"tools": [{"type": "dtmf"}]}}), COMMAND.model_copy(update={"tool_name": "dtmf"}))
+
+
+def test_the_message_carries_every_shape_of_a_tool_call() -> None:
+    assistant = with_tool(server={"url": "https://tool.example"}, messages=[{"type": "request-start"}])
+    message = message_of(config(assistant), COMMAND, target_of(config(assistant), COMMAND).tool, 1_700)["message"]
+    assert message["type"] == "tool-calls"
+    assert message["timestamp"] == 1_700
+    (listed,) = message["toolCallList"]
+    assert listed["id"] == "call_2_1"
+    assert listed["function"] == {"name": "order_status", "arguments": {"order": "4711"}}
+    assert listed["name"] == "order_status"
+    assert listed["arguments"] == listed["parameters"] == {"order": "4711"}
+    assert message["toolCalls"] == [listed]
+    (with_schema,) = message["toolWithToolCallList"]
+    assert with_schema["function"]["parameters"] == {"type": "object"}
+    assert with_schema["async"] is False
+    assert with_schema["messages"] == [{"type": "request-start"}]
+    assert with_schema["toolCall"] == listed
+    assert message["call"]["id"] == "11111111-1111-4111-8111-1111111111ab"
+    assert message["call"]["assistantOverrides"] == {"variableValues": {"name": "Ann"}}
+    assert message["assistant"]["id"] == "a1"
+
+
+def test_no_sealed_secret_leaves_in_the_body() -> None:
+    sealed = "sealed:v1:abc"
+    server = {"url": "https://tool.example", "secret": sealed, "headers": {"authorization": sealed, "x-plain": "1"}}
+    assistant = {**with_tool(server=server), "server": server, "credentials": [{"apiKey": sealed}, sealed]}
+    body = message_of(config(assistant), COMMAND, target_of(config(assistant), COMMAND).tool, 1)
+    assert "sealed" not in json.dumps(body)
+    assert body["message"]["assistant"]["server"]["headers"] == {"x-plain": "1"}

@@ -1,0 +1,88 @@
+"""Live frames wait for those a takeover missed, and never for long."""
+
+import asyncio
+
+from prometheus_client import REGISTRY
+
+from voxbus_audio import FRAME_BYTES
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_runtime.errors import NotStored
+from voxbus_vad.cheap import Verdict
+from voxbus_vad.detector import Hysteresis, Quiet, SpeechEvent
+from voxbus_vad.intake import Intake, catch_up
+from voxbus_vad.listening import Listener
+
+
+class AlwaysVoiced:
+    def judge(self, pcm: bytes) -> Verdict:
+        return Verdict.VOICED
+
+
+def an_intake(*, hold: bool) -> tuple[Intake, list[SpeechEvent]]:
+    said: list[SpeechEvent] = []
+    return Intake(Listener(AlwaysVoiced(), Hysteresis(), Quiet(), said.append), hold), said
+
+
+def frame(pts_ms: int) -> AudioFrame:
+    return AudioFrame(pcm=bytes(FRAME_BYTES), pts_ms=pts_ms)
+
+
+async def test_without_a_takeover_frames_are_heard_as_they_arrive() -> None:
+    intake, said = an_intake(hold=False)
+    for pts_ms in (0, 20, 40):
+        intake.on_frame(frame(pts_ms))
+    assert [event.pts_ms for event in said] == [0]
+
+
+async def test_missed_frames_are_heard_before_the_live_ones_that_waited() -> None:
+    intake, said = an_intake(hold=True)
+    asked: list[tuple[int, int]] = []
+
+    async def replay(from_ms: int, upto_ms: int) -> list[AudioFrame]:
+        asked.append((from_ms, upto_ms))
+        intake.on_frame(frame(5_020))
+        return [frame(pts_ms) for pts_ms in range(4_000, 4_060, 20)]
+
+    intake.on_frame(frame(5_000))
+    assert said == []
+    assert await catch_up(intake, replay, 3_000) is True
+    assert asked == [(2_000, 5_000)]
+    assert [(event.name(), event.pts_ms) for event in said] == [("speech.started", 4_000), ("speech.stopped", 4_060)]
+    intake.on_frame(frame(5_040))
+    assert [event.pts_ms for event in said] == [4_000, 4_060, 5_000]
+
+
+async def test_a_stream_that_does_not_answer_holds_live_audio_back_only_until_the_timeout() -> None:
+    failures = REGISTRY.get_sample_value("vad_failed_catch_ups_total") or 0.0
+    intake, said = an_intake(hold=True)
+
+    async def replay(from_ms: int, upto_ms: int) -> list[AudioFrame]:
+        await asyncio.Event().wait()
+        return []
+
+    for pts_ms in (5_000, 5_020, 5_040):
+        intake.on_frame(frame(pts_ms))
+    async with asyncio.timeout(10):
+        assert await catch_up(intake, replay, 3_000, timeout_s=0.0) is False
+    assert [event.pts_ms for event in said] == [5_000]
+    assert REGISTRY.get_sample_value("vad_failed_catch_ups_total") == failures + 1
+
+
+async def test_a_stream_without_a_leader_means_live_audio_only() -> None:
+    intake, said = an_intake(hold=True)
+
+    async def replay(from_ms: int, upto_ms: int) -> list[AudioFrame]:
+        raise NotStored("stream AUDIO answers 503")
+
+    for pts_ms in (5_000, 5_020, 5_040):
+        intake.on_frame(frame(pts_ms))
+    assert await catch_up(intake, replay, 3_000) is False
+    assert [event.pts_ms for event in said] == [5_000]
+
+
+async def test_frames_after_leaving_are_left_to_the_next_owner() -> None:
+    intake, said = an_intake(hold=False)
+    intake.stop()
+    for pts_ms in (0, 20, 40):
+        intake.on_frame(frame(pts_ms))
+    assert said == []
