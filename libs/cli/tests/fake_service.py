@@ -1,7 +1,7 @@
 """A service of the stack's tests: beats as a real one does, over a plain socket so that it starts at once.
 
-Its second argument says how it behaves: `ready` well; `mute` never says ready; `broken` exits at once; `stubborn` ignores
-SIGTERM; `parent` has a child of its own that would outlive it.
+Its second argument says how it behaves: `ready` well; `mute` never says ready; `broken` exits at once; `stubborn`
+ignores SIGTERM; `parent` has a child of its own that would outlive it.
 """
 
 import contextlib

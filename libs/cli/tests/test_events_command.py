@@ -41,7 +41,7 @@ def test_a_line_tells_when_who_what_and_the_fields() -> None:
 def test_commands_are_marked_and_long_values_cut() -> None:
     line = readable(seen(SAY.model_copy(update={"text": "word " * 100})), since_ms=1_000)
     assert "→ speech.say" in line
-    assert "word …" in line
+    assert "word wor… anchor_pts_ms" in line
     assert len(line) < 300
 
 

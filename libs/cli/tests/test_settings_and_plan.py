@@ -18,6 +18,7 @@ from voxbus_cli.stack.plan import (
 from voxbus_contracts.identity import SERVICES
 
 SETTINGS = StackSettings(Path("data"), port=9000, nats_port=9100, api_key="secret")
+ORDER_STATUS = "http://127.0.0.1:9002/tools/order-status"
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -45,7 +46,7 @@ def test_the_highest_nats_port_is_allowed_because_none_follows_it() -> None:
 
 
 def test_media_and_demo_server_follow_the_api_port() -> None:
-    assert (SETTINGS.media_url, SETTINGS.demo_server_url) == ("ws://127.0.0.1:9001", "http://127.0.0.1:9002")
+    assert (SETTINGS.media_url, SETTINGS.demo_server_url) == ("ws://127.0.0.1:9001", ORDER_STATUS)
 
 
 def test_nats_on_one_of_the_api_ports_is_refused_before_anything_starts() -> None:
@@ -66,7 +67,7 @@ def test_every_service_is_planned_once_and_as_its_module() -> None:
     children = plan_children(SETTINGS, read_replicas(""), "python")
     assert [child.stage for child in children] == ["", *SERVICES]
     assert children[0].name == DEMO_SERVER
-    assert children[0].command[-2:] == ("--port", "9002")
+    assert children[0].port == 9002
     assert ("python", "-m", "voxbus_stt_worker") in [child.command for child in children]
 
 
@@ -103,7 +104,7 @@ def test_the_stack_overrides_inherited_addresses_but_leaves_other_variables() ->
     assert environment["VOXBUS_NATS_URL"] == "nats://127.0.0.1:9100"
     assert environment["VOXBUS_MEDIA_URL"] == "ws://127.0.0.1:9001"
     assert (environment["VOXBUS_API_PORT"], environment["VOXBUS_MEDIA_PORT"]) == ("9000", "9001")
-    assert environment["VOXBUS_DEMO_SERVER_URL"] == "http://127.0.0.1:9002"
+    assert (environment["VOXBUS_DEMO_PORT"], environment["VOXBUS_DEMO_SERVER_URL"]) == ("9002", ORDER_STATUS)
     assert environment["VOXBUS_CLUSTER_KEY"] == "cluster"
     assert environment["VOXBUS_API_KEY"] == "secret"
     assert (environment["PATH"], environment["VOXBUS_GUARD_ALLOW"]) == ("/bin", "10.0.0.0/8")

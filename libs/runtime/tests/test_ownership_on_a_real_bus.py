@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voxbus_contracts import DEFAULT_ORG
+from voxbus_contracts import DEFAULT_ORG, Envelope
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.events import CallEnded, SpeechStarted
 from voxbus_contracts.streams import OWNERS
@@ -120,3 +120,44 @@ async def test_claims_of_an_ended_call_are_acknowledged_unserved(nats_url: str, 
         assert not stage.served
         assert info.state.messages == 0
         await worker.stop()
+
+
+async def test_of_many_workers_that_want_a_call_at_once_one_wins_each_epoch(nats_url: str, config: CallConfig) -> None:
+    async with bus_at(nats_url) as bus:
+        key, epochs = config.ref.owner_key("vad"), list[int]()
+        last = 0
+        for _ in range(5):
+            wishes = [
+                bus.kv_update(OWNERS.name, key, b"{}", last) if last else bus.kv_create(OWNERS.name, key, b"{}")
+                for _ in range(10)
+            ]
+            won = [revision for revision in await asyncio.gather(*wishes) if revision is not None]
+            assert len(won) == 1
+            epochs += won
+            last = won[0]
+        assert epochs == sorted(set(epochs))
+
+
+async def test_a_hole_in_the_live_messages_is_filled_from_the_stream(nats_url: str, config: CallConfig) -> None:
+    stage = Counting()
+    worker = await start(nats_url, "vad-a", stage)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await put_claims(bus, config)
+        (call,) = await eventually(lambda: stage.served, what="an owner")
+
+        def heard(number: int) -> tuple[str, bytes, dict[str, str]]:
+            event = SpeechStarted(speech_seq=number, pts_ms=0, detected_pts_ms=0)
+            envelope = Envelope(f"other.{number}", event.schema_id(), 1, "w", "stt-worker", 3, number)
+            return event.subject(config.ref), event.payload(), envelope.headers()
+
+        for subscription in call._subscriptions:  # the line to the worker is cut for number 1
+            await subscription.unsubscribe()
+        await worker.runtime.bus.nc.flush()
+        await bus.js.publish(heard(1)[0], heard(1)[1], headers=heard(1)[2])
+        await call.listen()
+        await worker.runtime.bus.nc.flush()
+        before = stage.heard.count("speech.started")
+        await bus.js.publish(heard(2)[0], heard(2)[1], headers=heard(2)[2])
+        await eventually(lambda: stage.heard.count("speech.started") == before + 2, what="both messages")
+    await worker.stop()

@@ -1,6 +1,7 @@
 """Live frames wait for those a takeover missed, and never for long."""
 
 import asyncio
+from collections.abc import Callable
 
 from prometheus_client import REGISTRY
 
@@ -16,6 +17,19 @@ from voxbus_vad.listening import Listener
 class AlwaysVoiced:
     def judge(self, pcm: bytes) -> Verdict:
         return Verdict.VOICED
+
+
+class UnsureEar:
+    def judge(self, pcm: bytes) -> Verdict:
+        return Verdict.LEANS_VOICED
+
+
+class SilentOpinion:
+    """Never answers."""
+
+    def remember(self, pts_ms: int, pcm: bytes) -> None: ...
+
+    def ask(self, answer: Callable[[bool | None], bool]) -> None: ...
 
 
 def an_intake(*, hold: bool) -> tuple[Intake, list[SpeechEvent]]:
@@ -86,3 +100,15 @@ async def test_frames_after_leaving_are_left_to_the_next_owner() -> None:
     for pts_ms in (0, 20, 40):
         intake.on_frame(frame(pts_ms))
     assert said == []
+
+
+async def test_leaving_decides_the_frames_that_wait_for_a_second_opinion() -> None:
+    said: list[SpeechEvent] = []
+    listener = Listener(UnsureEar(), Hysteresis(), Quiet(), said.append)
+    listener.consult(SilentOpinion(), 60)
+    intake = Intake(listener, hold=False)
+    for pts_ms in (0, 20, 40):
+        intake.on_frame(frame(pts_ms))
+    assert said == []
+    intake.stop()
+    assert [event.pts_ms for event in said] == [0]

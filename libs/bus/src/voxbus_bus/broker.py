@@ -6,7 +6,6 @@ that is gone (FastStream would spin on it in silence) stops its subscriber until
 """
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from nats.js.errors import NotFoundError, ServiceUnavailableError
 from structlog.stdlib import BoundLogger
 
 from voxbus_bus import received as envelopes
+from voxbus_bus.failures import where_raised
 from voxbus_bus.received import Received, Unreadable
 from voxbus_bus.tracing import consumer_span
 from voxbus_contracts.streams import ConsumerSpec
@@ -142,7 +142,7 @@ class EventBroker:
             delay_s=delay_s,
             problem=type(problem).__name__,
             code=getattr(problem, "code", ""),
-            where=_where(problem),
+            where=where_raised(problem),
         )
         await message.nack(delay=delay_s)
 
@@ -183,12 +183,6 @@ class EventBroker:
             await subscription.subscriber.start()
             subscription.running = True
             self._log.info("consumer is back", durable=durable)
-
-
-def _where(problem: Exception) -> str:
-    """`file:line` that raised it; the text of a foreign error may quote what a person said."""
-    frames = traceback.extract_tb(problem.__traceback__)
-    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
 
 
 async def _decoded(message: StreamMessage[Any]) -> tuple[Received | Unreadable, StreamMessage[Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from voxbus_contracts.events import (
     CallEnded,
@@ -19,6 +19,10 @@ from voxbus_control_api.latency import performance_metrics
 from voxbus_control_api.past_events import PastEvent, in_order
 
 Json = dict[str, Any]
+
+_LIFE: Final = ("type", "status", "startedAt", "endedAt", "endedReason", "endedMessage", "destination")
+_OURS: Final = {*_LIFE, "transport", "cost", "costs", "costBreakdown", "messages", "artifact", "analysis", "monitor"}
+"""Fields the record has of its own: none of them is echoed from what was posted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
     if metrics:
         artifact["performanceMetrics"] = metrics
     return {
-        **{name: value for name, value in call.body.items() if name != "transport"},
+        **{name: value for name, value in call.body.items() if name not in _OURS},
         "id": call.id,
         "orgId": call.org,
         "createdAt": iso(call.created_at_ms),

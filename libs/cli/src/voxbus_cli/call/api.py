@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -10,10 +10,10 @@ import httpx
 
 from voxbus_cli.errors import ApiRefused, BadInput, NotReachable
 
-_POLL_S: Final = 0.2
 _TIMEOUT_S: Final = 15.0
-_ENDED_WITHIN_S: Final = 20.0
-_COST_WITHIN_S: Final = 5.0
+_POLL_S: Final = 0.2
+_UNCHANGED_S: Final = 1.0
+_SETTLED_WITHIN_S: Final = 20.0
 _UNAUTHORIZED: Final = 401
 
 
@@ -46,30 +46,24 @@ class Api:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def create_call(self, assistant_id: str | None, sample_rate_hz: int) -> dict[str, Any]:
+    async def create_call(self, assistant_id: str, sample_rate_hz: int) -> dict[str, Any]:
         """A call that waits for a caller on its `transport.websocketCallUrl`. Raises ApiRefused or NotReachable."""
         audio = {"format": "pcm_s16le", "container": "raw", "sampleRate": sample_rate_hz}
         body = {"assistantId": assistant_id, "transport": {"provider": "vapi.websocket", "audioFormat": audio}}
         return await self._request("POST", "/call", body)
 
-    async def assistants(self) -> list[dict[str, Any]]:
-        """All assistants, as far as one answer holds them."""
-        found = await self._request("GET", "/assistant", None)
-        return found if isinstance(found, list) else []
-
     async def settled_call(self, call: str) -> dict[str, Any]:
-        """The call once it has ended and its cost is known, or as it is when that takes too long."""
-        found = await self._poll(call, _ENDED_WITHIN_S, lambda record: record.get("status") == "ended")
-        if found.get("status") != "ended":
-            return found
-        return await self._poll(call, _COST_WITHIN_S, lambda record: bool(record.get("costs")))
-
-    async def _poll(self, call: str, within_s: float, is_done: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The call once it has ended and nothing about it changes any more, or as it is when that takes too long."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + within_s
+        until = loop.time() + _SETTLED_WITHIN_S
+        before, unchanged_since = None, 0.0
         while True:
             record = await self._request("GET", f"/call/{call}", None)
-            if is_done(record) or loop.time() > until:
+            if record != before:
+                before, unchanged_since = record, loop.time()
+            # Every stage's usage is a message of its own, so the cost arrives in pieces behind the end of the call.
+            is_whole = record.get("status") == "ended" and bool(record.get("costs"))
+            if loop.time() > until or (is_whole and loop.time() - unchanged_since >= _UNCHANGED_S):
                 return record
             await asyncio.sleep(_POLL_S)
 

@@ -13,7 +13,7 @@ from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners, caller_speec
 from voxbus_cli.call.line import converse
 from voxbus_cli.call.outcome import outcome_of, transcript
 from voxbus_cli.call.voice import AgentVoice
-from voxbus_cli.environment import StackSettings, read_settings
+from voxbus_cli.environment import DEMO_ASSISTANT, StackSettings, read_settings
 from voxbus_cli.errors import ApiRefused, BadInput
 
 
@@ -29,13 +29,13 @@ def call(arguments: argparse.Namespace) -> int:
         hangup_after_s=arguments.hangup_after,
         realtime_factor=arguments.realtime_factor,
     )
-    outcome = asyncio.run(_call(Api(url, key), key, arguments.assistant, speech, manners, out))
+    outcome = asyncio.run(_call(Api(url, key), key, _assistant(arguments.assistant), speech, manners, out))
     print(json.dumps(outcome, ensure_ascii=False, indent=2) if arguments.json else transcript(outcome))
     return 0 if outcome["ended_reason"] else 1
 
 
 async def _call(
-    api: Api, key: str, assistant: str | None, speech: CallerSpeech, manners: Manners, out: Path | None
+    api: Api, key: str, assistant: str, speech: CallerSpeech, manners: Manners, out: Path | None
 ) -> dict[str, object]:
     voice = AgentVoice(speech.sample_rate_hz)
     async with api:
@@ -70,6 +70,11 @@ def _writable(name: str | None) -> Path | None:
             return Path(name)
     except OSError as wrong:
         raise BadInput(f"--out: {name} cannot be written: {wrong.strerror}") from wrong
+
+
+def _assistant(given: str | None) -> str:
+    """The option, the environment, the demo assistant."""
+    return given or os.environ.get("VOXBUS_DEFAULT_ASSISTANT") or DEMO_ASSISTANT
 
 
 def _url(given: str | None, settings: StackSettings) -> str:

@@ -19,7 +19,7 @@ def outcome_of(call: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "call_id": call.get("id"),
         "messages": [_message(message) for message in _list(call, "messages") if message.get("role") != "system"],
-        "turns": [_turn(number, turn) for number, turn in enumerate(_latencies(call), 1)],
+        "turns": [{key: turn.get(key) for key in ("turn", "v2v_ms", "parts")} for turn in _turns(call)],
         "ended_reason": call.get("endedReason"),
         "cost": call.get("cost"),
     }
@@ -34,18 +34,14 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _latencies(call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _turns(call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     metrics = (call.get("artifact") or {}).get("performanceMetrics") or {}
-    return _list(metrics, "turnLatencies")
+    return _list(metrics, "voxbusTurns")
 
 
 def _list(of: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     value = of.get(key)
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, Sequence) else []
-
-
-def _turn(number: int, turn: Mapping[str, Any]) -> dict[str, Any]:
-    return {"turn": turn.get("turn", number), "v2v_ms": turn.get("turnLatency"), "parts": turn.get("parts", {})}
 
 
 def transcript(outcome: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from voxbus_cli.environment import StackSettings
+from voxbus_cli.environment import DEMO_ASSISTANT, StackSettings
 from voxbus_cli.errors import BadInput
 from voxbus_contracts.identity import SERVICES
 
@@ -69,13 +69,7 @@ def read_replicas(text: str) -> dict[str, int]:
 
 def plan_children(settings: StackSettings, replicas: Mapping[str, int], python: str) -> tuple[ChildSpec, ...]:
     """The processes besides nats-server, in the order they are started; the second vad is called `vad-2`."""
-    children = [
-        ChildSpec(
-            DEMO_SERVER,
-            (python, "-m", "voxbus_tool_runner.demo_server", "--port", str(settings.demo_port)),
-            port=settings.demo_port,
-        )
-    ]
+    children = [ChildSpec(DEMO_SERVER, (python, "-m", "voxbus_tool_runner.demo_server"), port=settings.demo_port)]
     for service in SERVICES:
         module = f"voxbus_{service.replace('-', '_')}"
         for number in range(1, replicas.get(service, 1) + 1):
@@ -92,6 +86,7 @@ def child_environment(settings: StackSettings, inherited: Mapping[str, str], clu
         "VOXBUS_API_PORT": str(settings.port),
         "VOXBUS_MEDIA_PORT": str(settings.media_port),
         "VOXBUS_MEDIA_URL": settings.media_url,
+        "VOXBUS_DEMO_PORT": str(settings.demo_port),
         "VOXBUS_DEMO_SERVER_URL": settings.demo_server_url,
         "VOXBUS_CLUSTER_KEY": cluster_key,
         # A crash must show its last words in the log, not lose them in a buffer.
@@ -100,7 +95,8 @@ def child_environment(settings: StackSettings, inherited: Mapping[str, str], clu
     if settings.api_key:
         fixed["VOXBUS_API_KEY"] = settings.api_key
     # Only this machine's own networks: tools of the demo run here. A person may widen it.
-    return {"VOXBUS_GUARD_ALLOW": "127.0.0.0/8,::1/128", **inherited, **fixed}
+    preset = {"VOXBUS_GUARD_ALLOW": "127.0.0.0/8,::1/128", "VOXBUS_DEFAULT_ASSISTANT": DEMO_ASSISTANT}
+    return {**preset, **inherited, **fixed}
 
 
 def worker_id(spec: ChildSpec, token: str) -> str:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from structlog.stdlib import BoundLogger
 
+from voxbus_bus.failures import where_raised
 from voxbus_control_api import metrics
 from voxbus_control_api.errors import ApiError, BadRequest
 
@@ -41,13 +42,18 @@ def add_answers(app: FastAPI, log: BoundLogger) -> None:
         started_s = time.monotonic()
         try:
             response = await go_on(request)
-        except Exception as unexpected:  # the client gets an answer, the log the place
-            log.error("request failed", method=request.method, problem=type(unexpected).__name__, exc_info=True)
-            response = problem(500, "Internal Server Error", "something went wrong on this server")
+        except Exception as unexpected:  # noqa: BLE001  # the client gets an answer, the log the place
+            response = _failed(log, request, unexpected)
         route = getattr(request.scope.get("route"), "path", "none")
         metrics.REQUESTS.labels(request.method, route, str(response.status_code)).inc()
         metrics.REQUEST_S.labels(request.method, route).observe(time.monotonic() - started_s)
         return response
+
+
+def _failed(log: BoundLogger, request: Request, unexpected: Exception) -> Response:
+    where = where_raised(unexpected)
+    log.error("request failed", method=request.method, problem=type(unexpected).__name__, where=where)
+    return problem(500, "Internal Server Error", "something went wrong on this server")
 
 
 def problem(status: int, title: str, message: str | list[str]) -> JSONResponse:
