@@ -286,6 +286,14 @@ async def test_a_custom_llm_is_asked_with_its_own_headers_and_told_about_the_cal
     assert set(third.body) == {"model", "messages", "temperature", "max_tokens", "stream"}
 
 
+async def test_redirects_are_refused_even_by_a_client_that_would_follow_them(server: OpenAiServer) -> None:
+    model = CustomLlm(httpx.AsyncClient(trust_env=False, follow_redirects=True))
+    server.answer_next(Answer((), 307, location=f"{server.base_url}/elsewhere"), streamed("Hi."))
+    with pytest.raises(ProviderRejected, match="answered 307"):
+        await parts_of(model, ask(url=server.base_url))
+    await model.close()
+
+
 @pytest.mark.parametrize(
     ("model", "detail"),
     [

@@ -103,6 +103,7 @@ def test_of_several_tool_answers_a_rule_takes_its_own() -> None:
     script = Script(rules=(Rule(after_tool="a", failed=False, say="a {{result}}"), Rule(after_tool="b", say="b")))
     assert says(tool("1", name="a"), tool("2", name="b"), script=script) == "a 1"
     assert says(tool("1", name="a", failed=True), tool("2", name="b"), script=script) == "b"
+    assert says(tool("1", name="a"), tool("2", name="a"), script=script) == "a 2"
 
 
 def test_slots_are_remembered_over_turns_of_other_rules() -> None:

@@ -84,6 +84,11 @@ def test_a_flush_tag_sends_what_is_there_at_once() -> None:
     assert splitter.flush() == []
 
 
+def test_a_long_sentence_is_never_cut_inside_a_flush_tag() -> None:
+    for length in range(185, 200):
+        assert split(*("x" * length + "< flush />now")) == ["x" * length, "now"]
+
+
 def test_after_a_flush_the_next_sentence_counts_as_first_again() -> None:
     splitter = SentenceSplitter()
     splitter.push("One moment. I will look it up for you.<flush/>")

@@ -30,6 +30,7 @@ class Answer:
     status: int = 200
     content_type: str = "text/event-stream"
     is_cut: bool = False
+    location: str = ""
 
     def in_pieces_of(self, size_bytes: int) -> "Answer":
         """The same bytes, cut elsewhere."""
@@ -164,19 +165,20 @@ class OpenAiServer:
         await asyncio.gather(*self._open, return_exceptions=True)
         await self._listener.wait_closed()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := await _read_request(reader):
                 self.received.append(request)
                 await self._say(self._answer_for(request), reader, writer)
-        except (ConnectionError, asyncio.CancelledError):
+        except ConnectionError:
             self.has_aborted.set()
         finally:
-            self._open.discard(task)
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
@@ -191,7 +193,8 @@ class OpenAiServer:
     async def _say(self, answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Raises ConnectionError when the client goes away, or when the answer is cut."""
         fields = (f"Content-Type: {answer.content_type}", "Transfer-Encoding: chunked")
-        head = "\r\n".join((f"HTTP/1.1 {answer.status} Test", *fields, "", "")).encode()
+        location = (f"Location: {answer.location}",) if answer.location else ()
+        head = "\r\n".join((f"HTTP/1.1 {answer.status} Test", *fields, *location, "", "")).encode()
         for piece in answer.pieces:
             if isinstance(piece, _Hold):
                 await self._hold(reader)

@@ -5,14 +5,13 @@ from collections.abc import Callable
 
 from voxbus_audio import FRAME_BYTES, FRAME_MS, SILENCE_FRAME, WireEncoder, WireFormat
 from voxbus_contracts.events import PlaybackStarted
-from voxbus_proto.media.v1.media_pb2 import AudioFrame
-
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.alarm import Alarm, now_ms
 from voxbus_media_ingress.line import CallerLine
 from voxbus_media_ingress.playout import PlaybackEvent, Playout
 from voxbus_media_ingress.publisher import Publisher
 from voxbus_media_ingress.utterance import AgentFrame
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
 
 
 def agent_frame(frame: AudioFrame, epoch: int, now_unix_us: int) -> AgentFrame:

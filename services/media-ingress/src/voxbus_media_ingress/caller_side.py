@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 from voxbus_audio import SILENCE_FRAME, AudioError, WireDecoder, WireFormat
-
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.alarm import Alarm, now_ms
 from voxbus_media_ingress.clock import MAX_QUEUED_MS, CallerClock

@@ -5,13 +5,12 @@ import contextlib
 from typing import Final, Literal
 
 from voxbus_contracts import Command, Event
-from voxbus_proto.media.v1.media_pb2 import AudioFrame
-from voxbus_runtime.errors import OwnershipLost
-from voxbus_runtime.owned_call import OwnedCall
-
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.alarm import now_ms
 from voxbus_media_ingress.ring import FrameRing, KeptFrame
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_runtime.errors import OwnershipLost
+from voxbus_runtime.owned_call import OwnedCall
 
 _FLUSH_S: Final = 1.0
 

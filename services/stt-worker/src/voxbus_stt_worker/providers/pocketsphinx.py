@@ -12,9 +12,9 @@ from typing import ClassVar, Final
 from voxbus_audio import FRAME_MS
 from voxbus_contracts.assistant import Transcriber
 from voxbus_providers.child import ChildProcess, Exchange
-from voxbus_providers.errors import ProviderMissing, ProviderUnavailable
+from voxbus_providers.errors import ProviderMissing
 from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerCapabilities, RecognizerSession
-from voxbus_stt_worker.providers.kinds import DECODED_MS, Kind
+from voxbus_stt_worker.providers.pocketsphinx_wire import DECODED_MS, Kind
 
 _CHILD: Final = "voxbus_stt_worker.providers.pocketsphinx_child"
 _SENT_TOGETHER: Final = 3
@@ -82,20 +82,16 @@ class PocketsphinxRecognizer(Recognizer):
         """Loads one decoder in every process, 0.5 s each on an idle core. Raises ProviderError."""
         if importlib.util.find_spec("pocketsphinx") is None:
             raise ProviderMissing(self.name, "pocketsphinx is not installed: pip install pocketsphinx")
-        await asyncio.gather(*(child.start() for child in self.children))
+        try:
+            await asyncio.gather(*(child.start() for child in self.children))
+        except BaseException:
+            await self.close()
+            raise
 
     async def open(self, transcriber: Transcriber) -> RecognizerSession:
-        """Raises ProviderUnavailable when no process is running."""
-        running = [child for child in self.children if child.is_up]
-        if not running:
-            waiting = [asyncio.ensure_future(child.open()) for child in self.children]
-            return PocketsphinxSession(await _first(waiting))
+        """Waits a little while no process is running, then raises ProviderUnavailable."""
+        running = [child for child in self.children if child.is_up] or self.children
         return PocketsphinxSession(await min(running, key=lambda child: child.load).open())
 
     async def close(self) -> None:
         await asyncio.gather(*(child.close() for child in self.children))
-
-
-async def _first(waiting: list[asyncio.Future[Exchange]]) -> Exchange:
-    """The first exchange that can be opened; the others are closed again."""
-    raise ProviderUnavailable("x", "y")

@@ -4,30 +4,17 @@ The decoder holds the GIL and takes 91 MB, so a process has few of them and lend
 Never writes what it hears anywhere but into the pipe.
 """
 
-import struct
 import sys
 from collections import deque
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 from pocketsphinx import Decoder
 
 from voxbus_providers.pipe import ChildPipe, PipeKind
+from voxbus_stt_worker.providers.pocketsphinx_wire import DECODED_MS, Kind
 
 _PARTIAL_EVERY_BYTES: Final = 300 * 32
-DECODED_MS: Final = struct.Struct("!I")
-"""Opens the body of PARTIAL and FINAL: ms of audio decoded since the last flush; then the text."""
-
-
-class Kind(IntEnum):
-    """What goes through the pipe. Towards the child: OPEN, (AUDIO*, FLUSH)*; back: (PARTIAL*, FINAL)*."""
-
-    OPEN = PipeKind.FIRST_FREE
-    AUDIO = 17
-    FLUSH = 18
-    PARTIAL = 19
-    FINAL = 20
 
 
 def new_decoder() -> Decoder:

@@ -1,0 +1,141 @@
+from typing import Any
+
+import pytest
+
+from voxbus_contracts.assistant import Assistant
+from voxbus_control_api.call_request import parse_request, plan_call, validate_assistant
+from voxbus_control_api.errors import BadRequest
+
+WEBSOCKET = {"provider": "vapi.websocket"}
+
+
+def problems_of(body: dict[str, Any]) -> list[str]:
+    with pytest.raises(BadRequest) as refused:
+        plan_call(parse_request(body), {})
+    return refused.value.problems
+
+
+def test_every_offending_field_is_named_in_the_spelling_of_the_api() -> None:
+    assistant = {
+        "name": "x" * 41,
+        "firstMessageMode": "sing",
+        "model": {"maxTokens": 10, "temperature": "warm", "tools": [{"type": "function", "function": {"name": "a b"}}]},
+        "startSpeakingPlan": {"waitSeconds": 9},
+    }
+    with pytest.raises(BadRequest) as refused:
+        validate_assistant(assistant)
+    named = sorted(problem.split(" ")[0] for problem in refused.value.problems)
+    assert named == [
+        "firstMessageMode",
+        "model.maxTokens",
+        "model.temperature",
+        "model.tools.0.function.name",
+        "name",
+        "startSpeakingPlan.waitSeconds",
+    ]
+    assert "model.maxTokens must be greater than or equal to 50" in refused.value.problems
+    assert not any("warm" in problem for problem in refused.value.problems), "values are not quoted"
+
+
+def test_fields_that_are_null_count_as_not_given() -> None:
+    assert validate_assistant({"voice": None, "model": {"temperature": None}}) == Assistant()
+
+
+def test_numbers_as_text_are_refused() -> None:
+    with pytest.raises(BadRequest, match="model.maxTokens must be a valid integer"):
+        validate_assistant({"model": {"maxTokens": "100"}})
+
+
+def test_legacy_fields_are_accepted_and_mapped() -> None:
+    old = {
+        "serverUrl": "https://shop.example/hook",
+        "serverUrlSecret": "s",
+        "endCallFunctionEnabled": True,
+        "backchannelingEnabled": False,
+        "model": {"provider": "openai", "model": "gpt-4", "functions": [{"name": "lookup"}]},
+    }
+    assistant = validate_assistant(old)
+    assert assistant.server is not None
+    assert (assistant.server.url, assistant.server.secret) == ("https://shop.example/hook", "s")
+    assert [tool.name for tool in assistant.model.tools] == ["lookup", "endCall"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"transport": WEBSOCKET}, "exactly one of assistantId and assistant must be given"),
+        ({"transport": WEBSOCKET, "assistantId": "a", "assistant": {}}, "exactly one of assistantId and assistant"),
+        ({"assistantId": "a"}, "transport is required"),
+        ({"assistantId": "a", "transport": {"provider": "daily"}}, "transport.provider must be 'vapi.websocket'"),
+        ({"assistantId": "a", "transport": {}}, "transport.provider is required"),
+        (
+            {"assistantId": "a", "phoneNumberId": "p", "transport": WEBSOCKET},
+            "phoneNumberId must not be given together with transport.provider vapi.websocket",
+        ),
+        ({"assistantId": "a", "phoneNumberId": "p"}, "phone calls are not supported by this server yet"),
+        ({"squadId": "s", "transport": WEBSOCKET}, "squadId is not supported by this server yet"),
+        (
+            {"assistantId": "a", "transport": {**WEBSOCKET, "audioFormat": {"sampleRate": 100}}},
+            "transport.audioFormat.sampleRate must be greater than or equal to 3000",
+        ),
+        (
+            {"assistantId": "a", "transport": {**WEBSOCKET, "audioFormat": {"format": "opus"}}},
+            "transport.audioFormat.format must be 'pcm_s16le' or 'mulaw'",
+        ),
+        ({"assistant": {"model": {"maxTokens": 1}}, "transport": WEBSOCKET}, "assistant.model.maxTokens must be"),
+        (
+            {"assistantId": "a", "assistantOverrides": {"model": {"maxTokens": 1}}, "transport": WEBSOCKET},
+            "assistantOverrides.model.maxTokens must be",
+        ),
+        (
+            {"assistantId": "a", "assistantOverrides": {"variableValues": [1]}, "transport": WEBSOCKET},
+            "assistantOverrides.variableValues must be an object",
+        ),
+        (
+            {"assistantId": "a", "assistantOverrides": {"tools:append": [{"name": "x"}]}, "transport": WEBSOCKET},
+            "assistantOverrides.model.tools.0.type is required",
+        ),
+        (
+            {"assistantId": "a", "assistantOverrides": {"tools:append": {"type": "x"}}, "transport": WEBSOCKET},
+            "assistantOverrides.tools:append must be a list",
+        ),
+        ({"assistantId": "a", "name": "n" * 41, "transport": WEBSOCKET}, "name must have at most 40 characters"),
+    ],
+)
+def test_a_call_that_cannot_be_is_refused_with_its_reason(body: dict[str, Any], told: str) -> None:
+    assert any(told in problem for problem in problems_of(body)), problems_of(body)
+
+
+@pytest.mark.parametrize(
+    ("audio", "encoding", "rate_hz"),
+    [
+        ({}, "pcm_s16le", 16_000),
+        ({"format": "mulaw"}, "mulaw", 8_000),
+        ({"format": "pcm_s16le", "container": "raw", "sampleRate": 44_100}, "pcm_s16le", 44_100),
+    ],
+)
+def test_the_audio_format_has_the_defaults_of_the_api(audio: dict[str, Any], encoding: str, rate_hz: int) -> None:
+    plan = plan_call(parse_request({"assistant": {}, "transport": {**WEBSOCKET, "audioFormat": audio}}), None)
+    assert (plan.transport.encoding, plan.transport.sample_rate_hz) == (encoding, rate_hz)
+
+
+def test_overrides_lie_deep_over_the_stored_assistant() -> None:
+    stored = {
+        "firstMessage": "Hello",
+        "model": {"provider": "vapi", "temperature": 0.1, "tools": [{"type": "endCall"}]},
+    }
+    body = {
+        "assistantId": "a",
+        "assistantOverrides": {
+            "model": {"temperature": 0.9},
+            "variableValues": {"name": "Ann"},
+            "tools:append": [{"type": "function", "function": {"name": "lookup"}}],
+        },
+        "transport": WEBSOCKET,
+    }
+    plan = plan_call(parse_request(body), stored)
+    assistant = Assistant.model_validate(plan.assistant)
+    assert (assistant.first_message, assistant.model.temperature) == ("Hello", 0.9)
+    assert [tool.name for tool in assistant.model.tools] == ["endCall", "lookup"]
+    assert plan.variables == {"name": "Ann"}
+    assert stored["model"] == {"provider": "vapi", "temperature": 0.1, "tools": [{"type": "endCall"}]}

@@ -1,0 +1,216 @@
+"""The WebSocket server: lets transports in, serves each, and stays with a call whose transport is gone."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket as sockets
+from http import HTTPStatus
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import nats.errors
+from nats.js.errors import Error as JetStreamError
+from opentelemetry import trace
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from voxbus_contracts import CallRef
+from voxbus_contracts.config import CallConfig
+from voxbus_media_ingress import metrics
+from voxbus_media_ingress.attachment import Attachment
+from voxbus_media_ingress.ending import DRAINED
+from voxbus_media_ingress.errors import AttachRefused, SettingsClash
+from voxbus_media_ingress.handlers import INTERESTS, on_message, on_text
+from voxbus_media_ingress.inbound import error_text
+from voxbus_media_ingress.opening import read_opening
+from voxbus_media_ingress.settings import Settings
+from voxbus_media_ingress.ticket import admit, read_ticket
+from voxbus_runtime.claims import disown, take_call
+from voxbus_runtime.errors import ConfigMissing, RuntimeFault
+from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.service import Runtime
+from voxbus_runtime.telemetry import context_of
+
+STAGE: Final = "media-ingress"
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+_WRITE_LIMIT_BYTES: Final = 32 * 1024
+_SEND_BUFFER_BYTES: Final = 64 * 1024
+_CLOSE_S: Final = 2.0
+_DETACH_S: Final = 5.0
+_BUS_TROUBLE: Final = (nats.errors.Error, JetStreamError, RuntimeFault, TimeoutError, OSError)
+
+
+class MediaServer:
+    """The component of this service; `slots` bounds the transports at a time."""
+
+    def __init__(self, runtime: Runtime[Settings]) -> None:
+        self.slots = runtime.settings.slots
+        self._runtime = runtime
+        self._settings = runtime.settings
+        self._server: Server | None = None
+        self._admitted: WeakKeyDictionary[ServerConnection, CallConfig] = WeakKeyDictionary()
+        self._attachments: dict[str, Attachment] = {}
+        self._none_left = asyncio.Event()
+        self._left: set[asyncio.Task[None]] = set()
+        self._tracer = trace.get_tracer(STAGE)
+
+    # --- component ---------------------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        """Where it listens; differs from the setting when that is 0."""
+        assert self._server is not None
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    async def start(self) -> None:
+        """Raises SettingsClash when the port is taken."""
+        host, port = self._settings.media_host, self._settings.media_port
+        try:
+            self._server = await serve(
+                self._serve,
+                host,
+                port,
+                process_request=self._process_request,
+                compression=None,
+                max_size=MAX_MESSAGE_BYTES,
+                write_limit=_WRITE_LIMIT_BYTES,
+                close_timeout=_CLOSE_S,
+                server_header=None,
+            )
+        except OSError as problem:
+            what = os.strerror(problem.errno) if problem.errno else str(problem)
+            raise SettingsClash(f"cannot listen on {host}:{port} (VOXBUS_MEDIA_PORT): {what}") from problem
+        self._runtime.log.info("listening", host=host, port=self.port)
+
+    async def drain(self) -> int:
+        """Takes no more transports; the others may go on for media_drain_ms, then they have to come back elsewhere."""
+        if self._server is not None:
+            self._server.close(close_connections=False)
+        released = len(self._attachments)
+        await self._wait_for_none(self._settings.media_drain_ms / 1_000)
+        for attachment in list(self._attachments.values()):
+            attachment.end(DRAINED)
+        await self._wait_for_none(_DETACH_S)
+        return released
+
+    async def close(self) -> None:
+        for task in list(self._left):
+            task.cancel()
+        await asyncio.gather(*self._left, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._server.wait_closed(), _CLOSE_S)
+
+    def calls(self) -> list[str]:
+        return list(self._attachments)
+
+    def attached(self, ref: CallRef) -> Attachment | None:
+        """The transport of a call if it is here."""
+        return self._attachments.get(str(ref))
+
+    # --- letting in --------------------------------------------------------------------------------------------
+
+    async def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        if request.path == "/health":
+            return _json(connection, HTTPStatus.OK, {"status": "ok", "bus": self._runtime.bus.connected})
+        try:
+            self._admitted[connection] = await self._admit(request.path)
+        except AttachRefused as refused:
+            metrics.REFUSED.labels(refused.code).inc()
+            return _respond(connection, HTTPStatus(refused.status), refused.body())
+        return None
+
+    async def _admit(self, path: str) -> CallConfig:
+        ticket = read_ticket(path)
+        if len(self._attachments) >= self.slots and str(ticket.ref) not in self._attachments:
+            raise AttachRefused(503, "full", "this server carries as many calls as it may: try again later")
+        bus = self._runtime.bus
+        try:
+            config = await bus.read_config(ticket.ref)
+            has_ended = config is not None and await bus.has_event(ticket.ref, "call", "ended")
+        except ConfigMissing as broken:
+            raise AttachRefused(500, broken.code, str(broken)) from broken
+        except _BUS_TROUBLE as trouble:
+            raise AttachRefused(503, "bus-unavailable", "the bus does not answer: try again in a moment") from trouble
+        return admit(ticket, config, has_ended)
+
+    # --- serving -----------------------------------------------------------------------------------------------
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        config = self._admitted[socket]
+        # What the kernel holds for a caller that does not read cannot be taken back, and hides that it does not.
+        socket.transport.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        with self._tracer.start_as_current_span(metrics.ATTACHMENT_SPAN, context_of(config.traceparent)) as span:
+            span.set_attribute("voxbus.call", config.call)
+            try:
+                call = await take_call(self._runtime, config, STAGE, INTERESTS)
+            except _BUS_TROUBLE as trouble:
+                await self._turn_away(socket, trouble)
+                return
+            await self._attach(call, socket)
+
+    async def _attach(self, call: OwnedCall, socket: ServerConnection) -> None:
+        key = str(call.ref)
+        call.log.info("attached", epoch=call.epoch)
+        try:
+            opening = await read_opening(call)
+        except _BUS_TROUBLE as trouble:
+            await call.close()
+            await self._turn_away(socket, trouble)
+            return
+        attachment = Attachment(call, socket, opening, self._settings)
+        self._attachments[key] = attachment
+        metrics.ATTACHED.inc()
+        try:
+            ending = await attachment.run(on_message, on_text)
+        finally:
+            metrics.ATTACHED.dec()
+            if self._attachments.get(key) is attachment:
+                del self._attachments[key]
+            if not self._attachments:
+                self._none_left.set()
+            self._stay(attachment)
+        metrics.DETACHED.labels(str(ending.code)).inc()
+        call.log.info("detached", epoch=call.epoch, code=ending.code, clean=ending.clean, reason=ending.reason)
+
+    async def _turn_away(self, socket: ServerConnection, trouble: BaseException) -> None:
+        self._runtime.log.warning("a transport cannot attach now", problem=type(trouble).__name__)
+        metrics.REFUSED.labels("bus-unavailable").inc()
+        await socket.send(error_text("bus-unavailable", "the bus does not answer: connect again in a moment"))
+        await socket.close(1013, "try again later")
+
+    # --- afterwards --------------------------------------------------------------------------------------------
+
+    def _stay(self, attachment: Attachment) -> None:
+        """Without a transport the call goes on; its key in OWNERS is removed when it ends."""
+        task = asyncio.get_running_loop().create_task(self._see_to_the_end(attachment))
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
+
+    async def _see_to_the_end(self, attachment: Attachment) -> None:
+        call = attachment.call
+        try:
+            if await attachment.wait_for_the_end():
+                await disown(self._runtime.bus, call, "ended")
+        finally:
+            with contextlib.suppress(nats.errors.Error):
+                await call.close()
+
+    async def _wait_for_none(self, timeout_s: float) -> None:
+        if self._attachments and timeout_s:
+            self._none_left.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._none_left.wait(), timeout_s)
+
+
+def _respond(connection: ServerConnection, status: HTTPStatus, body: str) -> Response:
+    response = connection.respond(status, body)
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response
+
+
+def _json(connection: ServerConnection, status: HTTPStatus, body: dict[str, object]) -> Response:
+    return _respond(connection, status, json.dumps(body) + "\n")
