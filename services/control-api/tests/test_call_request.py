@@ -1,6 +1,9 @@
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_control_api.call_request import parse_request, plan_call, validate_assistant
@@ -42,7 +45,7 @@ def test_fields_that_are_null_count_as_not_given() -> None:
 
 
 def test_numbers_as_text_are_refused() -> None:
-    with pytest.raises(BadRequest, match="model.maxTokens must be a valid integer"):
+    with pytest.raises(BadRequest, match=r"model\.maxTokens must be a valid integer"):
         validate_assistant({"model": {"maxTokens": "100"}})
 
 
@@ -104,6 +107,27 @@ def test_legacy_fields_are_accepted_and_mapped() -> None:
 )
 def test_a_call_that_cannot_be_is_refused_with_its_reason(body: dict[str, Any], told: str) -> None:
     assert any(told in problem for problem in problems_of(body)), problems_of(body)
+
+
+FIELDS = """assistant assistantId assistantOverrides transport provider audioFormat format model tools functions
+function server serverUrl serverUrlSecret endCallFunctionEnabled name url messages type variableValues tools:append"""
+NAMES = st.sampled_from(re.findall(r"[\w:]+", FIELDS))
+TEXTS = st.sampled_from(["vapi.websocket", "x", ""])
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(NAMES, JSON, max_size=5), st.dictionaries(NAMES, JSON, max_size=3))
+def test_any_json_is_a_call_or_a_bad_request(body: dict[str, Any], stored: dict[str, Any]) -> None:
+    try:
+        plan = plan_call(parse_request({"transport": WEBSOCKET, "assistantId": "a", **body}), stored)
+    except BadRequest as refused:
+        assert refused.problems
+    else:
+        Assistant.model_validate(plan.assistant)
 
 
 @pytest.mark.parametrize(

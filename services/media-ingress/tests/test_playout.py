@@ -32,6 +32,8 @@ class Line:
         self.sent: list[tuple[float, SentFrame]] = []
         self.events: list[PlaybackEvent] = []
         self.now_ms = 0.0
+        self.said: set[int] = set()
+        self.says_itself = True
 
     def run_until(self, until_ms: float) -> None:
         for _ in range(100_000):
@@ -64,10 +66,13 @@ class Line:
                 "anchor_pts_ms": anchor,
             }
         )
+        self.said.add(seq)
         self.playout.on_say(command, self.now_ms)
         self.run_until(self.now_ms)
 
     def frames(self, seq: int, indexes: range, last: bool = False, epoch: int = 1) -> None:
+        if seq not in self.said and self.says_itself:
+            self.say(seq)
         for index in indexes:
             is_last = last and index == indexes[-1]
             self.playout.on_frame(AgentFrame(seq, index, pcm(seq, index), is_last, epoch), self.now_ms)
@@ -148,12 +153,27 @@ def test_utterances_play_in_the_order_of_their_numbers_without_a_gap() -> None:
 
 def test_a_number_that_was_never_said_holds_up_the_rest_for_one_second_only() -> None:
     line = Line()
+    line.says_itself = False
     line.frames(2, range(2), last=True)
     line.run_until(999.0)
     assert line.sent == []
     line.run_until(1_100.0)
     assert line.heard == [(2, 0), (2, 1)]
     assert line.playout.skipped_utterances == 1
+
+
+def test_sound_that_overtook_its_say_command_waits_for_it_but_not_long() -> None:
+    line = Line()
+    line.says_itself = False
+    line.frames(1, range(3), last=True)
+    line.run_until(8.0)
+    assert line.sent == []
+    line.say(1, anchor=20)
+    assert [at for at, _ in line.sent] == [8.0]
+    line.run_until(200.0)
+    line.frames(2, range(1), last=True)
+    line.run_until(1_000.0)
+    assert line.sent[-1][0] == 250.0
 
 
 def test_progress_is_told_at_most_twice_a_second() -> None:

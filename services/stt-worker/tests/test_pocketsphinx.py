@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,9 +15,7 @@ from voxbus_contracts.assistant import Transcriber
 from voxbus_providers.recognizer import HeardFrame, Recognizer
 from voxbus_stt_worker.providers.pocketsphinx import PocketsphinxRecognizer
 from voxbus_testing.conformance import RecognizerProcessConformance, frames_of, hearings_upto_final, recognized
-
-sys.path.insert(0, str(Path(__file__).parent))
-from vowels import vowels
+from voxbus_testing.vowels import vowels
 
 SPEECH = Path(os.environ.get("VOXBUS_SPEECH_DIR", Path(__file__).parents[4] / "shared" / "speech"))
 CLEAR_CLIPS = (

@@ -224,8 +224,8 @@ def test_partials_are_of_the_utterance_whose_final_comes_next() -> None:
     assert (segments.transcript_seq, segments.start_pts_ms) == (1, 300)
     segments.on_speech_stopped(stopped(1, 1_000), 1_200)
     assert segments.transcript_seq == 1
-    assert segments.is_final_awaited
-    segments.confirm()
+    assert segments.awaited is not None
+    assert segments.awaited == segments.confirm()
     assert segments.transcript_seq == 2
 
 

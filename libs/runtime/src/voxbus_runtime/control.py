@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from grpc.aio import ServicerContext
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import generate_latest
 
 from voxbus_proto.control.v1 import control_pb2, control_pb2_grpc
 
@@ -42,6 +43,11 @@ class WorkerControl(control_pb2_grpc.WorkerControlServicer):
         if not request.stay:
             self._runtime.stopping.set()
         return control_pb2.DrainReply(released=released)
+
+    async def Metrics(  # noqa: N802
+        self, request: control_pb2.MetricsRequest, context: ServicerContext[Any, Any]
+    ) -> control_pb2.MetricsReply:
+        return control_pb2.MetricsReply(text=generate_latest().decode())
 
 
 class Health:

@@ -1,10 +1,12 @@
 """A call as the worker that owns one of its stages sees it."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Final
 
+import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from structlog.stdlib import BoundLogger
@@ -86,7 +88,7 @@ class OwnedCall:
     async def close(self) -> None:
         self._stop_listening()
         for subscription in self._subscriptions:
-            if not self.bus.nc.is_closed:
+            with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
         for task in list(self._tasks):
             task.cancel()

@@ -92,12 +92,15 @@ def plan_call(request: CallRequest, stored_assistant: Json | None) -> CallPlan:
     """Assistant plus overrides; raises BadRequest when the result is not valid."""
     if request.assistant is not None:
         validate_assistant(request.assistant, "assistant")
-    base = modernised(request.assistant or stored_assistant or {})
-    assistant = modernised(overridden(base, request.assistant_overrides))
-    validate_assistant(assistant, "assistantOverrides" if request.assistant_overrides else "assistant")
-    variables = request.assistant_overrides.get("variableValues") or {}
+    overrides = request.assistant_overrides
+    variables = overrides.get("variableValues", {})
     if not isinstance(variables, dict):
         raise BadRequest("assistantOverrides.variableValues must be an object")
+    if not isinstance(overrides.get("tools:append", []), list):
+        raise BadRequest("assistantOverrides.tools:append must be a list")
+    base = modernised(request.assistant or stored_assistant or {})
+    assistant = modernised(overridden(base, overrides))
+    validate_assistant(assistant, "assistantOverrides" if overrides else "assistant")
     audio = request.transport.audio_format
     transport = TransportFormat(
         provider=request.transport.provider, encoding=audio.format, sample_rate_hz=audio.rate_hz

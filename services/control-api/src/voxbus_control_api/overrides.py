@@ -17,18 +17,19 @@ def merged(base: Json, over: Json) -> Json:
 
 
 def overridden(assistant: Json, overrides: Json) -> Json:
-    """`assistantOverrides` over an assistant; `tools:append` adds to the model's tools."""
+    """`assistantOverrides` over an assistant; its `tools:append`, a list, adds to the model's tools."""
     plain = {name: value for name, value in overrides.items() if name not in ("variableValues", "tools:append")}
     out = merged(assistant, plain)
-    return with_tools(out, overrides.get("tools:append") or [])
+    return with_tools(out, overrides.get("tools:append", []))
 
 
 def with_tools(assistant: Json, tools: list[Any]) -> Json:
-    """The assistant with more tools behind those it has."""
-    if not tools:
+    """The assistant with more tools behind those it has; unchanged where its model is not an object with a list."""
+    model = assistant.get("model", {})
+    there = model.get("tools", []) if isinstance(model, dict) else None
+    if not tools or not isinstance(there, list):
         return assistant
-    model = assistant.get("model") or {}
-    return {**assistant, "model": {**model, "tools": [*(model.get("tools") or []), *tools]}}
+    return {**assistant, "model": {**model, "tools": [*there, *tools]}}
 
 
 def modernised(assistant: Json) -> Json:
@@ -37,13 +38,19 @@ def modernised(assistant: Json) -> Json:
     if "server" not in out and out.get("serverUrl"):
         secret = {"secret": out["serverUrlSecret"]} if out.get("serverUrlSecret") else {}
         out = {**out, "server": {"url": out["serverUrl"], **secret}}
-    model = out.get("model")
-    functions = model.get("functions") if isinstance(model, dict) else None
-    if isinstance(functions, list):
-        out = with_tools(out, [{"type": "function", "function": function} for function in functions])
+    out = _functions_as_tools(out)
     if out.get("endCallFunctionEnabled") is True and not _ends_calls(out):
         out = with_tools(out, [{"type": "endCall"}])
     return out
+
+
+def _functions_as_tools(assistant: Json) -> Json:
+    model = assistant.get("model")
+    if not isinstance(model, dict) or not isinstance(model.get("functions"), list):
+        return assistant
+    rest = {name: value for name, value in model.items() if name != "functions"}
+    tools = [{"type": "function", "function": function} for function in model["functions"]]
+    return with_tools({**assistant, "model": rest}, tools)
 
 
 def without_nulls(tree: Any, name: str = "") -> Any:
@@ -58,5 +65,6 @@ def without_nulls(tree: Any, name: str = "") -> Any:
 
 
 def _ends_calls(assistant: Json) -> bool:
-    tools = (assistant.get("model") or {}).get("tools") or []
-    return any(isinstance(tool, dict) and tool.get("type") == "endCall" for tool in tools)
+    model = assistant.get("model")
+    tools = model.get("tools") if isinstance(model, dict) else None
+    return any(isinstance(tool, dict) and tool.get("type") == "endCall" for tool in tools or [])

@@ -16,7 +16,7 @@ from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_k
 from voxbus_control_api.handlers import add_handlers
 from voxbus_control_api.http.api import Api
 from voxbus_control_api.http.app import create_app
-from voxbus_control_api.http.server import ApiServer
+from voxbus_control_api.http.server import ApiServer, bound_socket
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.reaper import Reaper
 from voxbus_control_api.settings import Settings
@@ -67,6 +67,7 @@ class ControlApi:
 
 async def wire(runtime: Runtime[Settings]) -> ControlApi:
     settings = runtime.settings
+    bound = bound_socket(settings.api_host, settings.api_port)
     folder = settings.data_dir / "control-api"
     database = await open_database(folder / "control.db")
     keys, assistants, events = KeyStore(database), AssistantStore(database), EventStore(database)
@@ -85,7 +86,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         addresses=Addresses(
             address_secret(settings.cluster_key, folder / "address-secret"),
             settings.media_url,
-            settings.api_url or f"http://{settings.api_host}:{settings.api_port}",
+            settings.api_url or f"http://{settings.api_host}:{bound.getsockname()[1]}",
         ),
         cluster_key=settings.cluster_key,
         join_timeout_ms=settings.join_timeout_ms,
@@ -95,7 +96,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         new_traceparent=new_traceparent,
         health=lambda: health_of(runtime, broker),
     )
-    server = ApiServer(create_app(api, runtime.log), settings.api_host, settings.api_port)
+    server = ApiServer(create_app(api, runtime.log), bound)
     reaper = Reaper(calls.waiting, bus, runtime.log, join_timeout_ms=settings.join_timeout_ms, now_ms=unix_ms)
     return ControlApi(runtime, database, broker, server, reaper)
 

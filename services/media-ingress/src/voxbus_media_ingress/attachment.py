@@ -99,7 +99,7 @@ class Attachment:
 
     async def wait_for_the_end(self) -> bool:
         """After `run`: True once the call has ended, False when it is another attachment's by then."""
-        following = asyncio.ensure_future(self._follow(lambda *_: None))
+        following = asyncio.ensure_future(self._follow(_nobody_listens))
         fenced = asyncio.ensure_future(self.call.fenced.wait())
         try:
             if not self._call_is_over.is_set():
@@ -312,3 +312,7 @@ class Attachment:
 def _format_of(call: OwnedCall) -> WireFormat:
     transport = call.config.transport
     return wire_format(transport.encoding, transport.sample_rate_hz)
+
+
+def _nobody_listens(_: Attachment, __: Message, ___: int) -> None:
+    """The transport is gone."""

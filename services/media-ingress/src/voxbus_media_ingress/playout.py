@@ -35,6 +35,8 @@ _PROGRESS_FRAMES: Final = 500 // FRAME_MS
 _CATCH_UP_MS: Final = 100.0
 # Lost frames are asked for again from the stream first, and played as silence when they do not come.
 _HOLE_MS: Final = 300.0
+# The say command carries the anchor of v2v and the reflex; sound that overtook it waits this long for it.
+_UNANNOUNCED_MS: Final = 50.0
 # Says come in order, so a number that was never said while a later one has sound does not exist.
 _UNSAID_MS: Final = 1_000.0
 
@@ -183,7 +185,7 @@ class Playout:
         times: list[float] = []
         utterance = self._current
         if utterance is not None and (utterance.has_next or (utterance.started and not utterance.starved)):
-            times.append(self._next_send_ms)
+            times.append(max(self._next_send_ms, self._announced_by_ms(utterance)))
         if self._stuck_since_ms is not None:
             patience_ms = _UNSAID_MS if utterance is None else _HOLE_MS
             times.append(max(self._next_send_ms, self._stuck_since_ms + patience_ms))
@@ -201,6 +203,8 @@ class Playout:
             return None
         self._pass_over_unsaid(now_ms)
         utterance = self._current
+        if utterance is not None and now_ms < self._announced_by_ms(utterance):
+            utterance = None
         pcm = self._take(utterance, now_ms) if utterance is not None else None
         if utterance is None or pcm is None:
             self._idle = True
@@ -213,6 +217,12 @@ class Playout:
 
     def _pts_at(self, now_ms: float) -> int:
         return max(self._next_pts_ms, int(self._clock.position_at(now_ms)) // FRAME_MS * FRAME_MS)
+
+    def _announced_by_ms(self, utterance: Utterance) -> float:
+        """When it may begin although its say command has not come."""
+        if utterance.say is not None or utterance.started or utterance.arrived_ms is None:
+            return 0.0
+        return utterance.arrived_ms + _UNANNOUNCED_MS
 
     def _take(self, utterance: Utterance, now_ms: float) -> bytes | None:
         pcm = utterance.take()

@@ -129,8 +129,7 @@ class Segments:
     @property
     def transcript_seq(self) -> int:
         """Number of the utterance the recognizer speaks of until its next final hearing."""
-        first = self._pieces[0] if self._pieces else None
-        return first.utterance.transcript_seq if first and first.utterance else self._next_transcript_seq
+        return self.awaited.transcript_seq if self.awaited is not None else self._next_transcript_seq
 
     @property
     def start_pts_ms(self) -> int:
@@ -138,8 +137,9 @@ class Segments:
         return self._pieces[0].start_pts_ms if self._pieces else self._done_upto_ms
 
     @property
-    def is_final_awaited(self) -> bool:
-        return bool(self._pieces) and self._pieces[0].utterance is not None
+    def awaited(self) -> Utterance | None:
+        """The oldest utterance that was flushed and is not final."""
+        return self._pieces[0].utterance if self._pieces else None
 
     @property
     def has_work(self) -> bool:
@@ -198,9 +198,7 @@ class Segments:
 
     def confirm(self) -> Utterance | None:
         """A final hearing came: the utterance it belongs to; None if nothing was asked."""
-        if not self.is_final_awaited:
-            return None
-        return self._pieces.popleft().utterance
+        return self._pieces.popleft().utterance if self.awaited is not None else None
 
     def replay(self) -> list[Order]:
         """Everything that is not final, for a new session."""

@@ -26,6 +26,8 @@ from voxbus_runtime.bootstrap import ensure_bus
 
 _SHOWN_LINES: Final = 15
 _LOOK_EVERY_S: Final = 0.1
+_SAME_SIGNAL_S: Final = 0.5
+"""`make` and `timeout` pass a signal on that the whole group has got already: that is one wish, not two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
+        self._told_to_stop_s = 0.0
         self._hopeless = ""
 
     async def run(self) -> int:
@@ -84,11 +87,14 @@ class Supervisor:
             loop.add_signal_handler(number, self._on_signal)
 
     def _on_signal(self) -> None:
-        if self._stop.is_set():
+        now_s = asyncio.get_running_loop().time()
+        if not self._stop.is_set():
+            self._stop.set()
+            self._told_to_stop_s = now_s
+        elif now_s - self._told_to_stop_s > _SAME_SIGNAL_S:
             self._progress.note("ending at once")
             for child in (*self._services, self._broker):
                 child.kill()
-        self._stop.set()
 
     async def _start_bus(self) -> None:
         self._progress.step("starting nats-server")

@@ -11,9 +11,9 @@ from voxbus_control_api.errors import PortTaken
 
 
 class ApiServer(uvicorn.Server):
-    """Bound at once, so that a used port is said at start."""
+    """Serves on a socket that is bound already."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: FastAPI, bound: socket.socket) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -25,7 +25,7 @@ class ApiServer(uvicorn.Server):
                 timeout_graceful_shutdown=5,
             )
         )
-        self._socket = _bound(host, port)
+        self._socket = bound
 
     @property
     def port(self) -> int:
@@ -43,7 +43,8 @@ class ApiServer(uvicorn.Server):
         self.should_exit = True
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Before anything else is opened: raises PortTaken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%voxbus_proto/control/v1/control.proto\x12\x17voxbus_proto.control.v1\"\x0f\n\rStatusRequest\"n\n\x0bStatusReply\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\r\n\x05slots\x18\x04 \x01(\r\x12\r\n\x05\x63\x61lls\x18\x05 \x03(\t\x12\x13\n\x0bloop_lag_ms\x18\x06 \x01(\x01\"\x1c\n\x0c\x44rainRequest\x12\x0c\n\x04stay\x18\x01 \x01(\x08\"\x1e\n\nDrainReply\x12\x10\n\x08released\x18\x01 \x01(\r\"t\n\nSayRequest\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x1d\n\x15\x65nd_call_after_spoken\x18\x04 \x01(\x08\x12\x1b\n\x13interrupt_assistant\x18\x05 \x01(\x08\"g\n\x11\x41\x64\x64MessageRequest\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\t\x12\x18\n\x10trigger_response\x18\x05 \x01(\x08\"\xb5\x01\n\x0bMuteRequest\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x37\n\x04side\x18\x03 \x01(\x0e\x32).voxbus_proto.control.v1.MuteRequest.Side\x12\r\n\x05muted\x18\x04 \x01(\x08\"C\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x11\n\rSIDE_CUSTOMER\x10\x01\x12\x12\n\x0eSIDE_ASSISTANT\x10\x02\"7\n\nEndRequest\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x0b\n\tCallReply2\xbc\x01\n\rWorkerControl\x12V\n\x06Status\x12&.voxbus_proto.control.v1.StatusRequest\x1a$.voxbus_proto.control.v1.StatusReply\x12S\n\x05\x44rain\x12%.voxbus_proto.control.v1.DrainRequest\x1a#.voxbus_proto.control.v1.DrainReply2\xdd\x02\n\x0b\x43\x61llControl\x12N\n\x03Say\x12#.voxbus_proto.control.v1.SayRequest\x1a\".voxbus_proto.control.v1.CallReply\x12\\\n\nAddMessage\x12*.voxbus_proto.control.v1.AddMessageRequest\x1a\".voxbus_proto.control.v1.CallReply\x12P\n\x04Mute\x12$.voxbus_proto.control.v1.MuteRequest\x1a\".voxbus_proto.control.v1.CallReply\x12N\n\x03\x45nd\x12#.voxbus_proto.control.v1.EndRequest\x1a\".voxbus_proto.control.v1.CallReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%voxbus_proto/control/v1/control.proto\x12\x17voxbus_proto.control.v1\"\x0f\n\rStatusRequest\"n\n\x0bStatusReply\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\r\n\x05slots\x18\x04 \x01(\r\x12\r\n\x05\x63\x61lls\x18\x05 \x03(\t\x12\x13\n\x0bloop_lag_ms\x18\x06 \x01(\x01\"\x10\n\x0eMetricsRequest\"\x1c\n\x0cMetricsReply\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1c\n\x0c\x44rainRequest\x12\x0c\n\x04stay\x18\x01 \x01(\x08\"\x1e\n\nDrainReply\x12\x10\n\x08released\x18\x01 \x01(\r\"t\n\nSayRequest\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x1d\n\x15\x65nd_call_after_spoken\x18\x04 \x01(\x08\x12\x1b\n\x13interrupt_assistant\x18\x05 \x01(\x08\"g\n\x11\x41\x64\x64MessageRequest\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\t\x12\x18\n\x10trigger_response\x18\x05 \x01(\x08\"\xb5\x01\n\x0bMuteRequest\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x37\n\x04side\x18\x03 \x01(\x0e\x32).voxbus_proto.control.v1.MuteRequest.Side\x12\r\n\x05muted\x18\x04 \x01(\x08\"C\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x11\n\rSIDE_CUSTOMER\x10\x01\x12\x12\n\x0eSIDE_ASSISTANT\x10\x02\"7\n\nEndRequest\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x0b\n\tCallReply2\x97\x02\n\rWorkerControl\x12V\n\x06Status\x12&.voxbus_proto.control.v1.StatusRequest\x1a$.voxbus_proto.control.v1.StatusReply\x12S\n\x05\x44rain\x12%.voxbus_proto.control.v1.DrainRequest\x1a#.voxbus_proto.control.v1.DrainReply\x12Y\n\x07Metrics\x12\'.voxbus_proto.control.v1.MetricsRequest\x1a%.voxbus_proto.control.v1.MetricsReply2\xdd\x02\n\x0b\x43\x61llControl\x12N\n\x03Say\x12#.voxbus_proto.control.v1.SayRequest\x1a\".voxbus_proto.control.v1.CallReply\x12\\\n\nAddMessage\x12*.voxbus_proto.control.v1.AddMessageRequest\x1a\".voxbus_proto.control.v1.CallReply\x12P\n\x04Mute\x12$.voxbus_proto.control.v1.MuteRequest\x1a\".voxbus_proto.control.v1.CallReply\x12N\n\x03\x45nd\x12#.voxbus_proto.control.v1.EndRequest\x1a\".voxbus_proto.control.v1.CallReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,24 +35,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_end=81
   _globals['_STATUSREPLY']._serialized_start=83
   _globals['_STATUSREPLY']._serialized_end=193
-  _globals['_DRAINREQUEST']._serialized_start=195
-  _globals['_DRAINREQUEST']._serialized_end=223
-  _globals['_DRAINREPLY']._serialized_start=225
-  _globals['_DRAINREPLY']._serialized_end=255
-  _globals['_SAYREQUEST']._serialized_start=257
-  _globals['_SAYREQUEST']._serialized_end=373
-  _globals['_ADDMESSAGEREQUEST']._serialized_start=375
-  _globals['_ADDMESSAGEREQUEST']._serialized_end=478
-  _globals['_MUTEREQUEST']._serialized_start=481
-  _globals['_MUTEREQUEST']._serialized_end=662
-  _globals['_MUTEREQUEST_SIDE']._serialized_start=595
-  _globals['_MUTEREQUEST_SIDE']._serialized_end=662
-  _globals['_ENDREQUEST']._serialized_start=664
-  _globals['_ENDREQUEST']._serialized_end=719
-  _globals['_CALLREPLY']._serialized_start=721
-  _globals['_CALLREPLY']._serialized_end=732
-  _globals['_WORKERCONTROL']._serialized_start=735
-  _globals['_WORKERCONTROL']._serialized_end=923
-  _globals['_CALLCONTROL']._serialized_start=926
-  _globals['_CALLCONTROL']._serialized_end=1275
+  _globals['_METRICSREQUEST']._serialized_start=195
+  _globals['_METRICSREQUEST']._serialized_end=211
+  _globals['_METRICSREPLY']._serialized_start=213
+  _globals['_METRICSREPLY']._serialized_end=241
+  _globals['_DRAINREQUEST']._serialized_start=243
+  _globals['_DRAINREQUEST']._serialized_end=271
+  _globals['_DRAINREPLY']._serialized_start=273
+  _globals['_DRAINREPLY']._serialized_end=303
+  _globals['_SAYREQUEST']._serialized_start=305
+  _globals['_SAYREQUEST']._serialized_end=421
+  _globals['_ADDMESSAGEREQUEST']._serialized_start=423
+  _globals['_ADDMESSAGEREQUEST']._serialized_end=526
+  _globals['_MUTEREQUEST']._serialized_start=529
+  _globals['_MUTEREQUEST']._serialized_end=710
+  _globals['_MUTEREQUEST_SIDE']._serialized_start=643
+  _globals['_MUTEREQUEST_SIDE']._serialized_end=710
+  _globals['_ENDREQUEST']._serialized_start=712
+  _globals['_ENDREQUEST']._serialized_end=767
+  _globals['_CALLREPLY']._serialized_start=769
+  _globals['_CALLREPLY']._serialized_end=780
+  _globals['_WORKERCONTROL']._serialized_start=783
+  _globals['_WORKERCONTROL']._serialized_end=1062
+  _globals['_CALLCONTROL']._serialized_start=1065
+  _globals['_CALLCONTROL']._serialized_end=1414
 # @@protoc_insertion_point(module_scope)

@@ -27,6 +27,16 @@ class StatusReply(_message.Message):
     loop_lag_ms: float
     def __init__(self, stage: _Optional[str] = ..., worker: _Optional[str] = ..., state: _Optional[str] = ..., slots: _Optional[int] = ..., calls: _Optional[_Iterable[str]] = ..., loop_lag_ms: _Optional[float] = ...) -> None: ...
 
+class MetricsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class MetricsReply(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
 class DrainRequest(_message.Message):
     __slots__ = ("stay",)
     STAY_FIELD_NUMBER: _ClassVar[int]

@@ -45,6 +45,11 @@ class WorkerControlStub:
                 request_serializer=voxbus__proto_dot_control_dot_v1_dot_control__pb2.DrainRequest.SerializeToString,
                 response_deserializer=voxbus__proto_dot_control_dot_v1_dot_control__pb2.DrainReply.FromString,
                 _registered_method=True)
+        self.Metrics = channel.unary_unary(
+                '/voxbus_proto.control.v1.WorkerControl/Metrics',
+                request_serializer=voxbus__proto_dot_control_dot_v1_dot_control__pb2.MetricsRequest.SerializeToString,
+                response_deserializer=voxbus__proto_dot_control_dot_v1_dot_control__pb2.MetricsReply.FromString,
+                _registered_method=True)
 
 
 class WorkerControlServicer:
@@ -65,6 +70,13 @@ class WorkerControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Metrics(self, request, context):
+        """The worker's instruments as Prometheus text, for where nothing scrapes it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_WorkerControlServicer_to_server(servicer, server):
                     servicer.Drain,
                     request_deserializer=voxbus__proto_dot_control_dot_v1_dot_control__pb2.DrainRequest.FromString,
                     response_serializer=voxbus__proto_dot_control_dot_v1_dot_control__pb2.DrainReply.SerializeToString,
+            ),
+            'Metrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.Metrics,
+                    request_deserializer=voxbus__proto_dot_control_dot_v1_dot_control__pb2.MetricsRequest.FromString,
+                    response_serializer=voxbus__proto_dot_control_dot_v1_dot_control__pb2.MetricsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class WorkerControl:
             '/voxbus_proto.control.v1.WorkerControl/Drain',
             voxbus__proto_dot_control_dot_v1_dot_control__pb2.DrainRequest.SerializeToString,
             voxbus__proto_dot_control_dot_v1_dot_control__pb2.DrainReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Metrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voxbus_proto.control.v1.WorkerControl/Metrics',
+            voxbus__proto_dot_control_dot_v1_dot_control__pb2.MetricsRequest.SerializeToString,
+            voxbus__proto_dot_control_dot_v1_dot_control__pb2.MetricsReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,99 @@
+"""Events are written together, once, and never lost because somebody else's writing failed."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from voxbus_contracts.events import CallEnded, MediaAttached
+from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.database import Database, open_database
+from voxbus_control_api.event_store import EventRow, EventStore
+from voxbus_control_api.projection import CallFacts
+
+CALL = CallFacts("11111111-1111-4111-8111-1111111111ab", "acme", 5, 5, "vapi.websocketCall", {})
+ATTACHED = MediaAttached(attachment=1, transport="t", encoding="e", sample_rate_hz=8000, pts_ms=0, resumed=False)
+
+
+class Failing(Database):
+    """Counts transactions and fails the first ones."""
+
+    def __init__(self, inner: Database, failures: int = 0) -> None:
+        self.inner = inner
+        self.failures = failures
+        self.written = 0
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        if self.failures:
+            self.failures -= 1
+            await asyncio.sleep(0)
+            raise OSError("disk full")
+        self.written += 1
+        async with self.inner.write() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        async with self.inner.read() as connection:
+            yield connection
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await open_database(tmp_path / "control.db")
+    await CallStore(opened, EventStore(opened)).add(CALL, None)
+    yield opened
+    await opened.close()
+
+
+def row(number: int) -> EventRow:
+    payload = CallEnded(pts_ms=number, reason="r").payload().decode()
+    return EventRow(f"e{number}", CALL.id, number, "call.ended", "llm-orchestrator", 1, number, 1_000 + number, payload)
+
+
+async def test_events_that_wait_together_are_written_together(database: Database) -> None:
+    counting = Failing(database)
+    events = EventStore(counting)
+    await asyncio.gather(*(events.add(row(number)) for number in range(50)))
+    assert counting.written < 10
+    assert len(await events.of_call(CALL.id)) == 50
+
+
+async def test_a_failed_transaction_loses_nobody_elses_event(database: Database) -> None:
+    events = EventStore(Failing(database, failures=1))
+    results = await asyncio.gather(*(events.add(row(number)) for number in range(20)), return_exceptions=True)
+    assert sum(isinstance(result, OSError) for result in results) == 1
+    assert len(await events.of_call(CALL.id)) == 20
+
+
+async def test_an_event_delivered_twice_is_stored_once(database: Database) -> None:
+    events = EventStore(database)
+    await events.add(row(1))
+    await events.add(replace(row(1), stream_seq=9))
+    (stored,) = await events.of_call(CALL.id)
+    assert stored.stream_seq == 1
+
+
+async def test_an_event_of_an_unknown_call_is_left_out(database: Database) -> None:
+    events = EventStore(database)
+    await events.add(replace(row(1), call="22222222-2222-4222-8222-2222222222cd"))
+    assert await events.of_call("22222222-2222-4222-8222-2222222222cd") == []
+
+
+async def test_the_reaper_sees_first_attachment_and_no_call_that_started_or_ended(database: Database) -> None:
+    events = EventStore(database)
+    calls = CallStore(database, events)
+    assert [(each.ref.call, each.attached_at_ms) for each in await calls.waiting()] == [(CALL.id, None)]
+    for number, ms in ((1, 700), (2, 900)):
+        payload = ATTACHED.payload().decode()
+        await events.add(
+            replace(row(number), event_id=f"a{number}", name="media.attached", occurred_at_ms=ms, payload=payload)
+        )
+    assert [each.attached_at_ms for each in await calls.waiting()] == [700]
+    await events.add(row(3))
+    assert await calls.waiting() == []

@@ -1,0 +1,219 @@
+"""A real media-ingress on a real bus, with the other stages played by the test through the same runtime."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from voxbus_contracts import DEFAULT_ORG, Event
+from voxbus_contracts.config import CallConfig
+from voxbus_media_ingress.server import MediaServer
+from voxbus_media_ingress.settings import Settings
+from voxbus_media_ingress.wiring import wire
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_runtime.bus import Bus
+from voxbus_runtime.claims import take_call
+from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.sequencing import LoggedMessage
+from voxbus_testing.nats import RunningService, eventually, start_service, store_config
+
+TOKEN = "open-sesame"
+EVERY_EVENT = frozenset(
+    f"{entity}.{what}"
+    for entity, whats in {
+        "call": ("ringing", "started", "end", "say", "add-message", "control"),
+        "media": ("attached", "detached"),
+        "playback": ("started", "progressed", "paused", "resumed", "finished", "cleared"),
+        "usage": ("recorded",),
+        "fault": ("raised",),
+    }.items()
+    for what in whats
+)
+
+
+@dataclass
+class Client:
+    """A caller: what it was sent, by kind."""
+
+    socket: ClientConnection
+    texts: list[dict[str, Any]] = field(default_factory=list)
+    audio: bytearray = field(default_factory=bytearray)
+    _reading: asyncio.Task[None] | None = None
+
+    def read(self) -> "Client":
+        self._reading = asyncio.ensure_future(self._read())
+        return self
+
+    async def _read(self) -> None:
+        with contextlib.suppress(Exception):
+            async for received in self.socket:
+                if isinstance(received, str):
+                    self.texts.append(json.loads(received))
+                else:
+                    self.audio += received
+
+    async def say(self, **fields: Any) -> None:
+        await self.socket.send(json.dumps(fields))
+
+    async def told(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Waits for a text of this type that has these fields."""
+
+        def find() -> dict[str, Any] | None:
+            for text in self.texts:
+                if text["type"] == kind and all(text.get(name) == value for name, value in fields.items()):
+                    return text
+            return None
+
+        return await eventually(find, what=f"text {kind} {fields}")
+
+    async def closed(self) -> tuple[int, str]:
+        await asyncio.wait_for(self.socket.wait_closed(), 5)
+        return self.socket.close_code or 1006, self.socket.close_reason or ""
+
+
+@dataclass
+class Rig:
+    """One call's world."""
+
+    service: RunningService
+    config: CallConfig
+    stages: dict[str, OwnedCall] = field(default_factory=dict)
+    heard: list[LoggedMessage] = field(default_factory=list)
+    frames: dict[str, list[AudioFrame]] = field(default_factory=dict)
+    _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+    _clients: list[Client] = field(default_factory=list)
+
+    @property
+    def server(self) -> MediaServer:
+        component = self.service.component
+        assert isinstance(component, MediaServer)
+        return component
+
+    @property
+    def bus(self) -> Bus:
+        return self.service.runtime.bus
+
+    def url(self, token: str = TOKEN, call: str | None = None, scheme: str = "ws") -> str:
+        return f"{scheme}://127.0.0.1:{self.server.port}/{call or self.config.call}/transport?token={token}"
+
+    async def connect(self, **options: Any) -> Client:
+        client = Client(await connect(self.url(), compression=None, max_size=None, **options)).read()
+        self._clients.append(client)
+        return client
+
+    async def own(self, stage: str) -> OwnedCall:
+        call = await take_call(self.service.runtime, self.config, stage, EVERY_EVENT)
+        self.stages[stage] = call
+        return call
+
+    async def watch(self) -> None:
+        """Listens as the orchestrator would, from before the first attachment."""
+        orchestrator = await self.own("llm-orchestrator")
+        self.heard += orchestrator.history
+
+        async def follow() -> None:
+            async for message in orchestrator.messages():
+                self.heard.append(message)
+
+        self._tasks.append(asyncio.ensure_future(follow()))
+        for direction in ("caller", "played"):
+            self.frames[direction] = []
+            await orchestrator.subscribe_audio(direction, self.frames[direction].append)
+
+    async def answered(self) -> Client:
+        """A call in progress: watched, claimed by every stage, its client attached."""
+        if "llm-orchestrator" not in self.stages:
+            await self.watch()
+        client = await self.connect()
+        await self.event("call.ringing")
+        for stage in ("vad", "stt-worker", "tts-worker"):
+            if stage not in self.stages:
+                await self.own(stage)
+        await self.event("call.started")
+        return client
+
+    def events(self, name: str) -> list[Any]:
+        return [message.message for message in self.heard if message.name == name]
+
+    async def event(self, name: str, where: Callable[[Any], bool] = lambda _: True) -> Any:
+        """Waits for an event or command of this name."""
+        matching = await eventually(lambda: [e for e in self.events(name) if where(e)], what=name)
+        return matching[-1]
+
+    async def speak(self, seq: int, frames: range, last: bool = True) -> None:
+        """The voice: frames whose sound tells which they are."""
+        voice = self.stages["tts-worker"]
+        for index in frames:
+            pcm = sound(seq, index)
+            is_last = last and index == frames[-1]
+            await voice.publish_audio(
+                "agent", AudioFrame(pcm=pcm, pts_ms=20 * index, utterance_seq=seq, last=is_last, seq=index + 1)
+            )
+
+    async def publish(self, stage: str, message: Any) -> None:
+        await self.stages[stage].publish(message)
+
+    async def call_ends(self, reason: str = "customer-ended-call") -> None:
+        from voxbus_contracts.events import CallEnded
+
+        ended: Event = CallEnded(pts_ms=0, reason=reason)
+        await self.publish("llm-orchestrator", ended)
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.socket.close()
+        for task in self._tasks:
+            task.cancel()
+        for call in self.stages.values():
+            await call.close()
+        await self.service.stop()
+
+
+def sound(seq: int, index: int) -> bytes:
+    return (seq * 1_000 + index).to_bytes(2, "little") * 320
+
+
+def numbers(audio: bytes) -> list[int]:
+    """What a stream of `sound` frames at 16 kHz says: seq * 1000 + index of each."""
+    return [int.from_bytes(audio[at : at + 2], "little") for at in range(0, len(audio), 640)]
+
+
+@pytest.fixture
+async def make_rig(nats_url: str) -> AsyncIterator[Callable[..., Any]]:
+    """`await make_rig(transport={...}, assistant={...}, media_stuck_ms=...)`."""
+    rigs: list[Rig] = []
+
+    async def make(
+        transport: dict[str, Any] | None = None, assistant: dict[str, Any] | None = None, **settings: Any
+    ) -> Rig:
+        chosen = Settings(**{"nats_url": nats_url, "media_port": 0, **settings})
+        service = await start_service("media-ingress", chosen, wire, f"media-ingress-{len(rigs)}")
+        config = CallConfig.model_validate(
+            {
+                "org": DEFAULT_ORG,
+                "call": str(uuid.uuid4()),
+                "created_at_ms": 1,
+                "attach_token_sha256": hashlib.sha256(TOKEN.encode()).hexdigest(),
+                "transport": transport or {},
+                "assistant": assistant or {},
+            }
+        )
+        await store_config(service.runtime.bus, config)
+        rigs.append(Rig(service, config))
+        return rigs[-1]
+
+    yield make
+    for rig in rigs:
+        await rig.close()
+
+
+@pytest.fixture
+async def rig(make_rig: Callable[..., Any]) -> Rig:
+    return await make_rig()

@@ -1,0 +1,277 @@
+"""One call's recognition: carries out what the segments order, and says on the bus what the recognizer hears."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from voxbus_contracts import Event
+from voxbus_contracts.assistant import Transcriber
+from voxbus_contracts.events import (
+    FaultRaised,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptFinal,
+    TranscriptPartial,
+    UsageRecorded,
+)
+from voxbus_providers.errors import ProviderError, ProviderUnavailable
+from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerSession
+from voxbus_stt_worker import metrics
+from voxbus_stt_worker.engines import PLATFORM, chosen
+from voxbus_stt_worker.ordering import Hole
+from voxbus_stt_worker.partials import Partial, PartialPacer
+from voxbus_stt_worker.segments import Feed, Flush, Lost, Order, Segments, Utterance
+
+RETRY_AFTER_S: Final = 0.1
+
+
+class EngineSource(Protocol):
+    """Where recognizers come from."""
+
+    default: str
+
+    async def get(self, name: str) -> Recognizer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long and how often a recognizer is tried."""
+
+    final_timeout_ms: int = 5_000
+    attempts: int = 3
+
+
+def _now_ms() -> float:
+    return asyncio.get_running_loop().time() * 1_000
+
+
+class Recognition:
+    """Everything here is synchronous but `run`: `say` takes the events in order, `ask` starts reading a hole."""
+
+    def __init__(
+        self,
+        segments: Segments,
+        transcriber: Transcriber,
+        engines: EngineSource,
+        patience: Patience,
+        say: Callable[[Event], None],
+        ask: Callable[[Hole], None],
+    ) -> None:
+        self._segments = segments
+        self._transcriber = transcriber
+        self._engines = engines
+        self._engine_name = chosen(transcriber)
+        self._patience = patience
+        self._say = say
+        self._ask = ask
+        self._pacer = PartialPacer()
+        self._session: RecognizerSession | None = None
+        self._limit: asyncio.Timeout | None = None
+        self._has_work = asyncio.Event()
+        self._is_settled = asyncio.Event()
+        self._is_settled.set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._failures = 0
+
+    # --- inputs ------------------------------------------------------------------------------------------------
+
+    def on_frame(self, frame: HeardFrame) -> None:
+        self._carry_out(self._segments.on_frame(frame, _now_ms()))
+
+    def on_speech_started(self, event: SpeechStarted) -> None:
+        self._carry_out(self._segments.on_speech_started(event, _now_ms()))
+
+    def on_speech_stopped(self, event: SpeechStopped) -> None:
+        self._carry_out(self._segments.on_speech_stopped(event, _now_ms()))
+
+    def on_hole_answered(self, frames: Iterable[HeardFrame]) -> None:
+        self._carry_out(self._segments.on_hole_answered(frames, _now_ms()))
+
+    def on_call_ended(self) -> None:
+        self._carry_out(self._segments.on_call_ended(_now_ms()))
+
+    async def settled(self) -> None:
+        """Until every utterance that was asked for is final."""
+        await self._is_settled.wait()
+
+    def stop(self) -> None:
+        """No timers any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- the recognizer ----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keeps a recognizer session open, for ever."""
+        while True:
+            try:
+                session = await self._open()
+                try:
+                    await self._listen(session)
+                finally:
+                    self._session = None
+                    await session.close()
+            except ProviderError as fault:
+                await self._on_fault(fault)
+
+    async def _open(self) -> RecognizerSession:
+        """A session of the recognizer asked for; of the default one where that is not to be had at all."""
+        default = self._engines.default
+        try:
+            return await (await self._engines.get(self._engine_name)).open(self._transcriber)
+        except ProviderError as fault:
+            if fault.retryable or self._engine_name == default:
+                raise
+            self._say_fault(fault)
+            self._engine_name = default
+        return await (await self._engines.get(default)).open(self._transcriber)
+
+    async def _listen(self, session: RecognizerSession) -> None:
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                self._session = session
+                self._hand_over(self._segments.replay())
+                async for hearing in session.hearings():
+                    if hearing.final:
+                        self._on_final(hearing)
+                    else:
+                        self._on_partial(hearing)
+        except TimeoutError:
+            raise ProviderUnavailable(self._engine_name, "no final hearing in time") from None
+        finally:
+            self._limit = None
+        raise ProviderUnavailable(self._engine_name, "the session ended by itself")
+
+    async def _on_fault(self, fault: ProviderError) -> None:
+        self._say_fault(fault)
+        self._failures += 1
+        if self._failures >= self._patience.attempts or not fault.retryable:
+            self._failures = 0
+            for utterance in self._segments.give_up():
+                self._say_lost(utterance)
+            self._look_at_work()
+        await self._has_work.wait()
+        await asyncio.sleep(RETRY_AFTER_S * self._failures)
+
+    # --- what comes out ----------------------------------------------------------------------------------------
+
+    def _carry_out(self, orders: list[Order]) -> None:
+        if orders:
+            self._hand_over(orders)
+        self._arm()
+
+    def _hand_over(self, orders: list[Order]) -> None:
+        session = self._session
+        for order in orders:
+            match order:
+                case Feed(frame):
+                    if session is not None:
+                        session.push(frame)
+                case Flush():
+                    if session is not None:
+                        session.flush()
+                case Lost(utterance):
+                    self._say_lost(utterance)
+                case Hole():
+                    metrics.HOLES.inc()
+                    self._ask(order)
+        self._look_at_work()
+
+    def _look_at_work(self) -> None:
+        """Sets what others wait for: is there work, is all of it done, and until when must the recognizer answer."""
+        segments = self._segments
+        (self._has_work.set if segments.has_work else self._has_work.clear)()
+        awaited = segments.awaited
+        (self._is_settled.clear if awaited is not None else self._is_settled.set)()
+        if self._limit is None:
+            return
+        if awaited is None:
+            self._limit.reschedule(None)
+        elif self._limit.when() is None:
+            patience_s = (self._patience.final_timeout_ms + awaited.audio_ms) / 1_000
+            self._limit.reschedule(asyncio.get_running_loop().time() + patience_s)
+
+    def _on_final(self, hearing: Hearing) -> None:
+        utterance = self._segments.confirm()
+        self._failures = 0
+        self._pacer.drop()
+        if utterance is None:
+            return
+        self._say_final(utterance, hearing.text, hearing.confidence)
+        is_own = self._engine_name == chosen(self._transcriber)
+        self._say(
+            UsageRecorded(
+                item="transcriber",
+                provider=self._transcriber.provider if is_own else PLATFORM,
+                model=self._engine_name,
+                unit="ms",
+                quantity=utterance.audio_ms,
+            )
+        )
+        if self._limit is not None:
+            self._limit.reschedule(None)
+        self._look_at_work()
+
+    def _on_partial(self, hearing: Hearing) -> None:
+        segments = self._segments
+        start_pts_ms = segments.start_pts_ms
+        end_pts_ms = max(start_pts_ms, hearing.end_pts_ms)
+        partial = Partial(segments.transcript_seq, hearing.text, start_pts_ms, end_pts_ms)
+        self._say_partial(self._pacer.offer(partial, _now_ms()))
+        self._arm()
+
+    def _say_partial(self, partial: Partial | None) -> None:
+        if partial is not None:
+            self._say(
+                TranscriptPartial(
+                    transcript_seq=partial.transcript_seq,
+                    text=partial.text,
+                    start_pts_ms=partial.start_pts_ms,
+                    end_pts_ms=partial.end_pts_ms,
+                )
+            )
+
+    def _say_lost(self, utterance: Utterance) -> None:
+        metrics.GIVEN_UP.inc()
+        self._say_final(utterance, "", None)
+
+    def _say_final(self, utterance: Utterance, text: str, confidence: float | None) -> None:
+        recognition_ms = max(0.0, _now_ms() - utterance.asked_ms)
+        metrics.RECOGNITION.labels(self._engine_name).observe(recognition_ms / 1_000)
+        self._say(
+            TranscriptFinal(
+                transcript_seq=utterance.transcript_seq,
+                text=text,
+                start_pts_ms=utterance.start_pts_ms,
+                end_pts_ms=utterance.end_pts_ms,
+                speech_seq=utterance.speech_seq,
+                provider=self._engine_name,
+                recognition_ms=round(recognition_ms),
+                confidence=confidence,
+            )
+        )
+
+    def _say_fault(self, fault: ProviderError) -> None:
+        metrics.FAULTS.labels(fault.provider, fault.code).inc()
+        self._say(FaultRaised(code=fault.code, detail=str(fault), retryable=fault.retryable))
+
+    # --- timers ------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """Sees to it that `_on_timer` runs when the earliest of those who wait is due; too early does no harm."""
+        wakes_ms = [at_ms for at_ms in (self._segments.wake_at_ms, self._pacer.wake_at_ms) if at_ms is not None]
+        if not wakes_ms:
+            return
+        at_s = min(wakes_ms) / 1_000
+        if self._timer is not None:
+            if self._timer.when() <= at_s:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(at_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now_ms = _now_ms()
+        self._say_partial(self._pacer.due(now_ms))
+        self._carry_out(self._segments.on_tick(now_ms))

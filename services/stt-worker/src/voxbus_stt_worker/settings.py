@@ -1,0 +1,37 @@
+"""What an operator may set."""
+
+import os
+from typing import Any
+
+from pydantic import Field
+
+from voxbus_runtime.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Settings of the stt-worker; environment `VOXBUS_STT_…`."""
+
+    stt_default: str = "pocketsphinx"
+    """Recognizer of calls that ask for none that is installed; started with the service, so that no call waits."""
+
+    stt_processes: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1, le=256)
+    """Child processes of pocketsphinx: it holds the GIL. Half of the cores; the rest is for the other services."""
+
+    stt_decoders_per_process: int = Field(default=4, ge=1, le=64)
+    """Utterances one process decodes side by side; 91 MB each, made when needed. Four keep one core half busy."""
+
+    stt_final_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
+    """Patience for a final hearing beyond the length of its audio; then the recognizer counts as lost, ms."""
+
+    stt_attempts: int = Field(default=3, ge=1, le=10)
+    """Recognizer sessions tried on one utterance before its final is empty, so that the conversation goes on."""
+
+    @property
+    def engine_arguments(self) -> dict[str, dict[str, Any]]:
+        """What each engine is made with."""
+        return {
+            "pocketsphinx": {
+                "processes": self.stt_processes,
+                "decoders_per_process": self.stt_decoders_per_process,
+            }
+        }

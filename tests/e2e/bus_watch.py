@@ -1,0 +1,63 @@
+"""What an internal team sees: the events and commands of the bus, in the order they were stored."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from voxbus_contracts import DEFAULT_ORG, CallRef
+from voxbus_runtime.bus import Bus, connect
+from voxbus_runtime.sequencing import LoggedMessage
+
+
+@dataclass
+class BusWatch:
+    """Reads the log of a call from EVENTS whenever asked."""
+
+    bus: Bus
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def at(cls, url: str) -> AsyncIterator["BusWatch"]:
+        bus = await connect(url, "watch", structlog.get_logger())
+        try:
+            yield cls(bus)
+        finally:
+            await bus.close()
+
+    async def log(self, call_id: str) -> list[LoggedMessage]:
+        return await self.bus.call_log(CallRef(DEFAULT_ORG, call_id))
+
+    async def names(self, call_id: str) -> list[str]:
+        return [message.name for message in await self.log(call_id)]
+
+    async def payloads(self, call_id: str, name: str) -> list[dict[str, Any]]:
+        return [json.loads(message.payload) for message in await self.log(call_id) if message.name == name]
+
+    async def until(self, call_id: str, name: str, count: int = 1, timeout_s: float = 15) -> list[dict[str, Any]]:
+        """Payloads of `name` once there are `count` of them."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            found = await self.payloads(call_id, name)
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{count} × {name} not seen within {timeout_s} s: {await self.names(call_id)}")
+
+    async def effective_owner(self, call_id: str, stage: str) -> str:
+        """Worker of the highest epoch of a stage."""
+        claims = [claim for claim in await self.payloads(call_id, "stage.claimed") if claim["stage"] == stage]
+        return str(max(claims, key=lambda claim: claim["epoch"])["worker"])
+
+
+def in_order(names: list[str], *wanted: str) -> None:
+    """Asserts that `wanted` appear in this order among `names`."""
+    position = 0
+    for name in wanted:
+        assert name in names[position:], f"{name} is missing behind {names[:position]}, in {names}"
+        position += names[position:].index(name) + 1
