@@ -99,7 +99,7 @@ async def test_a_caller_that_stops_sending_is_silence_not_the_end(stack: Stack, 
 async def test_an_oversize_frame_closes_the_line_saying_so_and_the_call_can_be_resumed(
     stack: Stack, watch: BusWatch
 ) -> None:
-    pcm, _, labels = speech_at("hello over there", 8_000)
+    _pcm, _, labels = speech_at("hello over there", 8_000)
     async with calling(stack.api, stack.key, hearing(scripted(RULE), labels)) as caller:
         await caller.until(lambda: caller.clock_ms > 500, 5, "some audio")
         await caller.send(bytes(40 * 1024 * 1024))

@@ -20,6 +20,7 @@ from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.errors import NotStored, OwnershipLost
 from voxbus_runtime.fence import Fence
+from voxbus_runtime.metrics import FRAME_LATENCY
 from voxbus_runtime.sequencing import LoggedMessage, Sequencer
 from voxbus_runtime.stream_reader import last, read
 
@@ -137,10 +138,13 @@ class OwnedCall:
     async def subscribe_audio(self, direction: AudioDirection, on_frame: Callable[[AudioFrame], None]) -> Subscription:
         """`on_frame` for each live frame that is not of an old epoch, in arrival order."""
         maker = _MAKER_OF[direction]
-        parse, accepts = AudioFrame.FromString, self.fence.accepts
+        parse, accepts, wall_ns = AudioFrame.FromString, self.fence.accepts, time.time_ns
+        observe = FRAME_LATENCY.observe if direction == "caller" else None
 
         async def on_message(msg: Msg) -> None:
             frame = parse(msg.data)
+            if observe is not None and frame.origin_unix_us and not frame.filled:
+                observe(wall_ns() / 1e6 - frame.origin_unix_us / 1e3)
             if accepts(maker, frame.epoch):
                 on_frame(frame)
 

@@ -72,6 +72,7 @@ class Recognition:
         self._is_settled = asyncio.Event()
         self._is_settled.set()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_stopped = False
         self._failures = 0
 
     # --- inputs ------------------------------------------------------------------------------------------------
@@ -96,7 +97,8 @@ class Recognition:
         await self._is_settled.wait()
 
     def stop(self) -> None:
-        """No timers any more."""
+        """Asks nothing and waits for nothing any more."""
+        self._is_stopped = True
         if self._timer is not None:
             self._timer.cancel()
 
@@ -261,7 +263,7 @@ class Recognition:
     def _arm(self) -> None:
         """Sees to it that `_on_timer` runs when the earliest of those who wait is due; too early does no harm."""
         wakes_ms = [at_ms for at_ms in (self._segments.wake_at_ms, self._pacer.wake_at_ms) if at_ms is not None]
-        if not wakes_ms:
+        if not wakes_ms or self._is_stopped:
             return
         at_s = min(wakes_ms) / 1_000
         if self._timer is not None:

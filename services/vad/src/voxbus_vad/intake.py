@@ -1,7 +1,6 @@
 """A call's frames on their way into its listener: live ones, and after a takeover first those nobody heard."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
@@ -29,9 +28,6 @@ class Intake:
 
     def on_frame(self, frame: AudioFrame) -> None:
         """A live frame, straight from the subscription."""
-        if frame.origin_unix_us:
-            late_us = time.time_ns() // 1_000 - frame.origin_unix_us
-            metrics.FRAME_LATENCY.observe(max(0, late_us) / 1_000_000)
         if self._held is None:
             self._hear(frame)
             return

@@ -4,13 +4,6 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-FRAME_LATENCY: Final = Histogram(
-    "vad_frame_latency_seconds",
-    "From the caller's last sample leaving the socket to the frame's verdict being sought, seconds",
-    buckets=tuple(ms / 1_000 for ms in (0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 20, 50, 100)),
-)
-"""Both ends are read from the wall clocks of their machines: across machines it includes their difference."""
-
 BROKEN_FRAMES: Final = Counter("vad_broken_frames", "Frames that are not 20 ms long, taken for silence")
 
 SPEECH_EVENTS: Final = Counter("vad_speech_events", "Starts and stops of speech published", ["name"])
