@@ -43,8 +43,12 @@ CAPS = {
 }
 """What a lib may declare; whoever needs more says why in a review. `testing` is not capped: it is never installed."""
 
-# `pydantic` brings these along as part of its own interface.
-COMES_WITH = {"pydantic": {"pydantic-core", "typing-extensions"}, "opentelemetry-sdk": {"opentelemetry-api"}}
+COMES_WITH = {
+    "fastapi": {"starlette"},
+    "opentelemetry-sdk": {"opentelemetry-api"},
+    "pydantic": {"pydantic-core", "typing-extensions"},
+}
+"""Packages that are part of the interface of another one."""
 
 SUBJECT = re.compile(r"\b(event|command|audio|claim|delivery|worker)\.v1\b")
 
@@ -54,10 +58,22 @@ def distribution(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;]", requirement.strip(), maxsplit=1)[0]).lower()
 
 
-def declared(member: Any) -> set[str]:
+def own_requirements(member: Any) -> set[str]:
     project = member.project
     optional = [each for group in project.get("optional-dependencies", {}).values() for each in group]
-    names = {distribution(each) for each in (*project.get("dependencies", ()), *optional)}
+    return {distribution(each) for each in (*project.get("dependencies", ()), *optional)}
+
+
+def declared(member: Any, checkout: Any) -> set[str]:
+    """What a package may import: its own requirements, and those of the libs of the workspace it builds on."""
+    members = {each.project["name"]: each for each in checkout.members}
+    names: set[str] = set()
+    waiting = own_requirements(member)
+    while waiting:
+        name = waiting.pop()
+        names.add(name)
+        if name in members:
+            waiting |= own_requirements(members[name]) - names
     return names | {extra for name in names for extra in COMES_WITH.get(name, ())}
 
 
@@ -94,7 +110,7 @@ def test_everything_imported_is_declared(checkout: Any, trees: dict[Path, ast.Mo
     offers = packages_distributions()
     offenders = set()
     for member in checkout.members:
-        allowed = declared(member) | {f"voxbus-{member.name}"}
+        allowed = declared(member, checkout) | {f"voxbus-{member.name}"}
         for path in member.sources():
             for name in imports(trees[path]):
                 top = name.split(".")[0]
