@@ -41,8 +41,7 @@ def lived(story: dict) -> VirtualCall:  # type: ignore[type-arg]
     if story["say_at"]:
         virtual.happens(story["say_at"], "control-api", c.SayOnCall(content="Please hold.", interrupt_assistant=True))
     if story["break_at"]:
-        virtual.break_line(story["break_at"])
-        virtual.attach(story["break_at"] + 2_000, attachment=2)
+        virtual.break_line(story["break_at"], back_ms=story["break_at"] + 2_000)
     return virtual.run(25_000)
 
 

@@ -36,8 +36,9 @@ class Line:
     lengths: dict[int, int] = field(default_factory=dict)
     cleared: int = 0
     free_at_ms: int = 0
-    paused_at_ms: int | None = None
     finished: set[int] = field(default_factory=set)
+    back_ms: int = 0
+    played_before: dict[int, int] = field(default_factory=dict)
 
 
 class VirtualCall:
@@ -79,14 +80,26 @@ class VirtualCall:
         if attachment == 1:
             self.happens(ms + 30, "media-ingress", e.CallStarted(pts_ms=ms + 30, setup_ms=30))
 
-    def break_line(self, ms: int) -> None:
-        """The connection is lost: nothing sounds any more, and media-ingress says so."""
+    def break_line(self, ms: int, back_ms: int | None = None) -> None:
+        """The connection is lost; media-ingress keeps what was to be said, and goes on when the caller is back."""
+        self.happens(ms, "media-ingress", e.MediaDetached(attachment=1, pts_ms=ms, clean=False, code=1006))
+        self.at(ms, lambda: self._hold(10**9 if back_ms is None else back_ms - ms))
+        if back_ms is not None:
+            self.attach(back_ms, attachment=2)
 
-        def broken() -> None:
-            self.line.cleared = max(self.line.lengths, default=0)
-            self.log_it("media-ingress", e.MediaDetached(attachment=1, pts_ms=ms, clean=False, code=1006))
-
-        self.at(ms, broken)
+    def _hold(self, for_ms: int) -> None:
+        """Everything of the line that is still to come, comes later."""
+        self.line.back_ms = self.now_ms + for_ms
+        self.line.played_before = {seq: self.now_ms - at for seq, at in self.line.sounding.items()}
+        self._agenda = [
+            (at + for_ms, order, action) if getattr(action, "line", False) else (at, order, action)
+            for at, order, action in self._agenda
+        ]
+        heapq.heapify(self._agenda)
+        self.line.sounding = {
+            seq: at + for_ms if seq not in self.line.finished else at for seq, at in self.line.sounding.items()
+        }
+        self.line.free_at_ms += for_ms
 
     def caller_says(self, text: str, start_ms: int, length_ms: int = 1000) -> None:
         """Speech, its partial and its final as vad and recognizer report them."""
@@ -99,7 +112,7 @@ class VirtualCall:
         )
         if text and length_ms > 400:
             partial = e.TranscriptPartial(
-                transcript_seq=seq, text=text.split()[0], start_pts_ms=start_ms, end_pts_ms=start_ms + 300
+                transcript_seq=seq, text=text.split(maxsplit=1)[0], start_pts_ms=start_ms, end_pts_ms=start_ms + 300
             )
             self.happens(start_ms + 350, "stt-worker", partial)
         stopped = e.SpeechStopped(speech_seq=seq, pts_ms=end_ms, detected_pts_ms=end_ms + 200, voiced_ms=length_ms)
@@ -192,8 +205,15 @@ class VirtualCall:
             utterance_seq=seq, duration_ms=length, characters=len(say.text), first_audio_ms=5, provider="virtual"
         )
         self.happens(self.now_ms + 10, "tts-worker", synthesized)
-        self.at(start, lambda: self._started(seq, say.anchor_pts_ms))
-        self.at(start + length, lambda: self._finished(seq, length))
+        self._on_line(start, lambda: self._started(seq, say.anchor_pts_ms))
+        self._on_line(start + length, lambda: self._finished(seq, length))
+
+    def _on_line(self, ms: int, action: Callable[[], None]) -> None:
+        def on_line() -> None:
+            action()
+
+        on_line.line = True  # type: ignore[attr-defined]
+        self.at(ms, on_line)
 
     def _started(self, seq: int, anchor: int | None) -> None:
         if seq > self.line.cleared:
@@ -215,7 +235,10 @@ class VirtualCall:
         line.cleared = max(line.cleared, upto)
         line.free_at_ms = self.now_ms
         seq = sounding[0] if sounding else 0
-        played = self.now_ms - line.sounding[seq] if seq else 0
+        played = 0
+        if seq:
+            is_down = self.now_ms < line.back_ms
+            played = line.played_before.get(seq, 0) if is_down else self.now_ms - line.sounding[seq]
         cleared = e.PlaybackCleared(up_to_utterance_seq=upto, utterance_seq=seq, played_ms=played, pts_ms=self.now_ms)
         self.happens(self.now_ms + 2, "media-ingress", cleared)
 

@@ -51,7 +51,6 @@ class ClearPlayback(Command, name="playback.clear", owner="llm-orchestrator", co
 
     up_to_utterance_seq: int = Field(ge=0)
     reply: int = Field(default=0, ge=0, description="replies up to this one are given up; 0 = none is")
-    attachment: int = Field(default=0, ge=0, description="the new transport this reacts to; 0 = something else")
     pts_ms: int = Field(default=0, ge=0, description="the decision, on the audio clock")
     reason: str = ""
 

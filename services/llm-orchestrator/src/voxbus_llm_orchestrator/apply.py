@@ -53,12 +53,9 @@ def _call_ended(state: CallState, _event: e.CallEnded, _id: str) -> CallState:
 
 
 def _attached(state: CallState, event: e.MediaAttached, _id: str) -> CallState:
-    first = min(state.first_attachment or event.attachment, event.attachment)
     if event.attachment < state.attachment:
-        return replace(state, first_attachment=first)
-    return replace(
-        state, attachment=event.attachment, first_attachment=first, detached_pts_ms=None, detached_clean=False
-    )
+        return state
+    return replace(state, attachment=event.attachment, detached_pts_ms=None, detached_clean=False)
 
 
 def _detached(state: CallState, event: e.MediaDetached, _id: str) -> CallState:
@@ -169,7 +166,7 @@ def _clear(state: CallState, command: c.ClearPlayback, _id: str) -> CallState:
         else reply
         for number, reply in state.replies.items()
     }
-    return replace(state, replies=replies, handled_attachment=max(state.handled_attachment, command.attachment))
+    return replace(state, replies=replies)
 
 
 def _resume(state: CallState, command: c.ResumePlayback, _id: str) -> CallState:

@@ -30,17 +30,6 @@ def heard_of_reply(state: CallState, reply: Reply) -> str:
     return " ".join(part for part in parts if part)
 
 
-def unheard_of_reply(state: CallState, reply: Reply) -> list[str]:
-    """What remains to be heard: per utterance, the text behind the last heard word."""
-    rest: list[str] = []
-    for seq in reply.utterances:
-        count = len(heard_of_utterance(state, seq).split())
-        words = state.utterances[seq].text.split()[count:]
-        if words:
-            rest.append(" ".join(words))
-    return rest
-
-
 def is_over(state: CallState, seq: int) -> bool:
     """Nothing more of this utterance will be heard."""
     playback = state.playbacks.get(seq)

@@ -1,35 +1,17 @@
 """Rows about what the assistant says and does."""
 
-from voxbus_contracts.commands import CancelSpeech, ClearPlayback, RunTool
+from voxbus_contracts.commands import RunTool
 from voxbus_contracts.events import MessageAdded, ReplyFinished, ReplyInterrupted, ReplyStarted, TurnMeasured
 from voxbus_llm_orchestrator.decision import AskModel, At, Decide, Out, View
-from voxbus_llm_orchestrator.heard import heard_of_reply, is_over, unheard_of_reply
+from voxbus_llm_orchestrator.heard import heard_of_reply, is_over
 from voxbus_llm_orchestrator.latency import waterfall
-from voxbus_llm_orchestrator.saying import Fixed, Spoken, fixed_reply, give_up, say
+from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
 from voxbus_llm_orchestrator.state import Order
 
 CLEARED_WITHIN_MS = 500
 """media-ingress reports a clear at once; if it cannot, what is known by then counts as heard."""
 
 _MODEL_SOURCES = ("model", "tool")
-
-
-def say_again_on_a_new_line(view: View) -> Decide | None:
-    """The caller is back on a new transport: what was not heard is said again from behind the last heard word."""
-    state = view.state
-    if state.attachment <= max(state.first_attachment, state.handled_attachment):
-        return None
-    upto = state.next_utterance - 1
-    clear = ClearPlayback(
-        up_to_utterance_seq=upto, attachment=state.attachment, pts_ms=max(0, view.now_ms), reason="new-line"
-    )
-    outs: list[Out] = [clear]
-    if upto:
-        outs.append(CancelSpeech(up_to_utterance_seq=upto))
-    for number, reply in state.open_replies:
-        if reply.given_up_pts_ms is None:
-            outs += say(state, view.plan, Spoken(number, reply.turn), unheard_of_reply(state, reply))
-    return Decide("new-line", tuple(outs))
 
 
 def close_what_was_interrupted(view: View) -> Decide | At | None:

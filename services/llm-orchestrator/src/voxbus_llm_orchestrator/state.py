@@ -136,10 +136,8 @@ class CallState:
     started: bool = False
     ended: bool = False
     attachment: int = 0
-    first_attachment: int = 0
     detached_pts_ms: int | None = None
     detached_clean: bool = False
-    handled_attachment: int = 0
     stretches: Mapping[int, Stretch] = field(default_factory=dict)
     finals: Mapping[int, Final] = field(default_factory=dict)
     consumed: frozenset[int] = frozenset()

@@ -14,7 +14,6 @@ TABLE: tuple[Row, ...] = (
     rows_ending.end_at_maximum_duration,
     rows_ending.end_after_farewell,
     rows_ending.end_on_silence,
-    rows_reply.say_again_on_a_new_line,
     rows_reply.close_what_was_interrupted,
     rows_caller.interrupt,
     rows_caller.forgive,
