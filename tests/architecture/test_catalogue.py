@@ -6,6 +6,7 @@ import pkgutil
 import pytest
 
 import voxbus_contracts
+from voxbus_cli.generate.readers import live_readers
 from voxbus_contracts import ALL_COMMANDS, ALL_EVENTS, CallRef, Command, Event, Message, decode
 from voxbus_contracts.identity import SERVICES
 from voxbus_contracts.subjects import parse
@@ -44,6 +45,11 @@ def test_a_message_has_known_owners_a_summary_and_a_subject_that_parses(message:
     assert (message.__doc__ or "").strip().endswith(".")
     parsed = parse(message.subject(CallRef("org", "call-a0")))
     assert (parsed.kind, parsed.entity, parsed.what) == (message.kind, message.entity, message.what)
+
+
+def test_services_follow_only_messages_that_exist() -> None:
+    names = {message.name() for message in MESSAGES}
+    assert {stage: sorted(read - names) for stage, read in live_readers().items() if read - names} == {}
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: command.__name__)

@@ -162,6 +162,19 @@ async def test_a_deleted_consumer_is_noticed_not_made_anew_and_read_on_when_it_i
 
 
 @pytest.mark.integration
+async def test_a_consumer_that_is_made_later_is_waited_for_and_not_made_by_the_reader(nats_url: str) -> None:
+    got = Got()
+    async with bus_at(nats_url) as bus:
+        await bus.js.delete_consumer(BILLING.stream, BILLING.durable)
+        async with serving(nats_url, got) as broker:
+            assert not broker.healthy
+            await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
+            await ensure_bus(bus.nc)
+            await eventually(in_all(got, 1))
+            assert broker.healthy
+
+
+@pytest.mark.integration
 async def test_reading_goes_on_after_the_server_was_killed_and_restarted(tmp_path: Path) -> None:
     server = NatsServer(free_port(), tmp_path)
     server.start()

@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from voxbus_cli.call.api import Api, is_this_machine
 from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners
 from voxbus_cli.call.line import converse
-from voxbus_cli.call.outcome import outcome_of, transcript
+from voxbus_cli.call.outcome import has_failed, outcome_of, transcript
 from voxbus_cli.call.voice import AgentVoice
 from voxbus_cli.errors import ApiRefused, BadInput, NotReachable
 
@@ -63,6 +63,21 @@ def test_the_outcome_has_what_was_said_by_whom_and_when() -> None:
 
 def test_a_call_that_never_began_still_has_an_outcome() -> None:
     assert outcome_of({"id": "x"}) == {"call_id": "x", "messages": [], "turns": [], "ended_reason": None, "cost": None}
+
+
+@pytest.mark.parametrize(
+    ("reason", "failed"),
+    [
+        ("customer-ended-call", False),
+        ("assistant-ended-call", False),
+        ("silence-timed-out", False),
+        ("call.in-progress.error-vapifault-worker-not-available", True),
+        ("pipeline-error-custom-llm-failed", True),
+        (None, True),
+    ],
+)
+def test_a_call_that_ended_by_a_fault_fails_the_command(reason: str | None, failed: bool) -> None:
+    assert has_failed(outcome_of({"id": "x", "endedReason": reason})) is failed
 
 
 def test_the_transcript_reads_like_one() -> None:

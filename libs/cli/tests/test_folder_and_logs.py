@@ -67,6 +67,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_a_new_data_folder_is_for_its_owner_only(tmp_path: Path) -> None:
+    with held_folder(StackSettings(tmp_path / "deep" / "data")):
+        assert stat.S_IMODE((tmp_path / "deep" / "data").stat().st_mode) == 0o700
+
+
 def test_addresses_are_announced_only_while_the_stack_runs(tmp_path: Path) -> None:
     settings = StackSettings(tmp_path, port=9000)
     with announced(settings):
@@ -148,7 +153,9 @@ def test_progress_on_a_terminal_changes_one_line_and_takes_it_away() -> None:
     progress = Progress(out)
     progress.step("starting 1/2")
     progress.step("starting 2/2")
+    progress.step("starting, waiting for " + "x" * 500)
     progress.close()
+    assert max(len(line) for line in out.getvalue().split("\r")) < 200
     assert out.getvalue().count("\n") == 0
     assert out.getvalue().endswith("\r\x1b[K")
 

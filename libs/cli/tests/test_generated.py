@@ -12,7 +12,8 @@ from voxbus_cli.generate.catalogue import MessageFacts, all_messages, json_schem
 from voxbus_cli.generate.files import differences, documents, write
 from voxbus_cli.generate.page import events_page
 
-MESSAGES = all_messages()
+READERS = {"vad": frozenset({"speech.started", "speech.say"}), "tts-worker": frozenset({"speech.say"})}
+MESSAGES = all_messages(READERS)
 
 
 def facts(key: str) -> MessageFacts:
@@ -37,6 +38,11 @@ def test_consumers_are_read_from_the_streams_and_the_commands() -> None:
     assert set(facts("event.call.ended").consumers) >= {"billing", "control-api"}
 
 
+def test_owners_that_follow_a_message_live_are_consumers_but_never_of_their_own() -> None:
+    assert facts("command.speech.say").consumers == ("tts-worker", "vad")
+    assert facts("event.speech.started").consumers == ()
+
+
 def test_personal_fields_are_marked_even_inside_a_list() -> None:
     marks = {field.name: field.is_personal for field in facts("event.speech.synthesized").fields}
     assert marks["words"]
@@ -52,13 +58,13 @@ def test_the_page_has_every_message_and_every_link_of_it_leads_somewhere() -> No
     }
     assert set(re.findall(r"\]\(#([^)]*)\)", page)) <= anchors
     assert all(f"### {found.message.kind} {found.message.name()}\n" in page for found in MESSAGES)
-    files = {path.name for path in documents()}
+    files = {path.name for path in documents(READERS)}
     assert set(re.findall(r"\]\(schemas/([^)]+)\)", page)) == files - {"events.md", "asyncapi.json"}
 
 
 def test_every_reference_of_the_asyncapi_document_resolves() -> None:
     document = asyncapi_document(MESSAGES)
-    files = {str(path.relative_to("docs")) for path in documents()}
+    files = {str(path.relative_to("docs")) for path in documents(READERS)}
     references = re.findall(r'"\$ref": "([^"]+)"', json.dumps(document))
     assert len(references) > len(MESSAGES)
     for reference in references:

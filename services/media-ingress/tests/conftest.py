@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.protocol import State
 
 from voxbus_contracts import DEFAULT_ORG, Event
 from voxbus_contracts.config import CallConfig
@@ -168,7 +169,8 @@ class Rig:
 
     async def close(self) -> None:
         for client in self._clients:
-            await client.socket.close()
+            if client.socket.state is not State.CLOSED:
+                client.socket.transport.abort()
         for task in self._tasks:
             task.cancel()
         for call in self.stages.values():

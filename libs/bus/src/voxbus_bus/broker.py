@@ -90,13 +90,12 @@ class EventBroker:
         return declare
 
     async def start(self) -> None:
-        """Connects, waits until every consumer exists (and says so), begins to read."""
+        """Connects and begins to read; a consumer that is not there yet is read as soon as it is."""
         await self.broker.connect()
         for subscription in self._subscriptions:
-            await self._wait_for(subscription.spec)
-        await self.broker.start()
-        for subscription in self._subscriptions:
-            subscription.running = True
+            await self._check(subscription)
+            if not subscription.running:
+                self._log.info("waiting for consumer", durable=subscription.spec.durable)
         self._watch = asyncio.create_task(self._watch_consumers(), name="watch-consumers")
 
     async def stop(self) -> None:
@@ -158,14 +157,6 @@ class EventBroker:
             return None
         return True
 
-    async def _wait_for(self, spec: ConsumerSpec) -> None:
-        attempt = 0
-        while not await self._exists(spec):
-            if attempt % 25 == 0:
-                self._log.info("waiting for consumer", stream=spec.stream, durable=spec.durable)
-            attempt += 1
-            await asyncio.sleep(0.2)
-
     async def _watch_consumers(self) -> None:
         while True:
             await asyncio.sleep(self._watch_every_s)
@@ -173,16 +164,19 @@ class EventBroker:
                 await self._check(subscription)
 
     async def _check(self, subscription: _Subscription) -> None:
+        """Brings reading in line with the consumer's being there; what fails is tried again at the next look."""
         exists = await self._exists(subscription.spec)
-        durable = subscription.spec.durable
-        if exists is False and subscription.running:
-            self._log.error("consumer is gone, reading stops until it is back", durable=durable)
-            subscription.running = False
-            await subscription.subscriber.stop()
-        elif exists and not subscription.running:
-            await subscription.subscriber.start()
-            subscription.running = True
-            self._log.info("consumer is back", durable=durable)
+        try:
+            if exists is False and subscription.running:
+                self._log.error("consumer is gone, reading stops until it is back", durable=subscription.spec.durable)
+                subscription.running = False
+                await subscription.subscriber.stop()
+            elif exists and not subscription.running:
+                await subscription.subscriber.start()
+                subscription.running = True
+                self._log.info("reading", durable=subscription.spec.durable)
+        except (NatsError, JetStreamError, TimeoutError, OSError) as problem:
+            self._log.warning("cannot read now", durable=subscription.spec.durable, problem=type(problem).__name__)
 
 
 async def _decoded(message: StreamMessage[Any]) -> tuple[Received | Unreadable, StreamMessage[Any]]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from voxbus_audio import FRAME_BYTES, FRAME_MS, SILENCE_FRAME, WireEncoder, WireFormat
 from voxbus_contracts.events import PlaybackStarted
@@ -12,6 +13,9 @@ from voxbus_media_ingress.playout import PlaybackEvent, Playout
 from voxbus_media_ingress.publisher import Publisher
 from voxbus_media_ingress.utterance import AgentFrame
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
+
+# At most 100 ms are caught up with at once, so more are never due; the other calls get their turn whatever happens.
+_MAX_TICKS: Final = 16
 
 
 def agent_frame(frame: AudioFrame, epoch: int, now_unix_us: int) -> AgentFrame:
@@ -64,6 +68,9 @@ class AgentSide:
         """A frame read back from the stream; `pace` follows when all are in."""
         self._playout.on_frame(agent_frame(frame, 0, 0), now_ms())
 
+    def mute(self, muted: bool) -> None:
+        self._playout.assistant_muted = muted
+
     def tell(self, change: Callable[[Playout, float], None]) -> None:
         """Changes the playout now and acts on it at once."""
         at_ms = now_ms()
@@ -72,16 +79,17 @@ class AgentSide:
 
     def _pace(self, at_ms: float) -> None:
         playout = self._playout
-        due_ms = playout.next_due()
-        while due_ms is not None and due_ms <= at_ms:
+        for _ in range(_MAX_TICKS):
+            due_ms = playout.next_due()
+            if due_ms is None or due_ms > at_ms:
+                break
             frame = playout.tick(at_ms)
             if frame is not None:
                 self._line.audio(self._encoder.push(frame.pcm))
                 self._publisher.played(frame.pts_ms, frame.pcm, frame.utterance_seq)
-            due_ms = playout.next_due()
         for event in playout.take_events():
             self._report(event)
-        self._alarm.set(due_ms)
+        self._alarm.set(playout.next_due())
         self._notice_loss()
 
     def _report(self, event: PlaybackEvent) -> None:

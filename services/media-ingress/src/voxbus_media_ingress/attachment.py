@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from voxbus_audio import WireFormat, wire_format
 from voxbus_contracts import Message
 from voxbus_contracts.commands import EndCall
 from voxbus_contracts.events import CallRinging, CallStarted, MediaAttached, MediaDetached, UsageRecorded
+from voxbus_media_ingress.admission import Admission
 from voxbus_media_ingress.agent_side import AgentSide
-from voxbus_media_ingress.alarm import Alarm, now_ms
+from voxbus_media_ingress.alarm import now_ms
 from voxbus_media_ingress.caller_side import CallerSide
 from voxbus_media_ingress.client_messages import ClientMessages
 from voxbus_media_ingress.clock import CallerClock
@@ -25,6 +26,7 @@ from voxbus_media_ingress.opening import Opening, stored_agent_frames
 from voxbus_media_ingress.playout import PlaybackEvent, Playout
 from voxbus_media_ingress.publisher import Publisher
 from voxbus_media_ingress.settings import Settings
+from voxbus_media_ingress.telling import Teller
 from voxbus_runtime.claims import put_claims
 from voxbus_runtime.errors import NotStored, OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
@@ -35,10 +37,6 @@ _FLUSH_S: Final = 1.0
 
 OnMessage = Callable[["Attachment", Message, int], None]
 OnText = Callable[["Attachment", str], None]
-
-
-def unix_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Attachment:
@@ -52,17 +50,16 @@ class Attachment:
         self._opening = opening
         self._settings = settings
         self._arrived_ms = now_ms()
+        self._refill = asyncio.Event()
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self.clock = CallerClock(opening.pts_ms, self._arrived_ms)
         fmt = _format_of(call)
         self.caller = CallerSide(self.clock, fmt, self.publisher, self.line.text)
         playout = Playout(self.clock, opening.past.done_seq, opening.played_frames)
-        self.agent = AgentSide(playout, fmt, self.line, self.publisher, self._on_playback, self._refill_soon)
-        self._messages = ClientMessages(call.config.assistant, call.ref.call, call.config.assistant_id)
-        self._hang_alarm = Alarm(self._on_hang_time)
-        self._missing = set(call.config.stages) - opening.past.claimed
-        self._claims_alarm = Alarm(lambda _: self._give_up_waiting())
-        self._refill: asyncio.Event = asyncio.Event()
+        self.agent = AgentSide(playout, fmt, self.line, self.publisher, self._on_playback, self._refill.set)
+        messages = ClientMessages(call.config.assistant, call.ref.call, call.config.assistant_id)
+        self.teller = Teller(messages, self.line.text)
+        self.admission = Admission(set(call.config.stages) - opening.past.claimed, self._answer, self._give_up)
         self._call_is_over = asyncio.Event()
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -84,7 +81,8 @@ class Attachment:
             reading.cancel()
             await self._close(ending)
         finally:
-            self._stop_timers()
+            self.teller.stop()
+            self.admission.stop()
             for stop in undo:
                 stop()
             for task in tasks:
@@ -135,18 +133,14 @@ class Attachment:
         self.agent.start()
         if self._opening.is_resumed:
             self._refill.set()
-            for text in self._messages.current_status(unix_ms()):
-                self.line.text(text)
+            self.teller.tell_status()
         if not past.has_started:
             await put_claims(call.bus, call.config)
-            self._claims_alarm.set(now_ms() + self._settings.media_claims_timeout_ms)
-            self._answer_if_claimed()
+            self.admission.wait(self._settings.media_claims_timeout_ms)
 
     def _restore(self) -> None:
         """What was said to earlier attachments holds for this one."""
-        for logged in self.call.history:
-            if logged.message is not None:
-                self._messages.on_message(logged.message, logged.envelope.occurred_at_ms)
+        self.teller.restore(self.call.history)
         past = self._opening.past
         self.caller.muted = past.mutes.customer
         self.agent.tell(self._restore_playout)
@@ -188,14 +182,11 @@ class Attachment:
 
     async def _close_socket(self, ending: Ending) -> None:
         if ending.close_code is None:
-            self._socket.transport.abort()
+            if self._socket.state is not State.CLOSED:
+                self._socket.transport.abort()
             return
         await self.line.flush(_FLUSH_S)
         await self._socket.close(ending.close_code, ending.reason)
-
-    def _stop_timers(self) -> None:
-        for alarm in (self._hang_alarm, self._claims_alarm):
-            alarm.stop()
 
     # --- tasks -------------------------------------------------------------------------------------------------
 
@@ -250,63 +241,32 @@ class Attachment:
         await self.publisher.on_reconnect()
         self._refill.set()
 
-    def _refill_soon(self) -> None:
-        self._refill.set()
+    def _on_playback(self, event: PlaybackEvent) -> None:
+        self.teller.tell(event)
 
-    # --- being claimed -----------------------------------------------------------------------------------------
+    # --- being answered ----------------------------------------------------------------------------------------
 
-    def claimed(self, stage: str) -> None:
-        self._missing.discard(stage)
-        self._answer_if_claimed()
-
-    def _answer_if_claimed(self) -> None:
-        """The call is answered when every stage has an owner: that is its admission."""
-        if self._missing or self._opening.past.has_started:
-            return
-        self._opening.past.has_started = True
-        self._claims_alarm.stop()
+    def _answer(self) -> None:
         setup_ms = int(now_ms() - self._arrived_ms)
         self._say_and_tell(CallStarted(pts_ms=self.clock.next_pts_ms, setup_ms=setup_ms))
 
-    def _give_up_waiting(self) -> None:
-        self.call.log.error("no worker took the call", stages=sorted(self._missing))
-        stages = ", ".join(sorted(self._missing))
-        self.line.text(error_text("worker-not-available", f"no worker is free for this call (missing: {stages})"))
+    def _give_up(self, missing: list[str]) -> None:
+        self.call.log.error("no worker took the call", stages=missing)
+        what = f"no worker is free for this call (missing: {', '.join(missing)})"
+        self.line.text(error_text("worker-not-available", what))
         self.publisher.say(EndCall(reason=WORKER_NOT_AVAILABLE))
         self.end(NOT_CLAIMED)
 
-    # --- what the client is told -------------------------------------------------------------------------------
-
-    def tell(self, message: Message, at_ms: int) -> None:
-        for text in self._messages.on_message(message, at_ms):
-            self.line.text(text)
-        self._hang_alarm_on()
-
-    def tell_now(self, message: Message) -> None:
-        self.tell(message, unix_ms())
-
     def control(self, control: str) -> None:
+        """Obeys a mute or unmute."""
         mutes = self._opening.past.mutes
         mutes.obey(control)
         self.caller.muted = mutes.customer
-        self.agent.tell(lambda playout, _: setattr(playout, "assistant_muted", mutes.assistant))
+        self.agent.mute(mutes.assistant)
 
     def _say_and_tell(self, message: CallRinging | CallStarted) -> None:
         self.publisher.say(message)
-        self.tell_now(message)
-
-    def _on_playback(self, event: PlaybackEvent) -> None:
-        self.tell_now(event)
-
-    def _hang_alarm_on(self) -> None:
-        due_unix_ms = self._messages.hang_due_ms
-        if due_unix_ms is not None:
-            self._hang_alarm.set(now_ms() + due_unix_ms - unix_ms())
-
-    def _on_hang_time(self, _: float) -> None:
-        for text in self._messages.on_time(unix_ms()):
-            self.line.text(text)
-        self._hang_alarm_on()
+        self.teller.tell(message)
 
 
 def _format_of(call: OwnedCall) -> WireFormat:

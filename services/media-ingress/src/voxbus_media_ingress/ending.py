@@ -51,5 +51,5 @@ def hung_up(kind: str) -> Ending:
 
 def socket_closed(code: int | None, reason: str) -> Ending:
     """The socket closed from the other side; `code` None = without a closing handshake."""
-    code = code if code is not None else 1006
+    code = int(code) if code is not None else 1006
     return Ending(code in _CLEAN_CODES, code, reason[:200])

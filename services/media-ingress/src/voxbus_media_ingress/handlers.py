@@ -92,7 +92,7 @@ def on_message(attachment: Attachment, message: Message, at_ms: int) -> None:
     handler = _HANDLERS.get(type(message))
     if handler is not None:
         handler(attachment, message)
-    attachment.tell(message, at_ms)
+    attachment.teller.tell(message, at_ms)
     if isinstance(message, CallEnded):
         attachment.end(CALL_ENDED)
 
@@ -110,7 +110,7 @@ def on_text(attachment: Attachment, text: str) -> None:
     if isinstance(inbound, ControlCall):
         attachment.control(inbound.control)
     if isinstance(inbound, AddMessage):
-        attachment.tell_now(inbound)
+        attachment.teller.tell(inbound)
     attachment.publisher.say(inbound)
 
 
@@ -153,7 +153,7 @@ def _on_control(attachment: Attachment, command: ControlCall) -> None:
 
 
 def _on_claimed(attachment: Attachment, event: StageClaimed) -> None:
-    attachment.claimed(event.stage)
+    attachment.admission.claimed(event.stage)
 
 
 _HANDLERS: Final[dict[type[Message], Callable[[Attachment, Any], None]]] = {

@@ -76,6 +76,7 @@ class Playout:
         self._next_send_ms = 0.0
         self._idle = True
         self._next_pts_ms = 0
+        self._stuck_at: tuple[int, bool] | None = None
         self._stuck_since_ms: float | None = None
         self._events: list[PlaybackEvent] = []
         self.assistant_muted = False
@@ -187,8 +188,9 @@ class Playout:
         if utterance is not None and (utterance.has_next or (utterance.started and not utterance.starved)):
             times.append(max(self._next_send_ms, self._announced_by_ms(utterance)))
         if self._stuck_since_ms is not None:
+            announced_by_ms = self._announced_by_ms(utterance) if utterance is not None else 0.0
             patience_ms = _UNSAID_MS if utterance is None else _HOLE_MS
-            times.append(max(self._next_send_ms, self._stuck_since_ms + patience_ms))
+            times.append(max(self._next_send_ms, self._stuck_since_ms + patience_ms, announced_by_ms))
         pauses_at = self._reflex_due()
         if pauses_at is not None:
             times.append(self._clock.time_of(pauses_at))
@@ -323,10 +325,10 @@ class Playout:
             self._floor += 1
             self._utterances.pop(self._floor, None)
         is_stuck = utterance.misses_next if utterance is not None else self._something_waits
-        if not is_stuck:
-            self._stuck_since_ms = None
-        elif self._stuck_since_ms is None:
-            self._stuck_since_ms = now_ms
+        place = (self._floor, utterance is None) if is_stuck else None
+        if place != self._stuck_at:
+            self._stuck_at = place
+            self._stuck_since_ms = now_ms if is_stuck else None
 
     @property
     def _something_waits(self) -> bool:

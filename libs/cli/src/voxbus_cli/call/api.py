@@ -13,6 +13,7 @@ from voxbus_cli.errors import ApiRefused, BadInput, NotReachable
 _TIMEOUT_S: Final = 15.0
 _POLL_S: Final = 0.2
 _UNCHANGED_S: Final = 1.0
+_UNCHANGED_WITHOUT_COSTS_S: Final = 3.0
 _SETTLED_WITHIN_S: Final = 20.0
 _UNAUTHORIZED: Final = 401
 
@@ -61,9 +62,11 @@ class Api:
             record = await self._request("GET", f"/call/{call}", None)
             if record != before:
                 before, unchanged_since = record, loop.time()
-            # Every stage's usage is a message of its own, so the cost arrives in pieces behind the end of the call.
-            is_whole = record.get("status") == "ended" and bool(record.get("costs"))
-            if loop.time() > until or (is_whole and loop.time() - unchanged_since >= _UNCHANGED_S):
+            # Every stage's usage is a message of its own, so the cost arrives in pieces behind the end of the call;
+            # a call that was never answered has none.
+            calm_s = _UNCHANGED_S if record.get("costs") else _UNCHANGED_WITHOUT_COSTS_S
+            is_calm = record.get("status") == "ended" and loop.time() - unchanged_since >= calm_s
+            if is_calm or loop.time() > until:
                 return record
             await asyncio.sleep(_POLL_S)
 

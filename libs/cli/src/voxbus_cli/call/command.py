@@ -11,7 +11,7 @@ from voxbus_audio import AudioError, is_quiet, read_audio, write_wav
 from voxbus_cli.call.api import Api
 from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners, caller_speech
 from voxbus_cli.call.line import converse
-from voxbus_cli.call.outcome import outcome_of, transcript
+from voxbus_cli.call.outcome import has_failed, outcome_of, transcript
 from voxbus_cli.call.voice import AgentVoice
 from voxbus_cli.environment import DEMO_ASSISTANT, StackSettings, read_settings
 from voxbus_cli.errors import ApiRefused, BadInput
@@ -31,7 +31,7 @@ def call(arguments: argparse.Namespace) -> int:
     )
     outcome = asyncio.run(_call(Api(url, key), key, _assistant(arguments.assistant), speech, manners, out))
     print(json.dumps(outcome, ensure_ascii=False, indent=2) if arguments.json else transcript(outcome))
-    return 0 if outcome["ended_reason"] else 1
+    return int(has_failed(outcome))
 
 
 async def _call(

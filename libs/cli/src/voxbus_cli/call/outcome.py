@@ -25,6 +25,12 @@ def outcome_of(call: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def has_failed(outcome: Mapping[str, Any]) -> bool:
+    """Whether the call did not end, or ended by a fault; `endedReason`s of faults say so."""
+    reason = str(outcome["ended_reason"] or "error")
+    return "error" in reason or "fault" in reason
+
+
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     role = str(message.get("role", ""))
     text = message.get("message") or message.get("content") or message.get("result") or ""

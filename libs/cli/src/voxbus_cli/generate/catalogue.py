@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from voxbus_cli.generate.readers import Readers
 from voxbus_contracts import ALL_COMMANDS, ALL_EVENTS, CallRef, Command, Message
 from voxbus_contracts.message import Personal
 from voxbus_contracts.streams import CONSUMERS
@@ -50,10 +51,11 @@ class MessageFacts:
         return " ".join((self.message.__doc__ or "").split())
 
 
-def all_messages() -> tuple[MessageFacts, ...]:
-    """Events, then commands, in the order of the contracts."""
+def all_messages(readers: Readers) -> tuple[MessageFacts, ...]:
+    """Events, then commands, in the order of the contracts; `readers` follow a call live."""
     return tuple(
-        MessageFacts(message, _consumers(message), _fields(message)) for message in (*ALL_EVENTS, *ALL_COMMANDS)
+        MessageFacts(message, _consumers(message, readers), _fields(message))
+        for message in (*ALL_EVENTS, *ALL_COMMANDS)
     )
 
 
@@ -71,14 +73,16 @@ def json_schema(facts: MessageFacts) -> dict[str, Any]:
     }
 
 
-def _consumers(message: type[Message]) -> tuple[str, ...]:
-    """Who is woken by it: a command's consumer, and the services with a durable consumer on its subject."""
+def _consumers(message: type[Message], readers: Readers) -> tuple[str, ...]:
+    """Who is woken by it: a command's consumer, owners of the call that follow it, services with a durable consumer."""
     named = message.consumer if issubclass(message, Command) else ()
+    # A stage reads its own messages too, once: to know at a takeover where its predecessor stood.
+    live = (stage for stage, names in readers.items() if message.name() in names and stage not in message.owner)
     tokens = message.subject(_SAMPLE).split(".")
     durable = (
         spec.durable for spec in CONSUMERS if any(_fits(subject.split("."), tokens) for subject in spec.filter_subjects)
     )
-    return tuple(dict.fromkeys((*named, *durable)))
+    return tuple(dict.fromkeys((*named, *live, *durable)))
 
 
 def _fits(pattern: list[str], tokens: list[str]) -> bool:

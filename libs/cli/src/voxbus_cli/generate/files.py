@@ -7,15 +7,16 @@ from typing import Any, Final
 from voxbus_cli.generate.asyncapi import asyncapi_document
 from voxbus_cli.generate.catalogue import all_messages, json_schema
 from voxbus_cli.generate.page import events_page
+from voxbus_cli.generate.readers import Readers, live_readers
 from voxbus_cli.generate.stubs import STUBS_ROOT, protobuf_stubs
 
 SCHEMAS: Final = Path("docs/schemas")
 _STUB_ENDINGS: Final = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py")
 
 
-def documents() -> dict[Path, str]:
+def documents(readers: Readers) -> dict[Path, str]:
     """Path inside the checkout → text, of what comes from the contracts."""
-    messages = all_messages()
+    messages = all_messages(readers)
     return {
         Path("docs/events.md"): events_page(messages),
         Path("docs/asyncapi.json"): _json(asyncapi_document(messages)),
@@ -25,7 +26,7 @@ def documents() -> dict[Path, str]:
 
 def generated(root: Path) -> dict[Path, str]:
     """All of it, for the checkout at `root`."""
-    return {**documents(), **protobuf_stubs(root)}
+    return {**documents(live_readers()), **protobuf_stubs(root)}
 
 
 def leftovers(root: Path, wanted: dict[Path, str]) -> list[Path]:

@@ -22,8 +22,8 @@ or readable: `voxbus events --call <call>`.
 
 Fields marked **personal** may hold what a person said, typed or is called; no other field ever does.
 
-"Consumers" are the services with a durable consumer on the subject, and the one consumer of a command. The owners of a
-call's stages read its events besides, by one plain subscription per call.
+Consumers: the one service a command is for; the owners of a call's stages that follow the message live; services with a
+durable consumer on the subject. A stage reads its own messages, too, when it takes a call over.
 
 ## Headers
 
@@ -93,7 +93,7 @@ def _anchor(facts: MessageFacts) -> str:
 
 def _section(facts: MessageFacts) -> str:
     message = facts.message
-    consumers = ", ".join(f"`{name}`" for name in facts.consumers) or "the call's owners only"
+    consumers = ", ".join(f"`{name}`" for name in facts.consumers) or "none here; for records and other teams"
     lines = [
         f"### {message.kind} {message.name()}",
         "",

@@ -19,7 +19,9 @@ _KEY_MODE: Final = 0o600
 def held_folder(settings: StackSettings) -> Generator[None, None, None]:
     """Makes the folder and keeps other stacks out of it; raises BadInput when one is there or it cannot be written."""
     try:
-        settings.log_dir.mkdir(parents=True, exist_ok=True)
+        # What callers said is in there: for its owner's eyes.
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.log_dir.mkdir(exist_ok=True)
         lock = (settings.data_dir / "lock").open("a+")
     except OSError as wrong:
         raise BadInput(

@@ -1,5 +1,6 @@
 """What a person sees while the stack starts and runs: one changing line on a terminal, a line per step elsewhere."""
 
+import shutil
 import sys
 from collections.abc import Iterable
 from typing import Final, TextIO
@@ -22,7 +23,9 @@ class Progress:
             return
         self._last_step = text
         if self._is_terminal:
-            self._write(f"{_CLEAR_LINE}  {text} …")
+            # A line that wraps could not be taken away again.
+            width = shutil.get_terminal_size().columns - len("   …")
+            self._write(f"{_CLEAR_LINE}  {text[:width]} …")
             self._has_open_line = True
         else:
             self._write(f"  {text}\n")

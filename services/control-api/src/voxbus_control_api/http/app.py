@@ -1,11 +1,22 @@
 """The application: routes, errors, health, OpenAPI."""
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from structlog.stdlib import BoundLogger
 
 from voxbus_control_api.http import assistant_routes, call_routes
 from voxbus_control_api.http.answers import add_answers
-from voxbus_control_api.http.api import Api
+from voxbus_control_api.http.api import Api, api_of
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/health")
+async def health(request: Request, response: Response) -> dict[str, object]:
+    """503 while the bus or a consumer is away."""
+    state = api_of(request).health()
+    if state["status"] != "ok":
+        response.status_code = 503
+    return state
 
 
 def create_app(api: Api, log: BoundLogger) -> FastAPI:
@@ -18,15 +29,7 @@ def create_app(api: Api, log: BoundLogger) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = api
-    app.include_router(assistant_routes.router)
-    app.include_router(call_routes.router)
+    for each in (assistant_routes.router, call_routes.router, router):
+        app.include_router(each)
     add_answers(app, log)
-
-    @app.get("/health", tags=["operation"])
-    async def health(response: Response) -> dict[str, object]:  # pyright: ignore[reportUnusedFunction]
-        state = api.health()
-        if state["status"] != "ok":
-            response.status_code = 503
-        return state
-
     return app

@@ -1,0 +1,168 @@
+"""What happens on a call that this worker owns: sentences become audio, one after the other."""
+
+import asyncio
+from functools import partial
+from itertools import count
+from typing import Final
+
+from voxbus_contracts.events import FaultRaised, UsageRecorded
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_providers.errors import ProviderError
+from voxbus_runtime.owned_call import OwnedCall
+from voxbus_tts_worker import metrics
+from voxbus_tts_worker.choosing import Choice, choices
+from voxbus_tts_worker.engines import VoiceSource
+from voxbus_tts_worker.errors import VOICE_FAILED
+from voxbus_tts_worker.speaking import Sentence, Speaking, begun, ended, heard, resumed
+from voxbus_tts_worker.utterance import Pace, Utterance
+
+INTERESTS: Final = frozenset(
+    {
+        "speech.say",
+        "speech.cancel",
+        "playback.clear",
+        "speech.synthesized",
+        "playback.cleared",
+        "playback.finished",
+    }
+)
+_WIND_UP_S: Final = 3.0
+"""What the running sentence may still take when the worker leaves; then the next owner says it again."""
+_BUS_LOST_S: Final = 0.05
+
+
+async def serve(call: OwnedCall, engines: VoiceSource, pace: Pace) -> None:
+    """Speaks from the claim to the end of the call, or until the worker leaves."""
+    await Mouth(call, engines, pace).run()
+
+
+class CallLine:
+    """The call's agent side: numbers frames, and waits while the bus is lost."""
+
+    def __init__(self, call: OwnedCall) -> None:
+        self._call = call
+        self._numbers = count(1)
+
+    @property
+    def hurry(self) -> asyncio.Event:
+        return self._call.leaving
+
+    async def send(self, frame: AudioFrame) -> None:
+        while not self._call.bus.connected:  # noqa: ASYNC110 - the bus tells its state, not its change
+            await asyncio.sleep(_BUS_LOST_S)
+        frame.seq = next(self._numbers)
+        await self._call.publish_audio("agent", frame)
+
+
+class Mouth:
+    """One call while this worker owns it."""
+
+    def __init__(self, call: OwnedCall, engines: VoiceSource, pace: Pace) -> None:
+        self._call = call
+        self._engines = engines
+        self._pace = pace
+        self._voice = call.config.assistant.voice
+        self._choices = choices(self._voice, engines.defaults)
+        self._line = CallLine(call)
+        self._state = resumed(
+            ((logged.message, logged.envelope.traceparent) for logged in call.history), self._now_ms()
+        )
+        self._news = asyncio.Event()
+        self._is_over = False
+        self._speaking: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        working = asyncio.create_task(self._work(), name=f"voice {self._call.ref.call}")
+        following = asyncio.create_task(self._follow(), name=f"orders {self._call.ref.call}")
+        try:
+            await asyncio.wait({working, following}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                self._wind_up()
+                await asyncio.wait({working}, timeout=_WIND_UP_S)
+        finally:
+            working.cancel()
+            following.cancel()
+            outcomes = await asyncio.gather(working, following, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    def _now_ms(self) -> float:
+        return asyncio.get_running_loop().time() * 1_000
+
+    async def _follow(self) -> None:
+        async for logged in self._call.messages():
+            self._become(heard(self._state, logged.message, self._now_ms(), logged.envelope.traceparent))
+
+    def _become(self, state: Speaking) -> None:
+        """A sentence that does not run any more in the new state is stopped at once."""
+        if self._state.running is not None and state.running is None and self._speaking is not None:
+            self._speaking.cancel()
+        self._state = state
+        self._news.set()
+
+    def _wind_up(self) -> None:
+        """No further sentence begins; the running one ends, at once when the call is over."""
+        self._is_over = True
+        if not self._call.leaving.is_set() and self._speaking is not None:
+            self._speaking.cancel()
+        self._news.set()
+
+    async def _work(self) -> None:
+        while not self._is_over:
+            self._news.clear()
+            self._state = begun(self._state)
+            if self._state.running is None:
+                await self._news.wait()
+            else:
+                await self._say(self._state.running)
+
+    async def _say(self, sentence: Sentence) -> None:
+        """Until the sentence is on the bus, or not wanted any more."""
+        utterance = Utterance(sentence, self._voice.speed, self._line, self._engines, self._pace)
+        speaking = self._speaking = asyncio.create_task(self._speak(utterance))
+        try:
+            await asyncio.wait({speaking})
+        finally:
+            self._speaking = None
+            speaking.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
+        if speaking.cancelled():
+            metrics.SENTENCES.labels("cancelled").inc()
+        else:
+            speaking.result()
+        await self._record_usage(utterance)
+
+    async def _speak(self, utterance: Utterance) -> None:
+        """Says it, and that it is said."""
+        sentence = utterance.sentence
+        synthesized = await utterance.speak(self._choices, partial(self._on_failure, sentence))
+        if utterance.failed:
+            fault = FaultRaised(code=VOICE_FAILED, detail="no voice could say a sentence")
+            await self._call.publish(fault, traceparent=sentence.traceparent)
+        elif utterance.is_audible and not sentence.is_repeat:
+            metrics.FIRST_AUDIO.labels(utterance.engine).observe(synthesized.first_audio_ms / 1_000)
+        metrics.SENTENCES.labels("failed" if utterance.failed else "spoken").inc()
+        await self._call.publish(synthesized, traceparent=sentence.traceparent)
+        self._state = ended(self._state)
+
+    async def _on_failure(self, sentence: Sentence, choice: Choice, problem: ProviderError) -> None:
+        """A voice that cannot work here is not asked again on this call."""
+        metrics.FAULTS.labels(choice.engine, problem.code).inc()
+        self._call.log.warning("a voice failed", engine=choice.engine, code=problem.code, detail=problem.detail)
+        if not problem.retryable:
+            self._choices = tuple(other for other in self._choices if other != choice)
+        fault = FaultRaised(code=problem.code, detail=str(problem), retryable=problem.retryable)
+        await self._call.publish(fault, traceparent=sentence.traceparent)
+
+    async def _record_usage(self, utterance: Utterance) -> None:
+        """Characters count once a voice was heard, also when the caller then interrupted it."""
+        if utterance.is_audible:
+            usage = UsageRecorded(
+                item="voice",
+                provider=self._voice.provider,
+                model=utterance.engine,
+                unit="characters",
+                quantity=len(utterance.sentence.text),
+            )
+            await self._call.publish(usage, traceparent=utterance.sentence.traceparent)

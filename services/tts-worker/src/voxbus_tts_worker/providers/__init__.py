@@ -1,0 +1,1 @@
+"""Voices, one file each. Children import this package too: nothing heavy belongs here."""

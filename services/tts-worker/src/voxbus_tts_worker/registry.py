@@ -1,0 +1,10 @@
+"""The voices there are."""
+
+from typing import Final
+
+VOICES: Final = {
+    "espeak-ng": "voxbus_tts_worker.providers.espeak:EspeakVoice",
+    "flite": "voxbus_tts_worker.providers.flite:FliteVoice",
+    "stub": "voxbus_testing.stub_voice:StubVoice",
+}
+EXTRAS: Final = {"stub": "voxbus-tts-worker[stub]"}

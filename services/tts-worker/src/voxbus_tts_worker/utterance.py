@@ -1,0 +1,166 @@
+"""One sentence on its way: from a voice's samples to frames on the bus, whichever engine has to make them."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from voxbus_audio import FRAME_MS, FrameCutter
+from voxbus_contracts.events import SpeechSynthesized, SpokenWord
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_providers.errors import ProviderError, ProviderUnavailable
+from voxbus_providers.voice import VoiceChunk, VoiceRequest, WordTime
+from voxbus_tts_worker.choosing import Choice, Failure, next_choice
+from voxbus_tts_worker.engines import VoiceSource
+from voxbus_tts_worker.pacing import due_ms
+from voxbus_tts_worker.speaking import Sentence
+
+_BREATH_FRAMES: Final = 25
+"""Frames sent in a row before other calls get their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How far ahead of real time audio is sent, and the patience with an engine."""
+
+    ahead_ms: int = 10_000
+    timeout_ms: int = 3_000
+
+
+class Line(Protocol):
+    """Where frames go, in order; `hurry` = send the rest without pacing."""
+
+    @property
+    def hurry(self) -> asyncio.Event: ...
+
+    async def send(self, frame: AudioFrame) -> None: ...
+
+
+class Utterance:
+    """Speaks one sentence; when its task is cancelled, at most the frame on its way still leaves."""
+
+    def __init__(self, sentence: Sentence, speed: float, line: Line, engines: VoiceSource, pace: Pace) -> None:
+        self.sentence = sentence
+        self.engine = ""
+        """The engine that was asked last."""
+        self.failed = False
+        self._speed = speed
+        self._line = line
+        self._engines = engines
+        self._pace = pace
+        self._sent = 0
+        self._first_sent_s = 0.0
+        self._first_audio_ms: int | None = None
+        self._words: tuple[WordTime, ...] = ()
+
+    @property
+    def is_audible(self) -> bool:
+        """A frame with sound has left."""
+        return self._sent > 0
+
+    async def speak(
+        self, choices: Sequence[Choice], on_failure: Callable[[Choice, ProviderError], Awaitable[None]]
+    ) -> SpeechSynthesized:
+        """All frames are on the bus when it returns; if nobody could say it, only a last one without sound."""
+        failures: list[Failure] = []
+        while (choice := next_choice(choices, failures, self.is_audible)) is not None:
+            self.engine = choice.engine
+            try:
+                await self._attempt(choice)
+                return self._synthesized()
+            except ProviderError as problem:
+                failures.append(Failure(choice, problem.retryable))
+                await on_failure(choice, problem)
+        self.failed = True
+        self._words = ()
+        await self._publish(b"", last=True)
+        return self._synthesized()
+
+    async def _attempt(self, choice: Choice) -> None:
+        """From the first sample on; what an attempt before has sent already is not sent again."""
+        words: list[WordTime] = []
+        cutter = FrameCutter()
+        index, held = 0, b""
+        async with contextlib.aclosing(self._chunks(choice)) as chunks:
+            async for chunk in chunks:
+                words += chunk.words
+                for pcm in cutter.push(chunk.pcm):
+                    if held:
+                        await self._send(index, held)
+                        index += 1
+                    held = pcm
+        rest = cutter.take_rest()
+        if rest is not None:
+            if held:
+                await self._send(index, held)
+                index += 1
+            held = rest
+        self._words = tuple(words)
+        await self._publish(held if index >= self._sent else b"", last=True)
+
+    async def _chunks(self, choice: Choice) -> AsyncGenerator[VoiceChunk, None]:
+        """Raises ProviderError, also when the voice keeps silent for too long."""
+        request = VoiceRequest(self.sentence.text, choice.voice_id, self._speed)
+        patience_s = self._pace.timeout_ms / 1_000
+        try:
+            async with asyncio.timeout(patience_s):
+                voice = await self._engines.get(choice.engine)
+            chunks = voice.synthesize(request)
+            try:
+                while True:
+                    async with asyncio.timeout(patience_s):
+                        chunk = await anext(chunks, None)
+                    if chunk is None:
+                        return
+                    yield chunk
+            finally:
+                if isinstance(chunks, AsyncGenerator):
+                    await chunks.aclose()
+        except TimeoutError:
+            raise ProviderUnavailable(choice.engine, f"no audio within {self._pace.timeout_ms} ms") from None
+
+    async def _send(self, index: int, pcm: bytes) -> None:
+        if index >= self._sent:
+            await self._publish(pcm, last=False)
+
+    async def _publish(self, pcm: bytes, last: bool) -> None:
+        loop = asyncio.get_running_loop()
+        made_unix_us = time.time_ns() // 1_000
+        await self._wait_for_turn()
+        frame = AudioFrame(
+            pcm=pcm,
+            pts_ms=self._sent * FRAME_MS,
+            utterance_seq=self.sentence.utterance_seq,
+            origin_unix_us=made_unix_us,
+            last=last,
+        )
+        await self._line.send(frame)
+        if self._first_audio_ms is None:
+            self._first_sent_s = loop.time()
+            self._first_audio_ms = max(0, round(self._first_sent_s * 1_000 - self.sentence.arrived_ms))
+        if pcm:
+            self._sent += 1
+        if self._sent % _BREATH_FRAMES == 0:
+            await asyncio.sleep(0)
+
+    async def _wait_for_turn(self) -> None:
+        """A sentence that a predecessor may have begun is not held back: much of it may be heard already."""
+        if not self._sent or self.sentence.is_repeat:
+            return
+        due_s = self._first_sent_s + due_ms(self._sent, self._pace.ahead_ms) / 1_000
+        wait_s = due_s - asyncio.get_running_loop().time()
+        if wait_s > 0 and not self._line.hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._line.hurry.wait(), wait_s)
+
+    def _synthesized(self) -> SpeechSynthesized:
+        return SpeechSynthesized(
+            utterance_seq=self.sentence.utterance_seq,
+            duration_ms=self._sent * FRAME_MS,
+            characters=len(self.sentence.text),
+            first_audio_ms=self._first_audio_ms or 0,
+            provider=self.engine,
+            words=tuple(SpokenWord(text=word.text, start_ms=word.start_ms, end_ms=word.end_ms) for word in self._words),
+        )

@@ -1,0 +1,31 @@
+"""Puts the service together: the voices of this process and the stage's worker."""
+
+from functools import partial
+
+from voxbus_runtime.claims import StageWorker
+from voxbus_runtime.service import Runtime
+from voxbus_tts_worker.engines import Engines
+from voxbus_tts_worker.handlers import INTERESTS, serve
+from voxbus_tts_worker.settings import Settings
+from voxbus_tts_worker.utterance import Pace
+
+
+class TtsWorker(StageWorker):
+    """The stage's worker, which also ends the voices' processes."""
+
+    def __init__(self, runtime: Runtime[Settings], engines: Engines) -> None:
+        pace = Pace(runtime.settings.tts_ahead_ms, runtime.settings.tts_timeout_ms)
+        super().__init__(runtime, "tts-worker", partial(serve, engines=engines, pace=pace), INTERESTS)
+        self.engines = engines
+
+    async def close(self) -> None:
+        await super().close()
+        await self.engines.close()
+
+
+async def wire(runtime: Runtime[Settings]) -> TtsWorker:
+    """Starts the default voice, so that no call waits for it. Raises ProviderMissing when there is none."""
+    engines = Engines(runtime.settings.tts_default, runtime.settings.engine_arguments)
+    name = await engines.start()
+    runtime.log.info("voice is ready", engine=name)
+    return TtsWorker(runtime, engines)
