@@ -49,6 +49,7 @@ class Stack:
     nats_port: int = 0
     process: subprocess.Popen[str] | None = None
     output: list[str] = field(default_factory=list)
+    _reader: threading.Thread = field(default_factory=threading.Thread)
 
     def start(self) -> "Stack":
         self.port = self.port or free_ports(4)
@@ -64,7 +65,8 @@ class Stack:
         self.process = subprocess.Popen(
             command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         deadline = time.monotonic() + START_WITHIN_S
         while time.monotonic() < deadline:
             for line in list(self.output):
@@ -80,8 +82,9 @@ class Stack:
     def _read(self) -> None:
         assert self.process is not None
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.output.append(line)
+        with self.process.stdout as lines:
+            for line in lines:
+                self.output.append(line)
 
     def pids(self, service: str) -> list[int]:
         """Processes of one service, `nats-server` included."""
@@ -121,6 +124,7 @@ class Stack:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+        self._reader.join(5)
         _gone, alive = psutil.wait_procs(family, timeout=3)
         assert not alive, f"still running: {[process.cmdline() for process in alive]}"
         return code

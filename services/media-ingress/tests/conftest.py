@@ -90,6 +90,7 @@ class Rig:
     frames: dict[str, list[AudioFrame]] = field(default_factory=dict)
     _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     _clients: list[Client] = field(default_factory=list)
+    _is_closed: bool = False
 
     @property
     def server(self) -> MediaServer:
@@ -168,6 +169,9 @@ class Rig:
         await self.publish("llm-orchestrator", ended)
 
     async def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
         for client in self._clients:
             if client.socket.state is not State.CLOSED:
                 client.socket.transport.abort()

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import shutil
 import socket
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 from websockets.asyncio.client import connect
 
@@ -16,7 +20,13 @@ from voxbus_audio import mulaw_encode, sine
 from voxbus_contracts.commands import ClearPlayback, SaySentence
 from voxbus_contracts.events import SpeechStarted, TranscriptFinal
 from voxbus_contracts.streams import OWNERS
-from voxbus_testing.nats import eventually
+from voxbus_media_ingress.errors import SettingsClash
+from voxbus_media_ingress.server import MediaServer
+from voxbus_media_ingress.settings import Settings
+from voxbus_proto.control.v1 import control_pb2, control_pb2_grpc
+from voxbus_runtime.bootstrap import ensure_bus
+from voxbus_runtime.service import Runtime
+from voxbus_testing.nats import NatsServer, bus_at, eventually, free_port
 
 pytestmark = pytest.mark.integration
 
@@ -313,6 +323,73 @@ async def test_a_caller_that_does_not_read_is_detached(make_rig: Callable[..., A
     assert fault.code == "caller-does-not-read"
     assert (detached.clean, detached.code, detached.reason) == (False, 1006, "caller does not read")
     deaf.transport.abort()
+
+
+async def test_a_call_outlives_a_restart_of_nats_and_missed_frames_are_said_again(make_rig: Callable[..., Any]) -> None:
+    server = NatsServer(free_port(), Path(tempfile.mkdtemp(prefix="voxbus-nats-")))
+    server.start()
+    try:
+        async with bus_at(server.url) as bus:
+            await ensure_bus(bus.nc)
+        rig = await make_rig(nats_url=server.url)
+        client = await rig.answered()
+        await send_live(client, 25)
+        server.kill()
+        await send_live(client, 25)
+        server.start()
+        await eventually(lambda: rig.bus.connected, what="reconnected")
+        await send_live(client, 25)
+        caller = rig.frames["caller"]
+        assert {f.pts_ms for f in caller} >= set(range(0, caller[-1].pts_ms, 20))
+        by_pts: dict[int, set[tuple[int, bytes]]] = {}
+        for frame in caller:
+            by_pts.setdefault(frame.pts_ms, set()).add((frame.seq, frame.pcm))
+        assert all(len(versions) == 1 for versions in by_pts.values())
+        assert len(caller) > len(by_pts)
+        await rig.publish("llm-orchestrator", SaySentence(utterance_seq=1, reply=1, turn=0, text="Still here."))
+        await rig.speak(1, range(3))
+        await rig.event("playback.finished")
+        assert numbers(bytes(client.audio)) == [1_000, 1_001, 1_002]
+        assert not rig.events("media.detached")
+        await rig.close()
+    finally:
+        server.kill()
+        shutil.rmtree(server.store, ignore_errors=True)
+
+
+async def test_an_operator_mutes_and_unmutes_the_caller_over_grpc(rig: Any) -> None:
+    client = await rig.answered()
+    runtime = rig.service.runtime
+    port = runtime.grpc_server.add_insecure_port("127.0.0.1:0")
+    await runtime.grpc_server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = control_pb2_grpc.CallControlStub(channel)
+        ref = rig.config.ref
+        mute = control_pb2.MuteRequest(
+            org=ref.org, call=ref.call, side=control_pb2.MuteRequest.SIDE_CUSTOMER, muted=True
+        )
+        await stub.Mute(mute)
+        command = await rig.event("call.control")
+        assert command.control == "mute-customer"
+        seen = len(rig.frames["caller"])
+        await send_live(client, 5)
+        assert all(f.pcm == bytes(640) for f in rig.frames["caller"][seen + 1 :])
+        mute.call = "6f1c0c1e-30a5-4f0e-9a55-7f6f2a3f3b01"
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.Mute(mute)
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+        mute.side = control_pb2.MuteRequest.SIDE_UNSPECIFIED
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.Mute(mute)
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    await runtime.grpc_server.stop(None)
+
+
+async def test_a_used_port_is_named(rig: Any) -> None:
+    settings = Settings(media_port=rig.server.port)
+    second = MediaServer(Runtime("media-ingress", settings, rig.bus, rig.bus.log, "second"))
+    with pytest.raises(SettingsClash, match=f"{rig.server.port} .VOXBUS_MEDIA_PORT"):
+        await second.start()
 
 
 async def test_draining_sends_callers_elsewhere(rig: Any) -> None:

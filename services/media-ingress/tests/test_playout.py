@@ -432,3 +432,11 @@ def test_a_later_attachment_goes_on_where_the_earlier_one_stopped() -> None:
     assert line.heard == [(3, 7), (3, 8), (3, 9)]
     assert line.of(PlaybackStarted) == []
     assert [e.played_ms for e in line.events if isinstance(e, PlaybackFinished)] == [200]
+
+
+def test_breaking_off_tells_how_much_was_heard() -> None:
+    line = Line()
+    line.frames(1, range(50))
+    line.run_until(130.0)
+    line.playout.break_off()
+    assert line.playout.take_events() == [PlaybackProgressed(utterance_seq=1, played_ms=140, pts_ms=140)]

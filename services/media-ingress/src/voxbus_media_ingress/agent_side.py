@@ -45,6 +45,7 @@ class AgentSide:
         self._publisher = publisher
         self._on_event = on_event
         self._on_lost = on_lost
+        self._is_stopped = False
         self._lost: tuple[int, int] | None = None
         self._alarm = Alarm(self._pace)
         self._encoder = WireEncoder(fmt)
@@ -55,6 +56,10 @@ class AgentSide:
         self._pace(now_ms())
 
     def stop(self) -> None:
+        """Falls silent for good and reports how much of what sounded was heard."""
+        self._playout.break_off()
+        self._report_all()
+        self._is_stopped = True
         self._alarm.stop()
         metrics.UNDERRUNS.inc(self._playout.underruns)
         metrics.LOST_FRAMES.inc(self._playout.lost_frames)
@@ -78,6 +83,8 @@ class AgentSide:
         self._pace(at_ms)
 
     def _pace(self, at_ms: float) -> None:
+        if self._is_stopped:
+            return
         playout = self._playout
         for _ in range(_MAX_TICKS):
             due_ms = playout.next_due()
@@ -87,16 +94,16 @@ class AgentSide:
             if frame is not None:
                 self._line.audio(self._encoder.push(frame.pcm))
                 self._publisher.played(frame.pts_ms, frame.pcm, frame.utterance_seq)
-        for event in playout.take_events():
-            self._report(event)
+        self._report_all()
         self._alarm.set(playout.next_due())
         self._notice_loss()
 
-    def _report(self, event: PlaybackEvent) -> None:
-        self._publisher.say(event)
-        if isinstance(event, PlaybackStarted) and event.v2v_ms is not None:
-            metrics.V2V.observe(event.v2v_ms / 1_000)
-        self._on_event(event)
+    def _report_all(self) -> None:
+        for event in self._playout.take_events():
+            self._publisher.say(event)
+            if isinstance(event, PlaybackStarted) and event.v2v_ms is not None:
+                metrics.V2V.observe(event.v2v_ms / 1_000)
+            self._on_event(event)
 
     def _notice_loss(self) -> None:
         lost = self._playout.lost

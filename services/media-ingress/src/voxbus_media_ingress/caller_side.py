@@ -22,6 +22,7 @@ class CallerSide:
 
     def __init__(self, clock: CallerClock, fmt: WireFormat, publisher: Publisher, tell: Callable[[str], None]) -> None:
         self.muted = False
+        self._is_stopped = False
         self._clock = clock
         self._decoder = WireDecoder(fmt)
         self._publisher = publisher
@@ -34,6 +35,7 @@ class CallerSide:
         self._pace(now_ms())
 
     def stop(self) -> None:
+        self._is_stopped = True
         self._alarm.stop()
         metrics.FILLED_FRAMES.inc(self._clock.filled_frames)
         metrics.DROPPED_FRAMES.inc(self._clock.dropped_frames)
@@ -67,12 +69,12 @@ class CallerSide:
         return refused
 
     def _pace(self, at_ms: float) -> None:
+        if self._is_stopped:
+            return
         for frame in self._clock.poll(at_ms):
             pcm = SILENCE_FRAME if self.muted else frame.pcm
             origin_unix_us = int((frame.arrived_ms + self._unix_minus_monotonic_ms) * 1_000)
             self._publisher.caller(frame.pts_ms, pcm, frame.filled, origin_unix_us)
-            if not frame.filled:
-                metrics.FRAME_LATENCY.observe((now_ms() - frame.arrived_ms) / 1_000)
         self._alarm.set(self._clock.next_due(at_ms))
 
     def _tell_once(self, code: str, what: str) -> None:

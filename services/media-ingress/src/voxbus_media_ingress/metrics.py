@@ -20,7 +20,8 @@ FRAME_LATENCY: Final = Histogram(
     "Caller frame: its last byte read from the socket → handed to the bus, seconds",
     buckets=tuple(ms * _MS for ms in (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 200)),
 )
-"""Frames that came more than 20 ms early wait on purpose and count with their wait, those sent ahead without."""
+"""Frames that came more than 20 ms early wait on purpose and count with their wait, those sent ahead without it;
+frames said again after the bus was away count with its absence."""
 
 V2V: Final = Histogram(
     "media_v2v_seconds",

@@ -213,6 +213,12 @@ class Playout:
             return None
         return self._send(utterance, pcm, now_ms)
 
+    def break_off(self) -> None:
+        """The transport is gone: reports how much of what sounds was heard. Nothing is ticked afterwards."""
+        utterance = self._current
+        if utterance is not None and utterance.sent_here % _PROGRESS_FRAMES:
+            self._report_progress(utterance)
+
     @property
     def _current(self) -> Utterance | None:
         return self._utterances.get(self._floor + 1)
@@ -249,13 +255,13 @@ class Playout:
         self._next_pts_ms += FRAME_MS
         utterance.sent_here += 1
         if utterance.sent_here % _PROGRESS_FRAMES == 0 and not utterance.is_complete:
-            self._events.append(
-                PlaybackProgressed(
-                    utterance_seq=frame.utterance_seq, played_ms=utterance.played_ms, pts_ms=self._next_pts_ms
-                )
-            )
+            self._report_progress(utterance)
         self._settle(now_ms)
         return frame
+
+    def _report_progress(self, utterance: Utterance) -> None:
+        seq, pts_ms = self._floor + 1, self._next_pts_ms
+        self._events.append(PlaybackProgressed(utterance_seq=seq, played_ms=utterance.played_ms, pts_ms=pts_ms))
 
     def _report_start(self, utterance: Utterance, now_ms: float) -> None:
         anchor_pts_ms = utterance.say.anchor_pts_ms if utterance.say is not None else None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Final, Literal
 
 from voxbus_contracts import Command, Event
@@ -42,6 +43,8 @@ class Publisher:
                 item = await self._queue.get()
                 if isinstance(item, KeptFrame):
                     await self._call.publish_audio(item.direction, self._audio_frame(item))
+                    if item.origin_unix_us and not item.filled:
+                        metrics.FRAME_LATENCY.observe(max(0.0, time.time() - item.origin_unix_us / 1_000_000))
                 else:
                     await self._call.publish(item)
                 self._queue.task_done()

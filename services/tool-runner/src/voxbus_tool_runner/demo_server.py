@@ -4,6 +4,7 @@
 """
 
 import json
+import signal
 import sys
 from typing import Any
 
@@ -49,8 +50,14 @@ def _order(call: dict[str, Any]) -> str:
 
 def main() -> None:
     settings = DemoSettings()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)  # uvicorn hands the signal on when it has wound up
     sys.stderr.write(f"demo shop on http://{settings.host}:{settings.port}\n")
     uvicorn.run(demo_app(), host=settings.host, port=settings.port, log_level="warning")
+
+
+def _exit(_number: int, _frame: object) -> None:
+    sys.exit(0)
 
 
 if __name__ == "__main__":

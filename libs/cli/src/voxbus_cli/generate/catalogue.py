@@ -76,8 +76,8 @@ def json_schema(facts: MessageFacts) -> dict[str, Any]:
 def _consumers(message: type[Message], readers: Readers) -> tuple[str, ...]:
     """Who is woken by it: a command's consumer, owners of the call that follow it, services with a durable consumer."""
     named = message.consumer if issubclass(message, Command) else ()
-    # A stage reads its own messages too, once: to know at a takeover where its predecessor stood.
-    live = (stage for stage, names in readers.items() if message.name() in names and stage not in message.owner)
+    # A stage reads what it alone says, too, once: to know at a takeover where its predecessor stood.
+    live = (stage for stage, names in readers.items() if message.name() in names and message.owner != (stage,))
     tokens = message.subject(_SAMPLE).split(".")
     durable = (
         spec.durable for spec in CONSUMERS if any(_fits(subject.split("."), tokens) for subject in spec.filter_subjects)

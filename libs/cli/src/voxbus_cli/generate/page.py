@@ -23,7 +23,7 @@ or readable: `voxbus events --call <call>`.
 Fields marked **personal** may hold what a person said, typed or is called; no other field ever does.
 
 Consumers: the one service a command is for; the owners of a call's stages that follow the message live; services with a
-durable consumer on the subject. A stage reads its own messages, too, when it takes a call over.
+durable consumer on the subject. A stage that takes a call over also reads what its predecessor said.
 
 ## Headers
 

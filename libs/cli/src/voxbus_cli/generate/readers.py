@@ -5,6 +5,7 @@ from importlib import import_module
 
 from voxbus_cli.errors import CommandFailed
 from voxbus_contracts.identity import STAGES
+from voxbus_runtime.owned_call import ALWAYS
 
 Readers = Mapping[str, frozenset[str]]
 """Service → names of the messages it reads, as `transcript.final`."""
@@ -21,7 +22,7 @@ def _interests(stage: str) -> frozenset[str]:
         for room in ("handlers", "wiring"):
             found = getattr(import_module(f"{package}.{room}"), "INTERESTS", None)
             if found is not None:
-                return found
+                return found | ALWAYS
     except ModuleNotFoundError as missing:
         raise CommandFailed(f"{stage} is not installed ({missing}): run `make gen`") from missing
     raise CommandFailed(f"{package} declares no INTERESTS in handlers.py or wiring.py")

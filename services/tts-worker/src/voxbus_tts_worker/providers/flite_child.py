@@ -47,6 +47,7 @@ class Flite:
         self._library.delete_wave.argtypes = [ctypes.POINTER(_Wave)]
         self._library.flite_feat_set_float.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_float]
         self._library.flite_init()
+        self._libc = ctypes.CDLL(None)
         self._voices: dict[str, Any] = {}
         self._voice(_USUAL_VOICE)
 
@@ -55,6 +56,7 @@ class Flite:
         slowest, fastest = _SPEED_RANGE
         stretch = 1 / min(max(ask.speed, slowest), fastest)
         self._library.flite_feat_set_float(voice.contents.features, b"duration_stretch", stretch)
+        self._libc.srand(1)  # the voices' breath is noise
         for sentence in _SENTENCE_END.split(_CONTROL.sub(" ", ask.text)):
             pcm, rate_hz = self._spoken(sentence, voice)
             if pcm and not give(pcm, rate_hz):

@@ -27,7 +27,7 @@ class Engine(Protocol):
         ...
 
     def rest(self) -> None:
-        """After a sentence, when everything of it is sent."""
+        """After a sentence, when everything of it is sent: whatever would be heard in the next one is forgotten."""
         ...
 
 
@@ -105,6 +105,7 @@ class Desk:
             marks = self._engine.speak(ask, sound.give)
         except ProviderError as problem:
             self._pipe.fault(exchange, problem)
+            self._engine.rest()
             return
         sound.end()
         cut_ms = sound.silence.cut_ms

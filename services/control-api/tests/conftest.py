@@ -1,0 +1,117 @@
+"""The API on a real database, with a bus that only listens; see `server`."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from voxbus_contracts import CallRef, Command
+from voxbus_contracts.config import CallConfig
+from voxbus_control_api.access import Addresses
+from voxbus_control_api.assistant_store import AssistantStore
+from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.database import open_database
+from voxbus_control_api.errors import Unavailable
+from voxbus_control_api.event_store import EventRow, EventStore
+from voxbus_control_api.http.api import Api
+from voxbus_control_api.http.app import create_app
+from voxbus_control_api.key_store import KeyStore
+
+ORG, OTHER_ORG = "acme", "globex"
+KEY, OTHER_KEY = "vb_mine", "vb_theirs"
+WEBSOCKET = {"provider": "vapi.websocket"}
+
+
+class Listening:
+    """A bus in memory."""
+
+    def __init__(self) -> None:
+        self.configs: list[CallConfig] = []
+        self.announced: list[CallConfig] = []
+        self.commands: list[tuple[CallRef, Command]] = []
+        self.claimed = False
+        self.away = False
+
+    async def store_config(self, config: CallConfig) -> None:
+        if self.away:
+            raise Unavailable("the bus does not answer; try again")
+        self.configs.append(config)
+
+    async def announce(self, config: CallConfig) -> None:
+        self.announced.append(config)
+
+    async def command(self, ref: CallRef, command: Command) -> None:
+        self.commands.append((ref, command))
+
+    async def end_unclaimed(self, ref: CallRef, reason: str, message: str | None = None) -> bool:
+        return not self.claimed
+
+
+@dataclass
+class Server:
+    """What a test may touch."""
+
+    client: httpx.AsyncClient
+    bus: Listening
+    events: EventStore
+    clock: dict[str, int] = field(default_factory=lambda: {"ms": 1_700_000_000_000})
+    org: str = ORG
+    key: str = KEY
+    theirs: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {OTHER_KEY}"})
+
+    async def call(self, **more: Any) -> dict[str, Any]:
+        response = await self.client.post("/call", json={"assistant": {}, "transport": WEBSOCKET, **more})
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def happened(self, call_id: str, *messages: Any) -> None:
+        for seq, message in enumerate(messages, start=1):
+            row = EventRow(
+                event_id=f"{call_id}.{seq}",
+                call=call_id,
+                stream_seq=seq,
+                name=message.name(),
+                stage="llm-orchestrator",
+                epoch=1,
+                number=seq,
+                occurred_at_ms=self.clock["ms"] + seq,
+                payload=message.payload().decode(),
+            )
+            await self.events.add(row)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    database = await open_database(tmp_path / "control.db")
+    keys, events = KeyStore(database), EventStore(database)
+    await keys.add(KEY, ORG, 1)
+    await keys.add(OTHER_KEY, OTHER_ORG, 1)
+    bus = Listening()
+    clock = {"ms": 1_700_000_000_000}
+    numbers = iter(range(1, 1000))
+    api = Api(
+        keys=keys,
+        assistants=AssistantStore(database),
+        calls=CallStore(database, events),
+        bus=bus,
+        addresses=Addresses(b"secret", "ws://media:8081", "http://api:8080"),
+        cluster_key=SecretStr(Fernet.generate_key().decode()),
+        join_timeout_ms=20_000,
+        max_body_bytes=100_000,
+        now_ms=lambda: clock["ms"],
+        new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012x}",
+        new_traceparent=lambda: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        health=lambda: {"status": "ok"},
+    )
+    transport = httpx.ASGITransport(create_app(api, structlog.get_logger()))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://api:8080", headers={"authorization": f"Bearer {KEY}"}
+    ) as client:
+        yield Server(client, bus, events, clock)
+    await database.close()
