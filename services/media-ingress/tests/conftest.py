@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.protocol import State
 
@@ -191,8 +193,14 @@ def numbers(audio: bytes) -> list[int]:
     return [int.from_bytes(audio[at : at + 2], "little") for at in range(0, len(audio), 640)]
 
 
+@pytest.fixture(scope="session")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """The loop of production: its timers and sockets differ from the standard one's."""
+    return uvloop.EventLoopPolicy()
+
+
 @pytest.fixture
-async def make_rig(nats_url: str) -> AsyncIterator[Callable[..., Any]]:
+async def make_rig(nats_url: str, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Callable[..., Any]]:
     """`await make_rig(transport={...}, assistant={...}, media_stuck_ms=...)`."""
     rigs: list[Rig] = []
 
@@ -218,6 +226,8 @@ async def make_rig(nats_url: str) -> AsyncIterator[Callable[..., Any]]:
     yield make
     for rig in rigs:
         await rig.close()
+    failures = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
+    assert failures == []
 
 
 @pytest.fixture

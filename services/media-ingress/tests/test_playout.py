@@ -27,7 +27,7 @@ class Line:
     """A playout with a perfect timer and everything that came out of it."""
 
     def __init__(self, after_seq: int = 0, played_frames: int = 0) -> None:
-        self.clock = CallerClock(0, 0.0)
+        self.clock = CallerClock(0.0)
         self.playout = Playout(self.clock, after_seq, played_frames)
         self.sent: list[tuple[float, SentFrame]] = []
         self.events: list[PlaybackEvent] = []

@@ -62,7 +62,7 @@ class Run:
     """Plays a history with a perfect timer, noting the order of everything."""
 
     def __init__(self, steps: list[Step]) -> None:
-        self.playout = Playout(CallerClock(0, 0.0))
+        self.playout = Playout(CallerClock(0.0))
         self.log: list[SentFrame | PlaybackEvent | Step] = []
         self.now_ms = 0.0
         for number, step in enumerate(steps):

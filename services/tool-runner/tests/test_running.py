@@ -17,7 +17,8 @@ from voxbus_contracts.config import CallConfig
 from voxbus_contracts.events import ToolFinished
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.sealing import seal_config
-from voxbus_tool_runner.handlers import StillRunning, ToolCommands
+from voxbus_tool_runner.errors import StillRunning
+from voxbus_tool_runner.handlers import ToolCommands
 from voxbus_tool_runner.runner import ToolRunner
 
 REF = CallRef("acme", "11111111-1111-4111-8111-1111111111ab")

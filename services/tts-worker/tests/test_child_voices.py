@@ -163,6 +163,22 @@ async def test_a_sentence_that_nobody_wants_any_more_does_not_hold_up_the_next()
             await spoken(voice, VoiceRequest("Hello.", ""))
 
 
+@needs_espeak
+async def test_an_engine_that_loses_memory_gets_a_new_process_and_nobody_hears_it() -> None:
+    async with started(EspeakVoice()) as voice:
+        voice.sentences_per_process = 3
+        old = voice.children[0]
+        pid = old.pid
+        request = VoiceRequest("Hello.", "")
+        said = [(await spoken(voice, request))[0] for _ in range(3)]
+        async with asyncio.timeout(20):
+            while Path(f"/proc/{pid}").exists():
+                said.append((await spoken(voice, request))[0])
+        assert set(said) == {said[0]}
+        assert voice.children[0] is not old
+        assert voice.children[0].is_up
+
+
 async def test_without_any_voice_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voxbus_tts_worker.engines.VOICES", {})
     with pytest.raises(ProviderMissing, match=r"requirements/voice-espeak\.lock.*apt install flite"):

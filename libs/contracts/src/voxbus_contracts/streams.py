@@ -102,7 +102,7 @@ def claims_consumer(stage: str) -> ConsumerSpec:
 
 
 TOOL_RUNNER: Final = ConsumerSpec(
-    EVENTS.name, "tool-runner", (subjects.commands_named("tool", "run"),), ack_wait_s=10, max_ack_pending=10_000
+    EVENTS.name, "tool-runner", (subjects.commands_named("tool", "run"),), ack_wait_s=3, max_ack_pending=10_000
 )
 BILLING: Final = ConsumerSpec(
     EVENTS.name,
@@ -111,11 +111,15 @@ BILLING: Final = ConsumerSpec(
     ack_wait_s=30,
     max_ack_pending=1_000,
 )
+_RECORDED: Final = ("call", "media", "stage", "turn", "reply", "tool", "cost", "fault")
 CONTROL_API: Final = ConsumerSpec(
     EVENTS.name,
     "control-api",
     (
-        *(subjects.events_named(entity, "*") for entity in ("call", "media", "turn", "reply", "tool", "cost", "fault")),
+        *(
+            subjects.events_named(entity, "*")
+            for entity in ("call", "media", "stage", "turn", "reply", "tool", "cost", "fault")
+        ),
         subjects.events_named("transcript", "final"),
     ),
     ack_wait_s=30,

@@ -123,6 +123,24 @@ async def run(name: str, settings: S, wire: Wire[S]) -> int:
     _stop_on_signals(runtime)
     runtime.spawn(bus.outbox.run(), "outbox")
     runtime.spawn(runtime.watch_lag(), "loop-lag")
+    try:
+        component = await _started(runtime, wire)
+    except Exception as problem:
+        log.error("cannot start", problem=f"{type(problem).__name__}: {problem}")  # noqa: TRY400
+        log.debug("why", exc_info=problem)
+        await runtime.cancel_all()
+        await bus.close()
+        return 1
+    log.info("ready", grpc=runtime.grpc_address)
+    await runtime.stopping.wait()
+    await _wind_up(runtime, component)
+    telemetry.shutdown()
+    return 1 if runtime.failed else 0
+
+
+async def _started(runtime: Runtime[S], wire: Wire[S]) -> Component:
+    """Everything up, and said so by gRPC health and heartbeats."""
+    settings = runtime.settings
     await runtime.peers.start()
     component = await wire(runtime)
     health = add_control(runtime, component)
@@ -135,11 +153,7 @@ async def run(name: str, settings: S, wire: Wire[S]) -> int:
     runtime.state = "ready"
     await health.serving()
     runtime.spawn(runtime.peers.beat(lambda: status_of(runtime, component)), "heartbeat")
-    log.info("ready", grpc=runtime.grpc_address)
-    await runtime.stopping.wait()
-    await _wind_up(runtime, component)
-    telemetry.shutdown()
-    return 1 if runtime.failed else 0
+    return component
 
 
 def status_of(runtime: Runtime[Any], component: Component) -> WorkerStatus:

@@ -2,7 +2,6 @@
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -16,6 +15,9 @@ def set_up_telemetry(service: str, worker: str, endpoint: str | None) -> TracerP
     """Spans of this process; exported only when there is an endpoint, else made for their context alone."""
     provider = TracerProvider(resource=Resource.create({"service.name": service, "service.instance.id": worker}))
     if endpoint:
+        # half a second of imports that a worker taking over a call can do without
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True)))
     trace.set_tracer_provider(provider)
     return provider

@@ -51,6 +51,7 @@ CALLS = Table(
     Column("record", Text),
     Column("record_generation", Integer),
     Index("calls_of_org", "org", "created_at_ms"),
+    Index("calls_open", "ended_at_ms", "started_at_ms"),
 )
 """`generation` counts the changes; `record` is the projection of generation `record_generation`, a cache."""
 

@@ -5,35 +5,27 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
-from websockets.protocol import State
-
-from voxbus_audio import WireFormat, wire_format
 from voxbus_contracts import Message
 from voxbus_contracts.commands import EndCall
 from voxbus_contracts.events import CallRinging, CallStarted, MediaAttached, MediaDetached, UsageRecorded
 from voxbus_media_ingress.admission import Admission
 from voxbus_media_ingress.agent_side import AgentSide
 from voxbus_media_ingress.alarm import now_ms
-from voxbus_media_ingress.caller_side import CallerSide
 from voxbus_media_ingress.client_messages import ClientMessages
-from voxbus_media_ingress.clock import CallerClock
-from voxbus_media_ingress.ending import BROKEN, NOT_CLAIMED, REPLACED, STUCK, Ending, socket_closed
+from voxbus_media_ingress.ending import BROKEN, NOT_CLAIMED, REPLACED, Ending
 from voxbus_media_ingress.inbound import error_text
-from voxbus_media_ingress.line import CallerLine
 from voxbus_media_ingress.opening import Opening, stored_agent_frames
 from voxbus_media_ingress.playout import PlaybackEvent, Playout
 from voxbus_media_ingress.publisher import Publisher
 from voxbus_media_ingress.settings import Settings
 from voxbus_media_ingress.telling import Teller
+from voxbus_media_ingress.transport import Transport
 from voxbus_runtime.claims import put_claims
 from voxbus_runtime.errors import NotStored, OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
 
 WORKER_NOT_AVAILABLE: Final = "call.in-progress.error-vapifault-worker-not-available"
 _LAST_WORDS_S: Final = 2.0
-_FLUSH_S: Final = 1.0
 
 OnMessage = Callable[["Attachment", Message, int], None]
 OnText = Callable[["Attachment", str], None]
@@ -42,21 +34,20 @@ OnText = Callable[["Attachment", str], None]
 class Attachment:
     """Owns media-ingress of its call until it ends or a newer one is there. Not used again afterwards."""
 
-    def __init__(self, call: OwnedCall, socket: ServerConnection, opening: Opening, settings: Settings) -> None:
+    def __init__(self, call: OwnedCall, transport: Transport, opening: Opening, settings: Settings) -> None:
         self.call = call
         self.publisher = Publisher(call)
-        self.line = CallerLine(socket, settings.media_stuck_ms, lambda: self.end(STUCK))
-        self._socket = socket
+        self.line = transport.line
+        self.caller = transport.caller
+        self.clock = transport.caller.clock
+        self.clock.start_at(opening.pts_ms)
+        self._transport = transport
         self._opening = opening
         self._settings = settings
-        self._arrived_ms = now_ms()
         self._refill = asyncio.Event()
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        self.clock = CallerClock(opening.pts_ms, self._arrived_ms)
-        fmt = _format_of(call)
-        self.caller = CallerSide(self.clock, fmt, self.publisher, self.line.text)
         playout = Playout(self.clock, opening.past.done_seq, opening.played_frames)
-        self.agent = AgentSide(playout, fmt, self.line, self.publisher, self._on_playback, self._refill.set)
+        self.agent = AgentSide(playout, transport.fmt, self.line, self.publisher, self._on_playback, self._refill.set)
         messages = ClientMessages(call.config.assistant, call.ref.call, call.config.assistant_id)
         self.teller = Teller(messages, self.line.text)
         self.admission = Admission(set(call.config.stages) - opening.past.claimed, self._answer, self._give_up)
@@ -70,16 +61,13 @@ class Attachment:
             self.call.bus.on_disconnect(self.publisher.on_disconnect),
             self.call.bus.on_reconnect(self._on_bus_back),
         )
-        work = (self.line.run(), self.publisher.run(), self._refill_for_ever(), self._watch_fence())
+        work = (self.publisher.run(), self._refill_for_ever(), self._watch_fence())
         tasks = [self._start(coroutine) for coroutine in work]
         try:
             await self._guarded(self._open())
             tasks.append(self._start(self._follow(on_message)))
-            reading = self._start(self._read(on_text))
-            tasks.append(reading)
-            ending = await self._ended
-            reading.cancel()
-            await self._close(ending)
+            self._transport.serve(lambda text: on_text(self, text), self.end)
+            await self._close(await self._ended)
         finally:
             self.teller.stop()
             self.admission.stop()
@@ -88,7 +76,7 @@ class Attachment:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return ending
+        return self._ended.result()
 
     @property
     def is_over(self) -> bool:
@@ -129,7 +117,7 @@ class Attachment:
         if not past.has_rung:
             self._say_and_tell(CallRinging())
         await call.subscribe_audio("agent", self.agent.on_frame)
-        self.caller.start()
+        self.caller.start(self.publisher)
         self.agent.start()
         if self._opening.is_resumed:
             self._refill.set()
@@ -161,7 +149,7 @@ class Attachment:
         self.caller.stop()
         self.agent.stop()
         if ending.is_fenced:
-            await self._close_socket(ending)
+            await self._transport.close(ending)
             return
         if ending.fault is not None:
             self.publisher.say(ending.fault)
@@ -178,15 +166,7 @@ class Attachment:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._call_is_over.wait(), _LAST_WORDS_S)
         await self.publisher.flush()
-        await self._close_socket(ending)
-
-    async def _close_socket(self, ending: Ending) -> None:
-        if ending.close_code is None:
-            if self._socket.state is not State.CLOSED:
-                self._socket.transport.abort()
-            return
-        await self.line.flush(_FLUSH_S)
-        await self._socket.close(ending.close_code, ending.reason)
+        await self._transport.close(ending)
 
     # --- tasks -------------------------------------------------------------------------------------------------
 
@@ -201,20 +181,6 @@ class Attachment:
         except Exception:
             self.call.log.exception("a task of the attachment failed")
             self.end(BROKEN)
-
-    async def _read(self, on_text: OnText) -> None:
-        try:
-            async for received in self._socket:
-                if isinstance(received, str):
-                    on_text(self, received)
-                else:
-                    await self.caller.on_bytes(received)
-        except ConnectionClosed:
-            pass
-        protocol = self._socket.protocol
-        came_first = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
-        close = came_first or protocol.close_rcvd
-        self.end(socket_closed(close.code if close else None, close.reason if close else "connection lost"))
 
     async def _follow(self, on_message: OnMessage) -> None:
         async for logged in self.call.messages():
@@ -247,7 +213,7 @@ class Attachment:
     # --- being answered ----------------------------------------------------------------------------------------
 
     def _answer(self) -> None:
-        setup_ms = int(now_ms() - self._arrived_ms)
+        setup_ms = int(now_ms() - self._transport.arrived_ms)
         self._say_and_tell(CallStarted(pts_ms=self.clock.next_pts_ms, setup_ms=setup_ms))
 
     def _give_up(self, missing: list[str]) -> None:
@@ -267,11 +233,6 @@ class Attachment:
     def _say_and_tell(self, message: CallRinging | CallStarted) -> None:
         self.publisher.say(message)
         self.teller.tell(message)
-
-
-def _format_of(call: OwnedCall) -> WireFormat:
-    transport = call.config.transport
-    return wire_format(transport.encoding, transport.sample_rate_hz)
 
 
 def _nobody_listens(_: Attachment, __: Message, ___: int) -> None:

@@ -18,27 +18,30 @@ _FULL_PAUSE_S: Final = 0.1
 
 
 class CallerSide:
-    """Drives one attachment's clock. `tell` sends a text to the client."""
+    """Drives one attachment's clock. Listens from the first moment, publishes from `start` to `stop`.
 
-    def __init__(self, clock: CallerClock, fmt: WireFormat, publisher: Publisher, tell: Callable[[str], None]) -> None:
+    `tell` sends a text to the client.
+    """
+
+    def __init__(self, fmt: WireFormat, tell: Callable[[str], None]) -> None:
         self.muted = False
-        self._is_stopped = False
-        self._clock = clock
+        self.clock = CallerClock(now_ms())
         self._decoder = WireDecoder(fmt)
-        self._publisher = publisher
+        self._publisher: Publisher | None = None
         self._tell = tell
         self._alarm = Alarm(self._pace)
         self._told = ""
         self._unix_minus_monotonic_ms = time.time_ns() / 1_000_000 - now_ms()
 
-    def start(self) -> None:
+    def start(self, publisher: Publisher) -> None:
+        self._publisher = publisher
         self._pace(now_ms())
 
     def stop(self) -> None:
-        self._is_stopped = True
+        self._publisher = None
         self._alarm.stop()
-        metrics.FILLED_FRAMES.inc(self._clock.filled_frames)
-        metrics.DROPPED_FRAMES.inc(self._clock.dropped_frames)
+        metrics.FILLED_FRAMES.inc(self.clock.filled_frames)
+        metrics.DROPPED_FRAMES.inc(self.clock.dropped_frames)
 
     async def on_bytes(self, wire: bytes) -> None:
         """One binary message, of any length; a sample cut in two is joined with the next message."""
@@ -64,18 +67,19 @@ class CallerSide:
         except AudioError as wrong:
             self._tell_once(wrong.code, str(wrong))
             return 0
-        refused = self._clock.push(frames, arrived_ms)
+        refused = self.clock.push(frames, arrived_ms)
         self._pace(arrived_ms)
         return refused
 
     def _pace(self, at_ms: float) -> None:
-        if self._is_stopped:
+        publisher = self._publisher
+        if publisher is None:
             return
-        for frame in self._clock.poll(at_ms):
+        for frame in self.clock.poll(at_ms):
             pcm = SILENCE_FRAME if self.muted else frame.pcm
             origin_unix_us = int((frame.arrived_ms + self._unix_minus_monotonic_ms) * 1_000)
-            self._publisher.caller(frame.pts_ms, pcm, frame.filled, origin_unix_us)
-        self._alarm.set(self._clock.next_due(at_ms))
+            publisher.caller(frame.pts_ms, pcm, frame.filled, origin_unix_us)
+        self._alarm.set(self.clock.next_due(at_ms))
 
     def _tell_once(self, code: str, what: str) -> None:
         if self._told != code:

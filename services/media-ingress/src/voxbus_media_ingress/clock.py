@@ -85,15 +85,13 @@ class _StandingBacklog:
 class CallerClock:
     """Paces one attachment's frames. Order: push and poll in the order of time; poll gives each slot once."""
 
-    def __init__(self, start_pts_ms: int, now_ms: float) -> None:
-        if start_pts_ms % FRAME_MS:
-            raise ValueError(f"start_pts_ms: {start_pts_ms} is no multiple of {FRAME_MS}")
-        self._start_pts_ms = start_pts_ms
+    def __init__(self, now_ms: float) -> None:
+        self._start_pts_ms = 0
         self._origin_ms = now_ms
         self._slot = 0
         self._heard = False
         self._queue: deque[tuple[bytes, float]] = deque()
-        self._ready: list[CallerFrame] = []
+        self._ready: list[tuple[int, bytes, bool, float]] = []
         self._arrivals = array("d", bytes(8 * _REMEMBERED))
         self._sent_ahead = 0
         self._owed = 0
@@ -105,11 +103,18 @@ class CallerClock:
     @property
     def next_pts_ms(self) -> int:
         """The pts after the last frame given out."""
-        return self._start_pts_ms + FRAME_MS * self._slot
+        return self._pts_of(self._slot)
 
     @property
     def queued_ms(self) -> int:
         return FRAME_MS * len(self._queue)
+
+    def start_at(self, start_pts_ms: int) -> None:
+        """Sets the pts of the first frame, 0 otherwise; before the first poll. What was pushed already keeps its time:
+        a transport is heard from its first moment, though it takes a while to learn where the call's clock stands."""
+        if start_pts_ms % FRAME_MS:
+            raise ValueError(f"start_pts_ms: {start_pts_ms} is no multiple of {FRAME_MS}")
+        self._start_pts_ms = start_pts_ms
 
     def position_at(self, now_ms: float) -> float:
         """Where the audio clock stands, in ms of pts, not rounded to frames."""
@@ -149,7 +154,7 @@ class CallerClock:
         """Gives the frames that are ready, in order."""
         self._advance(now_ms)
         ready, self._ready = self._ready, []
-        return ready
+        return [CallerFrame(self._pts_of(slot), pcm, filled, arrived_ms) for slot, pcm, filled, arrived_ms in ready]
 
     def next_due(self, now_ms: float) -> float:
         """When to poll next if nothing arrives before."""
@@ -157,6 +162,9 @@ class CallerClock:
             return now_ms
         due_ms = self._origin_ms + FRAME_MS * self._slot
         return due_ms - EARLY_MS if self._queue else due_ms + LATE_MS
+
+    def _pts_of(self, slot: int) -> int:
+        return self._start_pts_ms + FRAME_MS * slot
 
     def _advance(self, now_ms: float) -> None:
         while True:
@@ -181,7 +189,7 @@ class CallerClock:
 
     def _give(self, pcm: bytes, filled: bool, arrived_ms: float) -> None:
         self._arrivals[self._slot % _REMEMBERED] = arrived_ms
-        self._ready.append(CallerFrame(self.next_pts_ms, pcm, filled, arrived_ms))
+        self._ready.append((self._slot, pcm, filled, arrived_ms))
         self._slot += 1
 
     def _shorten(self, now_ms: float) -> None:

@@ -29,6 +29,7 @@ CALL_ENDED = Ending(True, NORMAL, "call ended", close_code=NORMAL)
 REPLACED = Ending(False, 4409, "a newer connection has this call", close_code=4409, is_fenced=True)
 DRAINED = Ending(False, 1001, "this server restarts: connect again to the same URL", close_code=1001)
 NOT_CLAIMED = Ending(False, 1013, "no worker is free for this call: try again later", close_code=1013)
+UNAVAILABLE = Ending(False, 1013, "the bus does not answer: connect again in a moment", close_code=1013)
 STUCK = Ending(
     False,
     1006,

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket as sockets
 from http import HTTPStatus
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -19,23 +18,22 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.config import CallConfig
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.attachment import Attachment
-from voxbus_media_ingress.ending import DRAINED
+from voxbus_media_ingress.ending import DRAINED, UNAVAILABLE
 from voxbus_media_ingress.errors import AttachRefused, SettingsClash
 from voxbus_media_ingress.handlers import INTERESTS, on_message, on_text
 from voxbus_media_ingress.inbound import error_text
 from voxbus_media_ingress.opening import read_opening
 from voxbus_media_ingress.settings import Settings
 from voxbus_media_ingress.ticket import admit, read_ticket
+from voxbus_media_ingress.transport import Transport
 from voxbus_runtime.claims import disown, take_call
 from voxbus_runtime.errors import ConfigMissing, RuntimeFault
-from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.telemetry import context_of
 
 STAGE: Final = "media-ingress"
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 _WRITE_LIMIT_BYTES: Final = 32 * 1024
-_SEND_BUFFER_BYTES: Final = 64 * 1024
 _CLOSE_S: Final = 2.0
 _DETACH_S: Final = 5.0
 _BUS_TROUBLE: Final = (nats.errors.Error, JetStreamError, RuntimeFault, TimeoutError, OSError)
@@ -140,27 +138,34 @@ class MediaServer:
 
     async def _serve(self, socket: ServerConnection) -> None:
         config = self._admitted[socket]
-        # What the kernel holds for a caller that does not read cannot be taken back, and hides that it does not.
-        socket.transport.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        transport = Transport(socket, config.transport, self._settings.media_stuck_ms)
+        transport.start()
         with self._tracer.start_as_current_span(metrics.ATTACHMENT_SPAN, context_of(config.traceparent)) as span:
             span.set_attribute("voxbus.call", config.call)
             try:
-                call = await take_call(self._runtime, config, STAGE, INTERESTS)
+                attachment = await self._attach(config, transport)
             except _BUS_TROUBLE as trouble:
-                await self._turn_away(socket, trouble)
+                self._runtime.log.warning("a transport cannot attach now", problem=type(trouble).__name__)
+                metrics.REFUSED.labels("bus-unavailable").inc()
+                transport.line.text(error_text("bus-unavailable", "the bus does not answer: connect again in a moment"))
+                await transport.close(UNAVAILABLE)
                 return
-            await self._attach(call, socket)
+            await self._carry(attachment)
 
-    async def _attach(self, call: OwnedCall, socket: ServerConnection) -> None:
-        key = str(call.ref)
-        call.log.info("attached", epoch=call.epoch)
+    async def _attach(self, config: CallConfig, transport: Transport) -> Attachment:
+        """The call becomes this transport's, whoever had it."""
+        call = await take_call(self._runtime, config, STAGE, INTERESTS)
         try:
             opening = await read_opening(call)
-        except _BUS_TROUBLE as trouble:
+        except BaseException:
             await call.close()
-            await self._turn_away(socket, trouble)
-            return
-        attachment = Attachment(call, socket, opening, self._settings)
+            raise
+        return Attachment(call, transport, opening, self._settings)
+
+    async def _carry(self, attachment: Attachment) -> None:
+        call = attachment.call
+        key = str(call.ref)
+        call.log.info("attached", epoch=call.epoch)
         self._attachments[key] = attachment
         metrics.ATTACHED.inc()
         try:
@@ -174,12 +179,6 @@ class MediaServer:
             self._stay(attachment)
         metrics.DETACHED.labels(str(ending.code)).inc()
         call.log.info("detached", epoch=call.epoch, code=ending.code, clean=ending.clean, reason=ending.reason)
-
-    async def _turn_away(self, socket: ServerConnection, trouble: BaseException) -> None:
-        self._runtime.log.warning("a transport cannot attach now", problem=type(trouble).__name__)
-        metrics.REFUSED.labels("bus-unavailable").inc()
-        await socket.send(error_text("bus-unavailable", "the bus does not answer: connect again in a moment"))
-        await socket.close(1013, "try again later")
 
     # --- afterwards --------------------------------------------------------------------------------------------
 

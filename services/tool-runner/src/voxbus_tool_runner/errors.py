@@ -7,6 +7,7 @@ ToolError
 ├── ServerUnreachable retryable: no connection, or it broke
 ├── ServerTooSlow     retryable: no answer in time
 └── BadAnswer         not retryable: wrong status, too long, or not in the format of tool results
+StillRunning          retryable: the command came again while it runs; it rests until then
 """
 
 from typing import ClassVar
@@ -43,3 +44,8 @@ class ServerTooSlow(ToolError):
 
 class BadAnswer(ToolError):
     code = "tool-bad-answer"
+
+
+class StillRunning(Exception):
+    code: ClassVar[str] = "tool-still-running"
+    retryable: ClassVar[bool] = True

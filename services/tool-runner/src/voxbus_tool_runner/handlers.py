@@ -1,6 +1,8 @@
 """What the tool runner does with each command: run the tool, say how it went."""
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import partial
 from typing import Final, Protocol
 
@@ -14,7 +16,7 @@ from voxbus_contracts.events import ToolFinished
 from voxbus_contracts.streams import TOOL_RUNNER
 from voxbus_tool_runner import metrics
 from voxbus_tool_runner.answer import Answer
-from voxbus_tool_runner.errors import ToolError
+from voxbus_tool_runner.errors import StillRunning, ToolError
 from voxbus_tool_runner.runner import ToolRunner
 
 _TRIES: Final = 3
@@ -43,15 +45,20 @@ class ToolCommands:
     async def on_run_tool(self, received: Received) -> None:
         command = received.message
         assert isinstance(command, RunTool)
-        key = event_id_of(received.ref, command.tool_call_id)
-        if key in self._running:
-            raise StillRunning(command.tool_call_id)
         if received.delivery > 1 and await self._answered(received.ref, command.tool_call_id):
             return
+        key = event_id_of(received.ref, command.tool_call_id)
+        with self._alone(key), metrics.RUNNING.track_inprogress(), metrics.DURATION_S.time():
+            await self._run(received, command)
+
+    @contextmanager
+    def _alone(self, key: str) -> Generator[None]:
+        """Raises StillRunning while the same tool call runs."""
+        if key in self._running:
+            raise StillRunning("this tool call is still running")
         self._running.add(key)
         try:
-            with metrics.RUNNING.track_inprogress(), metrics.DURATION_S.time():
-                await self._run(received, command)
+            yield
         finally:
             self._running.discard(key)
 
@@ -92,13 +99,6 @@ class ToolCommands:
         await self._publisher.publish_stored(
             received.ref, finished, event_id=event_id, traceparent=current_traceparent()
         )
-
-
-class StillRunning(Exception):
-    """The command came again while it runs; it rests until then."""
-
-    code = "tool-still-running"
-    retryable = True
 
 
 def event_id_of(ref: CallRef, tool_call_id: str) -> str:

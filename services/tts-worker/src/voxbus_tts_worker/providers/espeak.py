@@ -19,6 +19,8 @@ class EspeakVoice(ChildVoice):
     name: ClassVar[str] = "espeak-ng"
     capabilities: ClassVar[VoiceCapabilities] = VoiceCapabilities(word_times=True, languages=("en", "de", "fr", "es"))
     module: ClassVar[str] = "voxbus_tts_worker.providers.espeak_child"
+    sentences_per_process: int = 50_000
+    """The library loses 2 KB with every sentence (measured November 2026, 1.52): 100 MB."""
 
     async def start(self) -> None:
         if importlib.util.find_spec("espeakng_loader") is None:
