@@ -1,6 +1,5 @@
 """A call from the first frame to the bill, by the public API only."""
 
-
 import pytest
 from assistants import hearing, scripted, speech_at
 from bus_watch import BusWatch, in_order

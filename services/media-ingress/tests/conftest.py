@@ -193,10 +193,9 @@ def numbers(audio: bytes) -> list[int]:
     return [int.from_bytes(audio[at : at + 2], "little") for at in range(0, len(audio), 640)]
 
 
-@pytest.fixture(scope="session")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], Any]]:
     """The loop of production: its timers and sockets differ from the standard one's."""
-    return uvloop.EventLoopPolicy()
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

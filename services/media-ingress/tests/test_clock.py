@@ -178,6 +178,35 @@ def test_what_arrives_before_the_clock_is_polled_keeps_its_time() -> None:
     assert [f.pts_ms for f in clock.poll(207.0)] == [1_200]
 
 
+def test_what_was_held_up_while_the_loop_stood_still_at_the_start_is_no_backlog() -> None:
+    clock = CallerClock(0.0)
+    for n in range(8):  # 150 ms of audio, read from the socket in one go
+        clock.push([loud(n)], 158.0 + n * 0.1)
+    assert [f.pcm for f in clock.poll(160.0)] == [loud(n) for n in range(8)]
+    out = list[CallerFrame]()
+    live(clock, 178.0, 50, out)
+    assert not any(f.filled for f in out)
+    assert all(f.arrived_ms == pytest.approx(178.0 + 20 * n) for n, f in enumerate(out))
+    assert clock.queued_ms == 0
+
+
+def test_a_client_that_begins_late_loses_no_time_and_gets_its_own_rhythm() -> None:
+    clock = CallerClock(0.0)
+    clock.push([loud(0)], 150.0)  # nobody polled before: the call was being set up
+    clock.push([loud(1)], 170.0)
+    clock.push([loud(2)], 190.0)
+    assert [(f.pts_ms, f.filled) for f in clock.poll(190.0)] == [(0, False), (20, False), (40, False)]
+    assert clock.next_due(190.0) == 250.0
+
+
+def test_one_frame_and_then_nothing_is_filled_from_40_ms_after_the_next_was_due() -> None:
+    clock, out = CallerClock(0.0), list[CallerFrame]()
+    clock.push([LOUD], 150.0)
+    run_until(clock, 500.0, out)
+    assert [f.filled for f in out] == [False, *[True] * 15]
+    assert clock.next_due(500.0) == 510.0
+
+
 def test_arrivals_are_known_for_30_s_and_by_the_last_sample_before_a_pts() -> None:
     clock, out = CallerClock(0.0), list[CallerFrame]()
     live(clock, 3.0, 2_000, out)

@@ -15,6 +15,8 @@ from voxbus_media_ingress.publisher import Publisher
 # Decoding 64 KiB takes about 1 ms; other calls' frames get their turn in between.
 _PIECE_BYTES: Final = 64 * 1024
 _FULL_PAUSE_S: Final = 0.1
+_STANDSTILL_MS: Final = 10.0
+_READ_FIRST_MS: Final = 3.0
 
 
 class CallerSide:
@@ -29,7 +31,9 @@ class CallerSide:
         self._decoder = WireDecoder(fmt)
         self._publisher: Publisher | None = None
         self._tell = tell
-        self._alarm = Alarm(self._pace)
+        self._alarm = Alarm(self._on_alarm)
+        self._due_ms = 0.0
+        self._reads_first = False
         self._told = ""
         self._unix_minus_monotonic_ms = time.time_ns() / 1_000_000 - now_ms()
 
@@ -79,7 +83,16 @@ class CallerSide:
             pcm = SILENCE_FRAME if self.muted else frame.pcm
             origin_unix_us = int((frame.arrived_ms + self._unix_minus_monotonic_ms) * 1_000)
             publisher.caller(frame.pts_ms, pcm, frame.filled, origin_unix_us)
-        self._alarm.set(self.clock.next_due(at_ms))
+        self._due_ms = self.clock.next_due(at_ms)
+        self._alarm.set(self._due_ms)
+
+    def _on_alarm(self, at_ms: float) -> None:
+        """After a standstill of the loop the socket is read first: what waits there is not missing."""
+        self._reads_first = not self._reads_first and at_ms - self._due_ms > _STANDSTILL_MS
+        if self._reads_first:
+            self._alarm.set(at_ms + _READ_FIRST_MS)
+        else:
+            self._pace(at_ms)
 
     def _tell_once(self, code: str, what: str) -> None:
         if self._told != code:

@@ -24,6 +24,7 @@ MAX_QUEUED_MS: Final = 120_000
 
 _MAX_QUEUED: Final = MAX_QUEUED_MS // FRAME_MS
 _BURST: Final = 1_000 // FRAME_MS
+_BURST_GAP_MS: Final = 10.0
 _DRIFT_BACKLOG: Final = 60 // FRAME_MS
 _DRIFT_WINDOW_MS: Final = 5_000.0
 _PAYBACK_WINDOW_MS: Final = 200.0
@@ -89,7 +90,8 @@ class CallerClock:
         self._start_pts_ms = 0
         self._origin_ms = now_ms
         self._slot = 0
-        self._heard = False
+        self._first_burst_at_ms: float | None = None
+        self._is_settled = False
         self._queue: deque[tuple[bytes, float]] = deque()
         self._ready: list[tuple[int, bytes, bool, float]] = []
         self._arrivals = array("d", bytes(8 * _REMEMBERED))
@@ -135,11 +137,8 @@ class CallerClock:
         """Takes frames off the transport; gives how many were refused because 120 s are waiting already."""
         if not frames:
             return 0
+        self._settle(now_ms, heard=True)
         self._advance(now_ms)
-        if not self._heard:
-            # The client's own rhythm becomes the grid's, so that its jitter has the whole margin on both sides.
-            self._heard = True
-            self._origin_ms = now_ms - FRAME_MS * self._slot
         waiting = len(self._queue)
         self._payback.found(waiting, now_ms)
         self._drift.found(waiting, now_ms)
@@ -152,6 +151,7 @@ class CallerClock:
 
     def poll(self, now_ms: float) -> list[CallerFrame]:
         """Gives the frames that are ready, in order."""
+        self._settle(now_ms, heard=False)
         self._advance(now_ms)
         ready, self._ready = self._ready, []
         return [CallerFrame(self._pts_of(slot), pcm, filled, arrived_ms) for slot, pcm, filled, arrived_ms in ready]
@@ -161,7 +161,33 @@ class CallerClock:
         if self._ready:
             return now_ms
         due_ms = self._origin_ms + FRAME_MS * self._slot
-        return due_ms - EARLY_MS if self._queue else due_ms + LATE_MS
+        if self._queue:
+            return due_ms - EARLY_MS
+        if self._first_burst_at_ms is not None and not self._is_settled:
+            due_ms = max(due_ms, self._first_burst_at_ms)
+        return due_ms + LATE_MS
+
+    def _settle(self, now_ms: float, heard: bool) -> None:
+        """Makes the client's own rhythm the grid's, so that its jitter has the whole margin on both sides.
+
+        What it sent while the transport was being set up comes all at once and belongs to the time since then, so it
+        leaves at once and is no backlog. The rhythm begins with the last frame of that first burst.
+        """
+        if self._is_settled:
+            return
+        burst_at_ms = self._first_burst_at_ms
+        if burst_at_ms is not None and now_ms - burst_at_ms >= (_BURST_GAP_MS if heard else LATE_MS):
+            self._is_settled = True
+            if not self._queue:
+                self._origin_ms = max(self._origin_ms, burst_at_ms - FRAME_MS * (self._slot - 1))
+        elif heard:
+            if burst_at_ms is None and self._origin_ms + FRAME_MS * self._slot > now_ms:
+                self._origin_ms = now_ms - FRAME_MS * self._slot
+            self._first_burst_at_ms = now_ms
+
+    @property
+    def _may_fill(self) -> bool:
+        return self._is_settled or self._first_burst_at_ms is None
 
     def _pts_of(self, slot: int) -> int:
         return self._start_pts_ms + FRAME_MS * slot
@@ -173,7 +199,7 @@ class CallerClock:
                 self._shorten(now_ms)
                 if self._queue:
                     self._give_queued(now_ms)
-            elif not self._queue and due_ms + LATE_MS <= now_ms:
+            elif not self._queue and due_ms + LATE_MS <= now_ms and self._may_fill:
                 self._give(SILENCE_FRAME, True, now_ms)
                 self._owed += 1
                 self.filled_frames += 1

@@ -83,7 +83,7 @@ class Transport:
     async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await work()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever breaks ends this one transport, with its traceback in the log
             _log.exception("a task of the transport failed")
             self._end(BROKEN)
 
