@@ -12,6 +12,7 @@ import structlog
 
 from voxbus_contracts import DEFAULT_ORG, CallRef
 from voxbus_runtime.bus import Bus, connect
+from voxbus_runtime.errors import NotStored
 from voxbus_runtime.sequencing import LoggedMessage
 
 
@@ -31,7 +32,10 @@ class BusWatch:
             await bus.close()
 
     async def log(self, call_id: str) -> list[LoggedMessage]:
-        return await self.bus.call_log(CallRef(DEFAULT_ORG, call_id))
+        for _ in range(3):
+            with contextlib.suppress(NotStored):  # the bus is being restarted
+                return await self.bus.call_log(CallRef(DEFAULT_ORG, call_id))
+        raise AssertionError("the log of the call cannot be read")
 
     async def names(self, call_id: str) -> list[str]:
         return [message.name for message in await self.log(call_id)]

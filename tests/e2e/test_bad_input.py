@@ -171,15 +171,14 @@ def test_a_used_port_is_named_with_the_variable_to_change(tmp_path: Path) -> Non
 def test_a_service_started_before_nats_waits_and_says_so(tmp_path: Path) -> None:
     environment = {"VOXBUS_NATS_URL": "nats://127.0.0.1:9", "PATH": "/usr/bin:/bin", "VOXBUS_DATA_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "voxbus_vad"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        assert "waiting for NATS" in line
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
-    finally:
-        process.kill()
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert "waiting for NATS" in process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 async def test_two_stacks_run_side_by_side_and_a_second_start_finds_everything_again(

@@ -3,6 +3,7 @@
 Nothing is left on the server afterwards, whoever dies in the middle.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ from nats.aio.msg import Msg
 from voxbus_runtime.errors import NotStored
 
 _BATCH: Final = 512
-_TIMEOUT_S: Final = 5.0
+_TIMEOUT_S: Final = 1.5
+_AGAIN_S: Final = 0.2
+_TRIES: Final = 4
+"""A request is lost when the server restarts under it; asking again costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,16 @@ async def last(nc: Client, stream: str, subject: str) -> StoredMessage | None:
 
 async def _batch(nc: Client, stream: str, request: dict[str, Any]) -> tuple[list[StoredMessage], bool]:
     """One request; its messages and whether the server has more behind them."""
+    for tried in range(1, _TRIES + 1):
+        try:
+            return await _asked(nc, stream, request)
+        except NotStored:
+            if tried == _TRIES or nc.is_closed:
+                raise
+    raise NotStored(f"stream {stream} was not asked")
+
+
+async def _asked(nc: Client, stream: str, request: dict[str, Any]) -> tuple[list[StoredMessage], bool]:
     inbox = nc.new_inbox()
     subscription = await nc.subscribe(inbox)
     single = "batch" not in request
@@ -91,6 +105,7 @@ async def _batch(nc: Client, stream: str, request: dict[str, Any]) -> tuple[list
             if status == "204":
                 return found, int((msg.headers or {}).get("Nats-Num-Pending", "0")) > 0
             if status:
+                await asyncio.sleep(_AGAIN_S)
                 raise NotStored(f"stream {stream} answers {status} {(msg.headers or {}).get('Description', '')}")
             found.append(_stored(msg))
             if single:

@@ -1,0 +1,87 @@
+"""People's recorded speech, recognized by the built-in recognizer, answered by the built-in model and voice."""
+
+import pytest
+from assistants import scripted
+from bus_watch import BusWatch, in_order
+from stack import Stack
+
+from voxbus_audio.files import read_audio_16k
+from voxbus_testing.caller import calling
+from voxbus_testing.speech import hush, recordings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.speech, pytest.mark.timeout(120)]
+
+WORD_ERROR_BOUND = 0.4
+"""Of the built-in recognizer on clear, close speech; 29 % on eight clips (November 2026)."""
+
+RULES = (
+    {"when": "weather", "say": "It is sunny all day long."},
+    {"when": "billing|department", "say": "I will connect you to billing."},
+)
+ANSWERS = {"weather": "It is sunny all day long.", "billing": "I will connect you to billing."}
+
+
+def clip(words: str) -> bytes:
+    found = [row for row in recordings() if row["kind"] == "utt" and row["human"] and row["transcript"] == words]
+    assert found, f"no recording of {words!r}"
+    return read_audio_16k(found[0]["file"])
+
+
+def word_errors(said: str, understood: str) -> int:
+    """Levenshtein distance over words."""
+    a, b = said.lower().split(), understood.lower().split()
+    row = list(range(len(b) + 1))
+    for i, word in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, other in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
+    return row[-1]
+
+
+async def test_a_recorded_caller_gets_an_answer_to_their_words(stack: Stack, watch: BusWatch) -> None:
+    errors = words = 0
+    for said, topic in (("what's the weather like", "weather"), ("billing department", "billing")):
+        async with calling(stack.api, stack.key, scripted(*RULES)) as caller:
+            caller.say(hush(800) + clip(said))
+            (turn,) = await watch.until(caller.call_id, "turn.committed", timeout_s=25)
+            (reply,) = await watch.until(caller.call_id, "reply.finished", timeout_s=20)
+            await caller.hang_up()
+            record = await caller.ended_record()
+        errors += word_errors(said, turn["text"])
+        words += len(said.split())
+        assert reply["heard"] == ANSWERS[topic]
+        assert record["endedReason"] == "customer-ended-call"
+        in_order(
+            await watch.names(caller.call_id),
+            "call.queued",
+            "media.attached",
+            "call.started",
+            "speech.started",
+            "speech.stopped",
+            "transcript.final",
+            "turn.committed",
+            "reply.started",
+            "speech.say",
+            "playback.started",
+            "playback.finished",
+            "reply.finished",
+            "media.detached",
+            "call.ended",
+        )
+    print(f"word errors {errors} of {words}")
+    assert errors / words <= WORD_ERROR_BOUND
+
+
+async def test_the_demo_assistant_tells_where_an_order_is(stack: Stack, watch: BusWatch) -> None:
+    """Digits read by a person; the tool is asked on the demo server and its answer is spoken."""
+    digits = [
+        row for row in recordings() if row["kind"] == "digit" and row["transcript"] in ("4", "four", "7", "seven")
+    ]
+    assert digits, "no recordings of digits"
+    sound = hush(5_000) + b"".join(read_audio_16k(row["file"]) + hush(120) for row in digits[:2])
+    async with calling(stack.api, stack.key, "00000000-0000-4000-8000-00000000de30") as caller:
+        caller.say(sound)
+        await watch.until(caller.call_id, "reply.finished", count=2, timeout_s=40)
+        await caller.hang_up()
+        record = await caller.ended_record()
+    assert [message["role"] for message in record["messages"]].count("bot") >= 2
