@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -15,10 +16,16 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.protocol import State
 
+from voxbus_audio import sine
 from voxbus_contracts import DEFAULT_ORG, Event
+from voxbus_contracts.commands import SaySentence
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.events import SpeechStarted, SpeechStopped
+from voxbus_media_ingress.clock import CallerClock
+from voxbus_media_ingress.playout import PlaybackEvent, Playout, SentFrame
 from voxbus_media_ingress.server import MediaServer
 from voxbus_media_ingress.settings import Settings
+from voxbus_media_ingress.utterance import AgentFrame
 from voxbus_media_ingress.wiring import wire
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.bus import Bus
@@ -64,6 +71,18 @@ class Client:
 
     async def say(self, **fields: Any) -> None:
         await self.socket.send(json.dumps(fields))
+
+    async def send_live(self, frames: int) -> None:
+        """A tone in real time, by the clock and not by sleeping."""
+        pcm, started = sine(440, 20), time.monotonic()
+        for n in range(frames):
+            await self.socket.send(pcm)
+            await asyncio.sleep(max(0.0, started + 0.02 * (n + 1) - time.monotonic()))
+
+    @property
+    def heard(self) -> list[int]:
+        """What it was played, from `sound` frames at 16 kHz: seq * 1000 + index of each."""
+        return numbers(bytes(self.audio))
 
     async def told(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Waits for a text of this type that has these fields."""
@@ -143,6 +162,20 @@ class Rig:
         await self.event("call.started")
         return client
 
+    @property
+    def played(self) -> list[int]:
+        """What the bus says was played, as `Client.heard`."""
+        return numbers(b"".join(frame.pcm for frame in self.frames["played"]))
+
+    @property
+    def caller_pts(self) -> list[int]:
+        return [frame.pts_ms for frame in self.frames["caller"]]
+
+    @property
+    def heard_frames(self) -> list[AudioFrame]:
+        """Caller frames that are not filled."""
+        return [frame for frame in self.frames["caller"] if not frame.filled]
+
     def events(self, name: str) -> list[Any]:
         return [message.message for message in self.heard if message.name == name]
 
@@ -191,6 +224,98 @@ def sound(seq: int, index: int) -> bytes:
 def numbers(audio: bytes) -> list[int]:
     """What a stream of `sound` frames at 16 kHz says: seq * 1000 + index of each."""
     return [int.from_bytes(audio[at : at + 2], "little") for at in range(0, len(audio), 640)]
+
+
+def pcm(seq: int, index: int) -> bytes:
+    return (seq * 1_000 + index).to_bytes(4, "little") * 160
+
+
+class Line:
+    """A playout with a perfect timer and everything that came out of it."""
+
+    def __init__(self, after_seq: int = 0, played_frames: int = 0) -> None:
+        self.clock = CallerClock(0.0)
+        self.playout = Playout(self.clock, after_seq, played_frames)
+        self.sent: list[tuple[float, SentFrame]] = []
+        self.events: list[PlaybackEvent] = []
+        self.now_ms = 0.0
+        self.said: set[int] = set()
+        self.says_itself = True
+
+    def run_until(self, until_ms: float) -> None:
+        for _ in range(100_000):
+            due_ms = self.playout.next_due()
+            if due_ms is None or due_ms > until_ms:
+                break
+            self.now_ms = max(self.now_ms, due_ms)
+            self._tick()
+        else:
+            raise AssertionError("playout never comes to rest")
+        self.now_ms = until_ms
+        self.events += self.playout.take_events()
+
+    def _tick(self) -> None:
+        self.clock.poll(self.now_ms)
+        frame = self.playout.tick(self.now_ms)
+        if frame is not None:
+            self.sent.append((self.now_ms, frame))
+        self.events += self.playout.take_events()
+
+    def say(self, seq: int, reflex: str = "pause", min_voiced_ms: int = 200, anchor: int | None = None) -> None:
+        command = SaySentence.model_validate(
+            {
+                "utterance_seq": seq,
+                "reply": 1,
+                "turn": 1,
+                "text": "x",
+                "reflex": reflex,
+                "min_voiced_ms": min_voiced_ms,
+                "anchor_pts_ms": anchor,
+            }
+        )
+        self.said.add(seq)
+        self.playout.on_say(command, self.now_ms)
+        self.run_until(self.now_ms)
+
+    def frames(self, seq: int, indexes: range, last: bool = False, epoch: int = 1) -> None:
+        if seq not in self.said and self.says_itself:
+            self.say(seq)
+        for index in indexes:
+            is_last = last and index == indexes[-1]
+            self.playout.on_frame(AgentFrame(seq, index, pcm(seq, index), is_last, epoch), self.now_ms)
+        self.run_until(self.now_ms)
+
+    def speech_started(self, seq: int, pts_ms: int) -> None:
+        self.playout.on_speech_started(
+            SpeechStarted(speech_seq=seq, pts_ms=pts_ms, detected_pts_ms=pts_ms + 60), self.now_ms
+        )
+        self.run_until(self.now_ms)
+
+    def speech_stopped(self, seq: int, pts_ms: int) -> None:
+        self.playout.on_speech_stopped(
+            SpeechStopped(speech_seq=seq, pts_ms=pts_ms, detected_pts_ms=pts_ms + 200, voiced_ms=100)
+        )
+
+    @property
+    def heard(self) -> list[tuple[int, int]]:
+        """(utterance, index) of every frame that left, read from the sound itself."""
+        numbers = [int.from_bytes(frame.pcm[:4], "little") for _, frame in self.sent]
+        return [(number // 1_000, number % 1_000) for number in numbers]
+
+    def of(self, kind: type[PlaybackEvent]) -> list[PlaybackEvent]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def line() -> Line:
+    """A playout at the start of a call."""
+    return Line()
+
+
+@pytest.fixture
+def make_line() -> Callable[..., Line]:
+    """`make_line(after_seq=2, played_frames=7)`: one that goes on."""
+    return Line
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], Any]]:

@@ -5,11 +5,12 @@ from typing import Any
 
 from voxbus_contracts import Message
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.commands import AddMessage, SaySentence
+from voxbus_contracts.commands import ClearPlayback, SaySentence
 from voxbus_contracts.events import (
     CallEnded,
     CallRinging,
     CallStarted,
+    MessageAdded,
     PlaybackCleared,
     PlaybackFinished,
     PlaybackStarted,
@@ -233,6 +234,18 @@ def test_an_interrupted_answer_is_told_up_to_what_was_heard() -> None:
     assert told_then[2]["messages"][-1]["message"] == "It ships. On Friday,"
 
 
+def test_an_answer_cut_for_another_reason_is_no_interruption_by_the_caller() -> None:
+    told = Told()
+    told.by(STARTED, ReplyStarted(reply=2, turn=1, source="model"), say(3, "It ships."), began(3))
+    told.by(ClearPlayback(up_to_utterance_seq=3, reply=2, reason="told-to-say"))
+    broken = ReplyInterrupted(reply=2, turn=1, heard="It", up_to_utterance_seq=3, pts_ms=5_000, reason="caller-spoke")
+    assert "user-interrupted" not in told.types(broken)
+
+
+def test_a_turn_that_was_not_understood_adds_nothing_to_the_conversation() -> None:
+    assert Told().by(turn(1, "")) == []
+
+
 def test_a_tool_call_is_told_in_every_shape_clients_read() -> None:
     tool = {
         "type": "function",
@@ -276,7 +289,7 @@ def test_a_tool_call_is_told_in_every_shape_clients_read() -> None:
 
 def test_an_added_message_enters_the_conversation() -> None:
     told = Told()
-    (update,) = told.by(AddMessage(role="system", content="Be brief."))
+    (update,) = told.by(MessageAdded(role="system", content="Be brief.", cause="x"))
     assert update["messagesOpenAIFormatted"] == [{"role": "system", "content": "Be brief."}]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from voxbus_contracts import Message
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.commands import AddMessage, SaySentence
+from voxbus_contracts.commands import ClearPlayback, SaySentence
 from voxbus_contracts.events import (
     CallEnded,
     CallQueued,
@@ -20,6 +20,7 @@ from voxbus_contracts.events import (
     CallStarted,
     CallTransferred,
     HandoffCompleted,
+    MessageAdded,
     PlaybackCleared,
     PlaybackFinished,
     PlaybackStarted,
@@ -77,6 +78,7 @@ class ClientMessages:
         self._says: dict[int, SaySentence] = {}
         self._finals: dict[int, Span] = {}
         self._reply_began: dict[int, int] = {}
+        self._clear_reasons: dict[int, str] = {}
         self._finished: list[SaySentence] = []
         self._hang_due_ms: int | None = None
         self.status = "queued"
@@ -92,7 +94,8 @@ class ClientMessages:
             TranscriptPartial: self._on_partial,
             TranscriptFinal: self._on_final,
             TurnCommitted: self._on_turn,
-            AddMessage: self._on_add_message,
+            MessageAdded: self._on_message_added,
+            ClearPlayback: self._on_clear,
             ReplyStarted: self._on_reply_started,
             SaySentence: self._on_say,
             PlaybackStarted: self._on_playback_started,
@@ -184,15 +187,16 @@ class ClientMessages:
 
     def _on_turn(self, event: TurnCommitted) -> None:
         spans = [self._finals.pop(seq) for seq in event.transcript_seqs if seq in self._finals]
-        start_pts_ms = min((span.start_pts_ms for span in spans), default=event.anchor_pts_ms)
-        self._conversation.add_text("user", event.text, Span(start_pts_ms, event.anchor_pts_ms))
         self._turn = event.turn
         self._hang_due_ms = self._at_ms + HANG_AFTER_MS
-        self._send_conversation()
+        if event.text:
+            start_pts_ms = min((span.start_pts_ms for span in spans), default=event.anchor_pts_ms)
+            self._conversation.add_text("user", event.text, Span(start_pts_ms, event.anchor_pts_ms))
+            self._send_conversation()
 
-    def _on_add_message(self, command: AddMessage) -> None:
+    def _on_message_added(self, event: MessageAdded) -> None:
         now_pts_ms = self._pts_now()
-        self._conversation.add_text(command.role, command.content, Span(now_pts_ms, now_pts_ms))
+        self._conversation.add_text(event.role, event.content, Span(now_pts_ms, now_pts_ms))
         self._send_conversation()
 
     # The assistant
@@ -227,6 +231,9 @@ class ClientMessages:
             self._finished.append(say)
             self._send_transcript("assistant", "final", say.text)
 
+    def _on_clear(self, command: ClearPlayback) -> None:
+        self._clear_reasons[command.reply] = command.reason
+
     def _on_playback_cleared(self, event: PlaybackCleared) -> None:
         if event.utterance_seq:
             self._fall_silent()
@@ -243,7 +250,7 @@ class ClientMessages:
         self._hang_due_ms = None
         told = [word for said in self._finished if said.reply == event.reply for word in said.text.split()]
         self._send_transcript("assistant", "final", " ".join(event.heard.split()[len(told) :]))
-        if "caller" in event.reason:
+        if "caller" in self._clear_reasons.pop(event.reply, event.reason):
             self._send("user-interrupted", {"turnId": self._turn_id(event.turn)})
         self._enter(event)
 

@@ -2,9 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
-
-Role = Literal["system", "user", "bot", "tool_calls", "tool_call_result"]
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +21,9 @@ class Conversation:
         self._messages: list[dict[str, Any]] = []
         self._openai: list[dict[str, Any]] = []
 
-    def add_text(self, role: Literal["system", "user", "assistant"], text: str, span: Span) -> None:
-        shown: Role = "bot" if role == "assistant" else role
-        self._add(shown, {"message": text}, span)
+    def add_text(self, role: str, text: str, span: Span) -> None:
+        """`role` as OpenAI calls it: system, user or assistant (shown as bot)."""
+        self._add("bot" if role == "assistant" else role, {"message": text}, span)
         self._openai.append({"role": role, "content": text})
 
     def add_tool_call(self, tool_call: dict[str, Any], span: Span) -> None:
@@ -43,7 +41,7 @@ class Conversation:
         openai = list(self._openai)
         return {"messages": list(self._messages), "messagesOpenAIFormatted": openai, "conversation": openai}
 
-    def _add(self, role: Role, fields: dict[str, Any], span: Span) -> None:
+    def _add(self, role: str, fields: dict[str, Any], span: Span) -> None:
         duration_ms = max(0, span.end_pts_ms - span.start_pts_ms)
         self._messages.append(
             {

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from voxbus_contracts import Message
 from voxbus_contracts.commands import (
-    AddMessage,
     CancelSpeech,
     ClearPlayback,
     ControlCall,
@@ -22,6 +21,7 @@ from voxbus_contracts.events import (
     HandoffCompleted,
     MediaAttached,
     MediaDetached,
+    MessageAdded,
     PlaybackCleared,
     PlaybackFinished,
     PlaybackPaused,
@@ -49,7 +49,6 @@ from voxbus_media_ingress.inbound import Hangup, error_text, read_inbound
 INTERESTS: Final = frozenset(
     message.name()
     for message in (
-        AddMessage,
         CallEnded,
         CallQueued,
         CallRinging,
@@ -61,6 +60,7 @@ INTERESTS: Final = frozenset(
         HandoffCompleted,
         MediaAttached,
         MediaDetached,
+        MessageAdded,
         PausePlayback,
         PlaybackCleared,
         PlaybackFinished,
@@ -109,8 +109,6 @@ def on_text(attachment: Attachment, text: str) -> None:
         return
     if isinstance(inbound, ControlCall):
         attachment.control(inbound.control)
-    if isinstance(inbound, AddMessage):
-        attachment.teller.tell(inbound)
     attachment.publisher.say(inbound)
 
 
@@ -136,8 +134,8 @@ def _on_pause(attachment: Attachment, _: PausePlayback) -> None:
     attachment.agent.tell(lambda playout, now_ms: playout.on_pause(now_ms))
 
 
-def _on_resume(attachment: Attachment, _: ResumePlayback) -> None:
-    attachment.agent.tell(lambda playout, now_ms: playout.on_resume(now_ms))
+def _on_resume(attachment: Attachment, command: ResumePlayback) -> None:
+    attachment.agent.tell(lambda playout, now_ms: playout.on_resume(now_ms, command.speech_seq))
 
 
 def _on_speech_started(attachment: Attachment, event: SpeechStarted) -> None:

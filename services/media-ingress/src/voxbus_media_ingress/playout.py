@@ -166,9 +166,12 @@ class Playout:
         else:
             self._pause = _Pause(self._pause.seq, None)
 
-    def on_resume(self, now_ms: float) -> None:
+    def on_resume(self, now_ms: float, speech_seq: int = 0) -> None:
+        """Goes on with the next sample. Speech after `speech_seq` may pause again; 0 = the open stretch is meant."""
+        self._reflex.spend(speech_seq)
         if self._pause is not None:
             self._go_on("command", now_ms)
+            self._obey_reflex(now_ms)
 
     def on_speech_started(self, speech: SpeechStarted, now_ms: float) -> None:
         self._reflex.on_speech_started(speech)
@@ -199,6 +202,7 @@ class Playout:
     def tick(self, now_ms: float) -> SentFrame | None:
         """The frame that leaves now, if one does."""
         if self._pause is not None and self._pause.until_ms is not None and self._pause.until_ms <= now_ms:
+            self._reflex.spend()
             self._go_on("no-decision", now_ms)
         self._obey_reflex(now_ms)
         if self._pause is not None or now_ms < self._next_send_ms:
@@ -308,7 +312,6 @@ class Playout:
         utterance = self._current
         seq = self._pause.seq if self._pause is not None else 0
         self._pause = None
-        self._reflex.spend()
         if utterance is not None and seq == self._floor + 1:
             pts_ms = self._pts_at(now_ms)
             self._events.append(

@@ -26,7 +26,8 @@ class Reflex:
             return None
         return self._open.pts_ms + say.min_voiced_ms
 
-    def spend(self) -> None:
-        """The open stretch of speech has had its pause."""
-        if self._open is not None:
-            self._spent_seq = self._open.speech_seq
+    def spend(self, upto_seq: int = 0) -> None:
+        """Stretches of speech up to this one have had their pause; 0 = the open one."""
+        if not upto_seq and self._open is not None:
+            upto_seq = self._open.speech_seq
+        self._spent_seq = max(self._spent_seq, upto_seq)
