@@ -5,6 +5,7 @@ from typing import Literal
 import av
 import numpy as np
 import pytest
+
 from voxbus_audio import read_audio, read_audio_16k, rms_dbfs, silence, sine, tone_power, write_wav
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from voxbus_audio import (
     FRAME_BYTES,
     FRAME_MS,

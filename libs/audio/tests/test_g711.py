@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from voxbus_audio import (
     alaw_decode,
     alaw_encode,

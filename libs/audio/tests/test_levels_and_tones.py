@@ -3,6 +3,7 @@ import timeit
 
 import numpy as np
 import pytest
+
 from voxbus_audio import SILENCE_FRAME, is_quiet, peak, rms_dbfs, silence, sine, tone_power
 
 FULL_SQUARE = np.tile(np.array([-32_768, 32_767], dtype="<i2"), 160).tobytes()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from voxbus_audio import StreamResampler, resample_whole, sine, tone_power
 
 WIRE_RATES_HZ = [8_000, 11_025, 22_050, 24_000, 44_100, 48_000]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from voxbus_audio import (
     FRAME_BYTES,
     Encoding,

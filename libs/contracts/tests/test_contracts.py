@@ -94,3 +94,10 @@ def test_a_configuration_keeps_unknown_fields_and_tells_what_was_given_from_what
     assert back.assistant.model_extra == {"somethingNew": {"deep": [1]}}
     assert back.assistant.start_speaking_plan.model_fields_set == {"wait_seconds"}
     assert back.assistant.max_duration_seconds == 600
+
+
+def test_fields_that_can_hold_a_persons_words_or_numbers_are_marked() -> None:
+    suspects = {"text", "content", "heard", "arguments", "result", "digits", "destination"}
+    for message in (*ALL_EVENTS, *ALL_COMMANDS):
+        for name, schema in message.model_json_schema()["properties"].items():
+            assert name not in suspects or schema.get("x-personal"), f"{message.name()}.{name} is not marked"
