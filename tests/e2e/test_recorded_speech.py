@@ -6,6 +6,7 @@ from bus_watch import BusWatch, in_order
 from stack import Stack
 
 from voxbus_audio.files import read_audio_16k
+from voxbus_contracts.identity import DEMO_ASSISTANT
 from voxbus_testing.caller import calling
 from voxbus_testing.speech import hush, recordings
 
@@ -13,8 +14,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.speech, pytest.mark.timeout(120)]
 
 WORD_ERROR_BOUND = 0.4
 """Of the built-in recognizer on clear, close speech; 29 % on eight clips (November 2026)."""
-
-DEMO_ASSISTANT = "00000000-0000-4000-8000-00000000de30"
 
 RULES = (
     {"when": "weather", "say": "It is sunny all day long."},

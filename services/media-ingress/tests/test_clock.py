@@ -190,6 +190,18 @@ def test_what_was_held_up_while_the_loop_stood_still_at_the_start_is_no_backlog(
     assert clock.queued_ms == 0
 
 
+def test_what_was_held_up_while_the_loop_stood_still_later_is_no_backlog_either() -> None:
+    clock, out = CallerClock(0.0), list[CallerFrame]()
+    at_ms = live(clock, 0.0, 50, out)
+    for n in range(10):  # nobody polled for 200 ms: the frames are read before the late timer acts
+        clock.push([loud(n)], at_ms + 200.0 + n * 0.1)
+    assert [f.pcm for f in clock.take()] == [loud(n) for n in range(10)]
+    out = []
+    live(clock, at_ms + 220.0, 50, out)
+    assert clock.queued_ms == 0
+    assert clock.filled_frames == 0
+
+
 def test_a_client_that_begins_late_loses_no_time_and_gets_its_own_rhythm() -> None:
     clock = CallerClock(0.0)
     clock.push([loud(0)], 150.0)  # nobody polled before: the call was being set up

@@ -11,8 +11,6 @@ HOST: Final = "127.0.0.1"
 DEFAULT_DATA_DIR: Final = ".voxbus"
 DEFAULT_PORT: Final = 8080
 DEFAULT_NATS_PORT: Final = 4222
-DEMO_ASSISTANT: Final = "00000000-0000-4000-8000-00000000de30"
-"""Id of the assistant control-api makes at its first start, for calls that name none."""
 
 _HIGHEST_PORT: Final = 65_535
 

@@ -19,6 +19,9 @@ SERVICES: Final[tuple[str, ...]] = get_args(Service)
 DEFAULT_ORG: Final = "00000000-0000-4000-8000-000000000001"
 """The organisation made at first start."""
 
+DEMO_ASSISTANT: Final = "00000000-0000-4000-8000-00000000de30"
+"""The assistant made at first start, which `voxbus call` calls unless told otherwise."""
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{2,64}")
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import Field, SecretStr
 
+from voxbus_contracts.identity import DEMO_ASSISTANT
 from voxbus_runtime.settings import ServiceSettings
 
 
@@ -32,7 +33,7 @@ class Settings(ServiceSettings):
     join_timeout_ms: int = Field(default=20_000, ge=100)
     """A call nobody connected to, or no orchestrator claimed, is ended after this long; the public service's 20 s."""
 
-    default_assistant: str = "00000000-0000-4000-8000-00000000de30"
+    default_assistant: str = DEMO_ASSISTANT
     """Id of the demo assistant made at first start."""
 
     demo_server_url: str = "http://127.0.0.1:8090/tools/order-status"

@@ -8,7 +8,7 @@ from typing import Final
 from voxbus_audio import SILENCE_FRAME, AudioError, WireDecoder, WireFormat
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.alarm import Alarm, now_ms
-from voxbus_media_ingress.clock import MAX_QUEUED_MS, CallerClock
+from voxbus_media_ingress.clock import MAX_QUEUED_MS, CallerClock, CallerFrame
 from voxbus_media_ingress.inbound import error_text
 from voxbus_media_ingress.publisher import Publisher
 
@@ -72,17 +72,23 @@ class CallerSide:
             self._tell_once(wrong.code, str(wrong))
             return 0
         refused = self.clock.push(frames, arrived_ms)
-        self._pace(arrived_ms)
+        if self._publisher is not None:
+            self._publish(self._publisher, self.clock.take())
+            self._set_alarm(arrived_ms)
         return refused
 
     def _pace(self, at_ms: float) -> None:
-        publisher = self._publisher
-        if publisher is None:
-            return
-        for frame in self.clock.poll(at_ms):
+        if self._publisher is not None:
+            self._publish(self._publisher, self.clock.poll(at_ms))
+            self._set_alarm(at_ms)
+
+    def _publish(self, publisher: Publisher, frames: list[CallerFrame]) -> None:
+        for frame in frames:
             pcm = SILENCE_FRAME if self.muted else frame.pcm
             origin_unix_us = int((frame.arrived_ms + self._unix_minus_monotonic_ms) * 1_000)
             publisher.caller(frame.pts_ms, pcm, frame.filled, origin_unix_us)
+
+    def _set_alarm(self, at_ms: float) -> None:
         self._due_ms = self.clock.next_due(at_ms)
         self._alarm.set(self._due_ms)
 

@@ -138,7 +138,7 @@ class CallerClock:
         if not frames:
             return 0
         self._settle(now_ms, heard=True)
-        self._advance(now_ms)
+        self._advance(now_ms, fills=False)
         waiting = len(self._queue)
         self._payback.found(waiting, now_ms)
         self._drift.found(waiting, now_ms)
@@ -146,13 +146,17 @@ class CallerClock:
         self._queue.extend((pcm, now_ms) for pcm in taken)
         if len(self._queue) > _BURST:
             self._sent_ahead = len(self._queue)
-        self._advance(now_ms)
+        self._advance(now_ms, fills=False)
         return len(frames) - len(taken)
 
     def poll(self, now_ms: float) -> list[CallerFrame]:
-        """Gives the frames that are ready, in order."""
+        """Gives the frames that are ready, in order, and silence for what is missing; when `next_due` says so."""
         self._settle(now_ms, heard=False)
-        self._advance(now_ms)
+        self._advance(now_ms, fills=True)
+        return self.take()
+
+    def take(self) -> list[CallerFrame]:
+        """Gives the frames that `push` made ready. Nothing is filled: more of what is late may be in the socket."""
         ready, self._ready = self._ready, []
         return [CallerFrame(self._pts_of(slot), pcm, filled, arrived_ms) for slot, pcm, filled, arrived_ms in ready]
 
@@ -192,14 +196,14 @@ class CallerClock:
     def _pts_of(self, slot: int) -> int:
         return self._start_pts_ms + FRAME_MS * slot
 
-    def _advance(self, now_ms: float) -> None:
+    def _advance(self, now_ms: float, fills: bool) -> None:
         while True:
             due_ms = self._origin_ms + FRAME_MS * self._slot
             if self._queue and due_ms - EARLY_MS <= now_ms:
                 self._shorten(now_ms)
                 if self._queue:
                     self._give_queued(now_ms)
-            elif not self._queue and due_ms + LATE_MS <= now_ms and self._may_fill:
+            elif fills and not self._queue and due_ms + LATE_MS <= now_ms and self._may_fill:
                 self._give(SILENCE_FRAME, True, now_ms)
                 self._owed += 1
                 self.filled_frames += 1

@@ -13,8 +13,9 @@ from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners, caller_speec
 from voxbus_cli.call.line import converse
 from voxbus_cli.call.outcome import has_failed, outcome_of, transcript
 from voxbus_cli.call.voice import AgentVoice
-from voxbus_cli.environment import DEMO_ASSISTANT, StackSettings, read_settings
+from voxbus_cli.environment import StackSettings, read_settings
 from voxbus_cli.errors import ApiRefused, BadInput
+from voxbus_contracts.identity import DEMO_ASSISTANT
 
 
 def call(arguments: argparse.Namespace) -> int:

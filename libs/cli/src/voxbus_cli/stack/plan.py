@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from voxbus_cli.environment import DEMO_ASSISTANT, StackSettings
+from voxbus_cli.environment import StackSettings
 from voxbus_cli.errors import BadInput
 from voxbus_contracts.identity import SERVICES
 
@@ -95,7 +95,7 @@ def child_environment(settings: StackSettings, inherited: Mapping[str, str], clu
     if settings.api_key:
         fixed["VOXBUS_API_KEY"] = settings.api_key
     # Only this machine's own networks: tools of the demo run here. A person may widen it.
-    preset = {"VOXBUS_GUARD_ALLOW": "127.0.0.0/8,::1/128", "VOXBUS_DEFAULT_ASSISTANT": DEMO_ASSISTANT}
+    preset = {"VOXBUS_GUARD_ALLOW": "127.0.0.0/8,::1/128"}
     return {**preset, **inherited, **fixed}
 
 
