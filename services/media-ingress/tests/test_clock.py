@@ -136,16 +136,35 @@ def test_a_client_that_sends_200_ms_at_a_time_loses_nothing() -> None:
     assert len([f for f in out if not f.filled]) == 500
 
 
-def test_a_fast_client_drifts_no_further_than_a_few_frames() -> None:
+def test_a_fast_client_waits_for_nothing_and_loses_nothing() -> None:
     clock, out = CallerClock(0.0), list[CallerFrame]()
-    at_ms = 0.0
+    at_ms, waits = 0.0, list[float]()
     for _ in range(9_000):  # 0.2 % fast: 360 ms too much in three minutes
         run_until(clock, at_ms, out)
-        clock.push([QUIET], at_ms)
+        before = len(out)
+        clock.push([LOUD], at_ms)
         out += clock.poll(at_ms)
+        waits += [at_ms - frame.arrived_ms for frame in out[before:]]
         at_ms += 19.96
-    assert clock.queued_ms <= 120
-    assert 10 <= clock.dropped_frames <= 18
+    assert clock.queued_ms == 0
+    assert clock.dropped_frames == 0
+    assert max(waits) == 0
+
+
+def test_a_grid_laid_by_late_frames_moves_to_where_the_frames_really_come() -> None:
+    clock, out = CallerClock(0.0), list[CallerFrame]()
+    live(clock, 0.0, 3, out)  # the grid as the first frames laid it
+    for n in range(3):  # the next came too early by 33 ms and so do all that follow
+        run_until(clock, 27.0 + 20.0 * n, out)
+        clock.push([LOUD], 27.0 + 20.0 * n)
+    live(clock, 87.0, 30, out)
+    late = [frame for frame in out[-10:] if frame.filled]
+    before = len(out)
+    live(clock, 687.0, 10, out)
+    assert len(out) - before == 10
+    assert [frame.arrived_ms for frame in out[before:]] == [687.0 + 20.0 * n for n in range(10)]
+    assert not late
+    assert clock.dropped_frames == 0
 
 
 def test_more_than_120_s_waiting_is_refused_and_counted() -> None:

@@ -54,6 +54,7 @@ class OwnedCall:
         self.fenced = asyncio.Event()
         self.log: BoundLogger = bus.log.bind(call=config.call, stage=stage)
         self._interests = interests | ALWAYS
+        self._audio_subjects = {direction: self.ref.audio(direction) for direction in _MAKER_OF}
         self._sequencer = Sequencer(self.fence)
         self._number = 0
         self._read_upto = 0
@@ -133,7 +134,7 @@ class OwnedCall:
         """Fire and forget: live audio never waits. While the bus is lost, frames are dropped here."""
         frame.epoch = self.epoch
         if self.bus.connected and not self.fenced.is_set():
-            await self.bus.nc.publish(self.ref.audio(direction), frame.SerializeToString())
+            await self.bus.nc.publish(self._audio_subjects[direction], frame.SerializeToString())
 
     async def subscribe_audio(self, direction: AudioDirection, on_frame: Callable[[AudioFrame], None]) -> Subscription:
         """`on_frame` for each live frame that is not of an old epoch, in arrival order."""

@@ -4,10 +4,10 @@ Times are milliseconds of one monotonic clock, given by the caller of each metho
 pts = start + 20·n and is due at origin + 20·n. A frame leaves when it arrives if it is due or at most 20 ms early;
 what came too early waits; a slot for which nothing came by 40 ms after its due time is filled with silence.
 
-Two things shorten the line again, and both drop only quiet frames. Payback: frames that come late after filled ones
-leave a standing backlog, and at most as many as were filled are dropped. Drift: a client whose clock runs fast leaves
-a backlog over 60 ms for 5 s, and one frame is dropped. Once a second of audio is queued it counts as sent ahead on
-purpose (a whole file at once), and nothing of it is ever dropped.
+Two things shorten the line again once every arrival of a while was early. A grid that was laid by late frames, or that
+a client with a fast clock outruns, moves forward: nothing is lost. Frames that come late after silence was filled in
+for them are paid back: at most as many quiet ones are dropped as were filled. Once a second of audio is queued it
+counts as sent ahead on purpose (a whole file at once), and nothing of it is ever dropped.
 """
 
 from array import array
@@ -25,9 +25,7 @@ MAX_QUEUED_MS: Final = 120_000
 _MAX_QUEUED: Final = MAX_QUEUED_MS // FRAME_MS
 _BURST: Final = 1_000 // FRAME_MS
 _BURST_GAP_MS: Final = 10.0
-_DRIFT_BACKLOG: Final = 60 // FRAME_MS
-_DRIFT_WINDOW_MS: Final = 5_000.0
-_PAYBACK_WINDOW_MS: Final = 200.0
+_STANDING_MS: Final = 200.0
 _REMEMBERED: Final = 30_000 // FRAME_MS
 
 
@@ -44,43 +42,39 @@ class CallerFrame:
     arrived_ms: float
 
 
-class _StandingBacklog:
-    """How many frames every arrival of the last `window_ms` found waiting, at least; 0 until a window has passed.
+class _StandingEarliness:
+    """How early every arrival of the last `window_ms` was, at least; None until a window has passed.
 
     Only arrivals count, not the time between them: a client that sends 200 ms at a time always has frames waiting
-    and owes nothing, since each of its chunks finds the queue empty.
+    and owes nothing, since each of its chunks comes in time.
     """
 
-    __slots__ = ("_dropped", "_marks", "_since_ms", "_window_ms")
+    __slots__ = ("_marks", "_moved_ms", "_since_ms", "_window_ms")
 
     def __init__(self, window_ms: float) -> None:
         self._window_ms = window_ms
-        self._marks: deque[tuple[float, int]] = deque()
+        self._marks: deque[tuple[float, float]] = deque()
+        self._moved_ms = 0.0
         self._since_ms: float | None = None
-        self._dropped = 0
 
-    def found(self, waiting: int, now_ms: float) -> None:
+    def found(self, early_ms: float, now_ms: float) -> None:
         if self._since_ms is None:
             self._since_ms = now_ms
-        level = waiting + self._dropped
-        while self._marks and self._marks[-1][1] >= level:
+        level_ms = early_ms + self._moved_ms
+        while self._marks and self._marks[-1][1] >= level_ms:
             self._marks.pop()
-        self._marks.append((now_ms, level))
+        self._marks.append((now_ms, level_ms))
 
-    def frames(self, now_ms: float) -> int:
+    def least(self, now_ms: float) -> float | None:
         if self._since_ms is None or now_ms - self._since_ms < self._window_ms:
-            return 0
+            return None
         while len(self._marks) > 1 and self._marks[0][0] < now_ms - self._window_ms:
             self._marks.popleft()
-        return max(0, self._marks[0][1] - self._dropped)
+        return self._marks[0][1] - self._moved_ms
 
-    def shorten(self) -> None:
-        """One frame was dropped: every arrival would have found one less."""
-        self._dropped += 1
-
-    def restart(self) -> None:
-        self._marks.clear()
-        self._since_ms = None
+    def moved(self, by_ms: float) -> None:
+        """The grid went forward: every arrival would have been less early by this much."""
+        self._moved_ms += by_ms
 
 
 class CallerClock:
@@ -97,8 +91,7 @@ class CallerClock:
         self._arrivals = array("d", bytes(8 * _REMEMBERED))
         self._sent_ahead = 0
         self._owed = 0
-        self._payback = _StandingBacklog(_PAYBACK_WINDOW_MS)
-        self._drift = _StandingBacklog(_DRIFT_WINDOW_MS)
+        self._earliness = _StandingEarliness(_STANDING_MS)
         self.filled_frames = 0
         self.dropped_frames = 0
 
@@ -140,8 +133,7 @@ class CallerClock:
         self._settle(now_ms, heard=True)
         self._advance(now_ms, fills=False)
         waiting = len(self._queue)
-        self._payback.found(waiting, now_ms)
-        self._drift.found(waiting, now_ms)
+        self._regrid(self._origin_ms + FRAME_MS * (self._slot + waiting) - now_ms, now_ms)
         taken = frames[: _MAX_QUEUED - waiting]
         self._queue.extend((pcm, now_ms) for pcm in taken)
         if len(self._queue) > _BURST:
@@ -189,6 +181,22 @@ class CallerClock:
                 self._origin_ms = now_ms - FRAME_MS * self._slot
             self._first_burst_at_ms = now_ms
 
+    def _regrid(self, early_ms: float, now_ms: float) -> None:
+        """Moves the grid to where the client's frames really come, when it was laid by frames that came late.
+
+        Every frame of a while was early, so each waits for nothing: the grid goes forward by what all of them had to
+        spare. Nothing is lost and no slot is left out. What is owed for filled frames is paid in quiet frames instead,
+        down to the last part of a frame.
+        """
+        self._earliness.found(early_ms, now_ms)
+        spare_ms = self._earliness.least(now_ms)
+        if spare_ms is None or spare_ms <= 0 or early_ms <= EARLY_MS or self._sent_ahead:
+            return
+        if self._owed and spare_ms >= FRAME_MS:
+            return
+        self._origin_ms -= spare_ms
+        self._earliness.moved(spare_ms)
+
     @property
     def _may_fill(self) -> bool:
         return self._is_settled or self._first_burst_at_ms is None
@@ -223,16 +231,11 @@ class CallerClock:
         self._slot += 1
 
     def _shorten(self, now_ms: float) -> None:
-        while self._queue and not self._sent_ahead:
-            pays_back = self._owed > 0 and self._payback.frames(now_ms) > 0
-            drifts = self._drift.frames(now_ms) > _DRIFT_BACKLOG
-            if not (pays_back or drifts) or not is_quiet(self._queue[0][0]):
+        while self._queue and self._owed and not self._sent_ahead:
+            spare_ms = self._earliness.least(now_ms)
+            if spare_ms is None or spare_ms <= EARLY_MS or not is_quiet(self._queue[0][0]):
                 return
             self._queue.popleft()
             self.dropped_frames += 1
-            self._payback.shorten()
-            if pays_back:
-                self._owed -= 1
-                self._drift.shorten()
-            else:
-                self._drift.restart()
+            self._earliness.moved(FRAME_MS)
+            self._owed -= 1

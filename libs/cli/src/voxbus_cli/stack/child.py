@@ -114,16 +114,17 @@ class Child:
                 stderr=STDOUT,
                 # A group of its own: Ctrl-C reaches the supervisor alone, which then ends all in order.
                 process_group=0,
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=_before_exec(os.getpid(), self.spec.niceness),
             )
         return self._process
 
 
-def _die_with(supervisor: int) -> Callable[[], None]:
+def _before_exec(supervisor: int, niceness: int) -> Callable[[], None]:
     """What a child does before it becomes its program: asks the kernel to kill it when the supervisor dies."""
 
     def before_exec() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        os.nice(niceness)
         if os.getppid() != supervisor:  # died in between
             os._exit(1)
 

@@ -10,6 +10,9 @@ from voxbus_cli.errors import BadInput
 from voxbus_contracts.identity import SERVICES
 
 DEMO_SERVER: Final = "demo-server"
+_PATIENT: Final = ("tool-runner", "billing", "control-api")
+"""Off the audio path: records and costs can wait for a frame, a frame cannot wait for them."""
+_NICENESS: Final = 10
 MAX_REPLICAS: Final = 16
 
 _LISTENERS: Final = {"control-api": "the API's", "media-ingress": "the caller's WebSocket"}
@@ -18,12 +21,16 @@ _LISTENERS: Final = {"control-api": "the API's", "media-ingress": "the caller's 
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """One process of the stack. `stage` is what its heartbeats say; "" = it has none and listens on `port` instead."""
+    """One process of the stack. `stage` is what its heartbeats say; "" = it has none and listens on `port` instead.
+
+    `niceness` > 0 lets the others go first when the machine is busy.
+    """
 
     name: str
     command: tuple[str, ...]
     stage: str = ""
     port: int = 0
+    niceness: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +76,14 @@ def read_replicas(text: str) -> dict[str, int]:
 
 def plan_children(settings: StackSettings, replicas: Mapping[str, int], python: str) -> tuple[ChildSpec, ...]:
     """The processes besides nats-server, in the order they are started; the second vad is called `vad-2`."""
-    children = [ChildSpec(DEMO_SERVER, (python, "-m", "voxbus_tool_runner.demo_server"), port=settings.demo_port)]
+    demo = (python, "-m", "voxbus_tool_runner.demo_server")
+    children = [ChildSpec(DEMO_SERVER, demo, port=settings.demo_port, niceness=_NICENESS)]
     for service in SERVICES:
         module = f"voxbus_{service.replace('-', '_')}"
         for number in range(1, replicas.get(service, 1) + 1):
             name = service if number == 1 else f"{service}-{number}"
-            children.append(ChildSpec(name, (python, "-m", module), stage=service))
+            niceness = _NICENESS if service in _PATIENT else 0
+            children.append(ChildSpec(name, (python, "-m", module), stage=service, niceness=niceness))
     return tuple(children)
 
 
