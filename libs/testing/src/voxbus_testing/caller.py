@@ -38,6 +38,7 @@ class Caller:
         self.url = ""
         self.heard = Heard()
         self.sent_frames = 0
+        self.late_ms: list[float] = []
         self._say = bytearray()
         self._started_s = 0.0
         self._socket: ClientConnection | None = None
@@ -118,6 +119,7 @@ class Caller:
                     del self._say[:FRAME_BYTES]
                     await self._socket.send(frame)
                 self.sent_frames += 1
+                self.late_ms.append((time.monotonic() - due_s) * 1000)
                 due_s += FRAME_S
                 await asyncio.sleep(max(0.0, due_s - time.monotonic()))
 
