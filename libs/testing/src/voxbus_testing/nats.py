@@ -139,7 +139,7 @@ async def store_config(bus: Bus, config: CallConfig) -> None:
     await bus.kv_put(CONFIGS.name, config.ref.config_key, config.payload())
 
 
-async def eventually(condition: Callable[[], Any], timeout_s: float = 10.0, what: str = "condition") -> Any:
+async def eventually(condition: Callable[[], Any], timeout_s: float = 30.0, what: str = "condition") -> Any:
     """Waits until `condition()` is true and returns its value; fails naming `what`."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
