@@ -13,6 +13,3 @@ MODEL_FIRST_TOKEN: Final = Histogram(
 )
 MODEL_FAILURES: Final = Counter("voxbus_model_failures", "Model requests that failed", ["provider", "code"])
 ENDED: Final = Counter("voxbus_calls_ended", "Calls ended", ["reason"])
-
-TURN_SPAN: Final = "turn"
-MODEL_SPAN: Final = "model"

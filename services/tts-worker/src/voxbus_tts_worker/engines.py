@@ -1,12 +1,11 @@
 """The voices of this process: one instance of each engine, started when first asked for."""
 
-import asyncio
 import importlib.util
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from voxbus_providers.errors import ProviderError, ProviderMissing
-from voxbus_providers.registry import load
+from voxbus_providers.started import StartedEngines
 from voxbus_providers.voice import Voice
 from voxbus_tts_worker.registry import EXTRAS, VOICES
 
@@ -31,14 +30,13 @@ def default_engines(wanted: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((wanted, *installed))) if wanted else installed
 
 
-class Engines:
+class Engines(StartedEngines[Voice]):
     """The voices of this process."""
 
     def __init__(self, default: str, arguments: Mapping[str, Mapping[str, Any]]) -> None:
         """`default` empty = the best there is; `arguments` = each engine's own settings."""
+        super().__init__(VOICES, EXTRAS, arguments)
         self._defaults = default_engines(default)
-        self._arguments = arguments
-        self._started: dict[str, asyncio.Future[Voice]] = {}
 
     @property
     def defaults(self) -> tuple[str, ...]:
@@ -58,28 +56,3 @@ class Engines:
             "no voice can be started; install one: pip install --require-hashes -r requirements/voice-espeak.lock, "
             f"or apt install flite ({'; '.join(problems)})",
         )
-
-    async def get(self, name: str) -> Voice:
-        """The engine, started. Raises ProviderError; the next sentence tries again."""
-        starting = self._started.get(name)
-        if starting is None:
-            starting = self._started[name] = asyncio.ensure_future(self._start(name))
-        try:
-            return await asyncio.shield(starting)
-        except BaseException:
-            if starting.done() and (starting.cancelled() or starting.exception() is not None):
-                self._started.pop(name, None)
-            raise
-
-    async def close(self) -> None:
-        started, self._started = self._started, {}
-        for starting in started.values():
-            starting.cancel()
-        for voice in await asyncio.gather(*started.values(), return_exceptions=True):
-            if isinstance(voice, Voice):
-                await voice.close()
-
-    async def _start(self, name: str) -> Voice:
-        voice: Voice = load(VOICES, name, EXTRAS)(**self._arguments.get(name, {}))
-        await voice.start()
-        return voice
