@@ -5,10 +5,12 @@ Names, defaults and ranges are those of the public API (Vapi's), so a configurat
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from voxbus_contracts.api_model import ApiModel, Server
 from voxbus_contracts.script import Script
+from voxbus_contracts.silence import Hook, KeypadInputPlan, MessagePlan
+from voxbus_contracts.speaking import StartSpeakingPlan
 
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-waits-for-user", "assistant-speaks-first-with-model-generated-message"
@@ -31,28 +33,15 @@ DEFAULT_CLIENT_MESSAGES = (
 )
 
 
-class _ApiModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
-
-
-class Server(_ApiModel):
-    """A customer's address that receives messages."""
-
-    url: str | None = None
-    timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 20
-    headers: dict[str, str] = {}
-    secret: str | None = None
-
-
-class FunctionSchema(_ApiModel):
+class FunctionSchema(ApiModel):
     """What the model is told about a function."""
 
     name: Annotated[str, Field(max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
     description: str = ""
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
-class Tool(_ApiModel):
+class Tool(ApiModel):
     """Something the model can call; `function` and `endCall` act today, other types are stored."""
 
     type: str
@@ -65,20 +54,20 @@ class Tool(_ApiModel):
         return self.function.name if self.function else self.type
 
 
-class ChatMessage(_ApiModel):
+class ChatMessage(ApiModel):
     """One message of a prompt."""
 
     role: str
     content: str | None = None
 
 
-class Model(_ApiModel):
+class Model(ApiModel):
     """Which language model answers. `vapi` = the platform's own: the scripted model."""
 
     provider: str = "vapi"
     model: str = "scripted"
     url: str | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict[str, str])
     messages: tuple[ChatMessage, ...] = ()
     tools: tuple[Tool, ...] = ()
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
@@ -97,7 +86,7 @@ class WordLabel(BaseModel):
     end_ms: Annotated[int, Field(ge=0)]
 
 
-class Transcriber(_ApiModel):
+class Transcriber(ApiModel):
     """Who recognizes speech. `vapi` = the platform's own: pocketsphinx, or position in tests."""
 
     provider: str = "vapi"
@@ -106,7 +95,7 @@ class Transcriber(_ApiModel):
     labels: tuple[WordLabel, ...] = ()
 
 
-class Voice(_ApiModel):
+class Voice(ApiModel):
     """Who speaks. `vapi` = the platform's own: espeak-ng or flite."""
 
     provider: str = "vapi"
@@ -114,22 +103,7 @@ class Voice(_ApiModel):
     speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
 
 
-class TranscriptionEndpointingPlan(_ApiModel):
-    """How long a silence ends the turn, by the look of the transcript, s."""
-
-    on_punctuation_seconds: Annotated[float, Field(ge=0, le=3)] = 0.1
-    on_no_punctuation_seconds: Annotated[float, Field(ge=0, le=3)] = 1.5
-    on_number_seconds: Annotated[float, Field(ge=0, le=3)] = 0.5
-
-
-class StartSpeakingPlan(_ApiModel):
-    """When the assistant may start."""
-
-    wait_seconds: Annotated[float, Field(ge=0, le=5)] = 0.4
-    transcription_endpointing_plan: TranscriptionEndpointingPlan = TranscriptionEndpointingPlan()
-
-
-class StopSpeakingPlan(_ApiModel):
+class StopSpeakingPlan(ApiModel):
     """When the assistant must stop."""
 
     num_words: Annotated[int, Field(ge=0, le=10)] = 0
@@ -137,7 +111,7 @@ class StopSpeakingPlan(_ApiModel):
     backoff_seconds: Annotated[float, Field(ge=0, le=10)] = 1.0
 
 
-class Assistant(_ApiModel):
+class Assistant(ApiModel):
     """An assistant as the API takes it; unknown fields are kept."""
 
     name: Annotated[str | None, Field(max_length=40)] = None
@@ -147,12 +121,25 @@ class Assistant(_ApiModel):
     model: Model = Model()
     transcriber: Transcriber = Transcriber()
     voice: Voice = Voice()
+    server: Server | None = None
     start_speaking_plan: StartSpeakingPlan = StartSpeakingPlan()
     stop_speaking_plan: StopSpeakingPlan = StopSpeakingPlan()
     max_duration_seconds: Annotated[float, Field(ge=10, le=43_200)] = 600
     silence_timeout_seconds: Annotated[float, Field(ge=5, le=3_600)] = 30
     end_call_message: Annotated[str | None, Field(max_length=1000)] = None
     end_call_phrases: tuple[str, ...] = ()
-    server: Server | None = None
+    message_plan: MessagePlan = MessagePlan()
+    hooks: tuple[Hook, ...] = ()
+    keypad_input_plan: KeypadInputPlan = KeypadInputPlan()
     client_messages: tuple[str, ...] = DEFAULT_CLIENT_MESSAGES
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+    @field_validator("start_speaking_plan")
+    @classmethod
+    def _knows_whom_to_ask(cls, plan: StartSpeakingPlan, info: ValidationInfo) -> StartSpeakingPlan:
+        smart, server = plan.smart, info.data.get("server")
+        if smart is not None and smart.provider == "custom-endpointing-model":
+            own = smart.server.url if smart.server else None
+            if not own and not (server and server.url):
+                raise ValueError("smartEndpointingPlan.server.url is required: the assistant has no server either")
+        return plan

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from voxbus_contracts.assistant import Server, Tool
+from voxbus_contracts.api_model import Server
+from voxbus_contracts.assistant import Tool
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_tool_runner.errors import ServerMissing, ToolUnknown
