@@ -1,0 +1,135 @@
+"""Probability and policy of the end of a turn, and the caller's own pauses."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_call import VirtualCall
+
+from voxbus_llm_orchestrator.end_of_turn import (
+    DEFAULT_POLICY,
+    Evidence,
+    Policy,
+    probability,
+    silence_needed_ms,
+    wait_ms,
+)
+from voxbus_llm_orchestrator.pauses import TYPICAL_MS, Pauses, pauses_of
+from voxbus_llm_orchestrator.plan import Plan
+
+TEXTS = ["", "yes", "um", "i want a", "i want a large coffee", "four two seven", "my number is", "seven of clubs"]
+evidence = st.builds(
+    Evidence,
+    silence_ms=st.integers(0, 5_000),
+    text=st.sampled_from(TEXTS),
+    is_final=st.booleans(),
+    has_punctuation=st.booleans(),
+    pauses=st.builds(lambda heard: pauses(*heard), st.lists(st.integers(200, 3_000), max_size=12)),
+    speech_ms=st.integers(0, 20_000),
+    audio=st.none() | st.floats(0, 1),
+)
+policies = st.builds(Policy, st.floats(0.01, 0.99), st.integers(0, 500), st.integers(500, 4_000))
+
+
+def pauses(*lengths_ms: int) -> Pauses:
+    heard = Pauses()
+    for length_ms in lengths_ms:
+        heard = heard.heard(length_ms)
+    return heard
+
+
+def needed(text: str, **known: object) -> int:
+    return silence_needed_ms(replace(Evidence(0, text), **known))  # type: ignore[arg-type]
+
+
+@given(evidence, st.integers(0, 3_000))
+def test_the_probability_never_falls_while_the_silence_grows(known: Evidence, more_ms: int) -> None:
+    assert 0 < probability(known) <= probability(replace(known, silence_ms=known.silence_ms + more_ms)) <= 1
+
+
+@given(st.floats(0, 1), st.floats(0, 1), policies)
+def test_the_surer_the_end_the_shorter_the_wait_and_always_within_its_bounds(
+    a: float, b: float, policy: Policy
+) -> None:
+    waits = [wait_ms(p, policy) for p in sorted((a, b))]
+    assert policy.timeout_ms >= waits[0] >= waits[1] >= policy.wait_ms
+
+
+@given(evidence, policies)
+def test_the_wait_is_over_when_the_probability_has_grown_to_the_threshold(known: Evidence, policy: Policy) -> None:
+    wait = silence_needed_ms(known, policy)
+    at_its_end = probability(replace(known, silence_ms=wait))
+    if policy.wait_ms < wait < policy.timeout_ms:
+        assert at_its_end == pytest.approx(policy.threshold, abs=0.01)
+    elif wait == policy.wait_ms:
+        assert at_its_end >= policy.threshold - 1e-9
+
+
+@given(evidence, st.integers(0, 3_000))
+def test_the_silence_so_far_does_not_change_the_wait(known: Evidence, silence_ms: int) -> None:
+    assert silence_needed_ms(known) == silence_needed_ms(replace(known, silence_ms=silence_ms))
+
+
+@given(evidence, st.floats(0, 1), st.floats(0, 1))
+def test_a_surer_audio_model_never_lengthens_the_wait(known: Evidence, a: float, b: float) -> None:
+    less, more = sorted((a, b))
+    assert silence_needed_ms(replace(known, audio=more)) <= silence_needed_ms(replace(known, audio=less))
+
+
+@pytest.mark.parametrize("groups", ["four one five", "four one five five five five", "oh seven", "double five", "five"])
+@pytest.mark.parametrize("audio", [None, 0.5])
+def test_the_pauses_of_a_phone_number_are_waited_for(groups: str, audio: float | None) -> None:
+    assert needed(f"my number is {groups}", audio=audio) >= 1_500
+
+
+def test_a_short_answer_and_a_whole_number_are_answered_at_once_and_a_filler_is_not() -> None:
+    assert needed("yes") == needed("four one five five five five zero one two three") == DEFAULT_POLICY.wait_ms
+    assert needed("um") > 1_000
+
+
+def test_a_caller_with_long_pauses_is_given_more_time() -> None:
+    slow, quick = pauses(*[1_200] * 8), pauses(*[300] * 8)
+    text = "seven of clubs"
+    assert needed(text, pauses=slow) > needed(text) > needed(text, pauses=quick)
+
+
+def test_missing_punctuation_only_tells_something_where_the_recognizer_writes_it() -> None:
+    assert needed("I want a large coffee", has_punctuation=True) > needed("I want a large coffee")
+
+
+def test_a_transcript_that_may_still_change_is_given_more_time() -> None:
+    assert needed("i want a large coffee", is_final=False) > needed("i want a large coffee")
+
+
+def test_a_caller_nobody_knows_pauses_like_everybody() -> None:
+    assert Pauses().typical_ms == pytest.approx(TYPICAL_MS)
+    assert Pauses().heard(100) == Pauses().heard(10_000) == Pauses()
+
+
+@given(st.lists(st.integers(200, 3_000), min_size=1, max_size=50))
+def test_the_typical_pause_lies_between_those_heard_and_everybodys(heard_ms: list[int]) -> None:
+    low, high = min(*heard_ms, TYPICAL_MS), max(*heard_ms, TYPICAL_MS)
+    assert low * 0.999 <= pauses(*heard_ms).typical_ms <= high * 1.001
+
+
+def test_pauses_are_those_inside_turns() -> None:
+    virtual = VirtualCall(Plan(first_message_mode="assistant-waits-for-user", end_silence_ms=900))
+    virtual.attach()
+    virtual.caller_says("i want to", 1_000, 800)
+    virtual.caller_says("order a pizza", 2_300, 900)
+    virtual.run(6_000)
+    assert pauses_of(virtual.state) == pauses(500)
+    virtual.caller_says("thank you", 8_000, 500)
+    virtual.run(12_000)
+    assert pauses_of(virtual.state) == pauses(500)
+
+
+def test_a_caller_who_goes_on_right_after_the_commit_had_paused() -> None:
+    virtual = VirtualCall(Plan(first_message_mode="assistant-waits-for-user"))
+    virtual.attach()
+    virtual.caller_says("i want to", 1_000, 800)
+    virtual.caller_says("order a pizza", 2_600, 900)
+    virtual.run(3_000)
+    assert len(virtual.state.turns) == 1
+    assert pauses_of(virtual.state) == pauses(800)
