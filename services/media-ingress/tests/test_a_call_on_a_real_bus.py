@@ -14,11 +14,16 @@ import pytest
 
 from voxbus_audio import mulaw_encode, sine
 from voxbus_contracts.commands import ClearPlayback, SaySentence
-from voxbus_contracts.events import SpeechStarted, TranscriptFinal
+from voxbus_contracts.events import ReplyStarted, SpeechStarted, TranscriptFinal
 from voxbus_proto.control.v1 import control_pb2, control_pb2_grpc
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_testing.nats import eventually
 
 pytestmark = pytest.mark.integration
+
+
+def sound(seq: int, index: int) -> bytes:
+    return (seq * 1_000 + index).to_bytes(2, "little") * 320
 
 
 def get(url: str) -> tuple[int, dict[str, Any]]:
@@ -240,3 +245,59 @@ async def test_a_broken_wav_header_is_told_once_and_the_call_goes_on(rig: Any) -
     await rig.event("call.say")
     (error,) = [t["error"] for t in client.texts if t["type"] == "error"]
     assert (error["code"], error["field"]) == ("audio.wav_header_invalid", "audio")
+
+
+async def hold(rig: Any, seq: int, reply: int) -> None:
+    """A sentence of an answer that is being prepared, and its sound."""
+    await rig.publish("llm-orchestrator", SaySentence(utterance_seq=seq, reply=reply, turn=1, text="x", hold=True))
+    for index in range(10):
+        frame = AudioFrame(
+            pcm=sound(seq, index), pts_ms=20 * index, utterance_seq=seq, last=index == 9, seq=index + 1, held=True
+        )
+        await rig.stages["tts-worker"].publish_audio("agent", frame)
+
+
+async def test_a_prepared_answer_is_silent_until_it_is_given_and_then_leaves_within_a_frame(rig: Any) -> None:
+    client = await rig.answered()
+    await client.send_live(10)
+    anchor = rig.frames["caller"][-1].pts_ms
+    await hold(rig, 1, reply=1)
+    await asyncio.sleep(0.3)
+    assert (rig.events("playback.started"), rig.played) == ([], [])
+    released_s = time.monotonic()
+    released = ReplyStarted(reply=1, turn=1, source="model", utterances=(1,), anchor_pts_ms=anchor)
+    await rig.publish("llm-orchestrator", released)
+    started = await rig.event("playback.started")
+    waited_ms = (time.monotonic() - released_s) * 1_000
+    assert started.anchor_pts_ms == anchor
+    assert started.v2v_ms >= 300
+    assert started.waited_ms <= 20
+    assert waited_ms <= 100  # a frame, and the way of the report on a machine that does other things
+    await rig.event("playback.finished")
+    assert [number for number in rig.played if number] == [1_000 + index for index in range(10)]
+
+
+async def test_a_prepared_answer_that_is_not_wanted_is_never_heard_nor_told(rig: Any) -> None:
+    client = await rig.answered()
+    await hold(rig, 1, reply=1)
+    await rig.publish("llm-orchestrator", ClearPlayback(up_to_utterance_seq=1, reason="caller-went-on"))
+    await hold(rig, 2, reply=2)
+    await rig.publish("llm-orchestrator", ReplyStarted(reply=2, turn=1, source="model", utterances=(2,)))
+    await rig.event("playback.finished")
+    assert [number for number in rig.played if number] == [2_000 + index for index in range(10)]
+    assert len([text for text in client.texts if text["type"] == "voice-input"]) == 1
+
+
+async def test_a_prepared_answer_stays_held_for_a_caller_who_comes_back(rig: Any) -> None:
+    client = await rig.answered()
+    await hold(rig, 1, reply=1)
+    client.socket.transport.abort()
+    await rig.event("media.detached")
+    again = await rig.connect()
+    await rig.event("media.attached", lambda attached: attached.resumed)
+    await asyncio.sleep(0.3)
+    assert [number for number in rig.played if number] == []
+    await rig.publish("llm-orchestrator", ReplyStarted(reply=1, turn=1, source="model", utterances=(1,)))
+    await rig.event("playback.finished")
+    await eventually(lambda: len(again.audio) >= 6_400, what="the answer")
+    assert [number for number in again.heard if number] == [1_000 + index for index in range(10)]

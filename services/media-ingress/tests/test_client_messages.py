@@ -206,6 +206,19 @@ def test_an_answer_is_told_as_it_is_made_and_its_words_when_they_were_heard() ->
     }
 
 
+def test_a_held_sentence_is_told_when_it_may_be_heard_and_a_dropped_one_never() -> None:
+    told = Told()
+    assert told.by(SaySentence(utterance_seq=1, reply=1, turn=1, text="It shipped.", hold=True)) == []
+    assert told.by(SaySentence(utterance_seq=2, reply=2, turn=1, text="It ships.", hold=True)) == []
+    assert told.by(ClearPlayback(up_to_utterance_seq=1, reason="caller-went-on")) == []
+    assert told.by(PlaybackCleared(up_to_utterance_seq=1, utterance_seq=0, played_ms=0, pts_ms=3_000)) == []
+    released = told.by(ReplyStarted(reply=2, turn=1, source="model", utterances=(2,)))
+    assert [(t["type"], t.get("output") or t.get("input")) for t in released] == [
+        ("model-output", "It ships."),
+        ("voice-input", "It ships."),
+    ]
+
+
 def test_a_fixed_text_is_no_model_output() -> None:
     told = Told()
     told.by(ReplyStarted(reply=1, turn=0, source="first-message"))

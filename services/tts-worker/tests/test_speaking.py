@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voxbus_contracts.commands import CancelSpeech, ClearPlayback, SaySentence
-from voxbus_contracts.events import PlaybackCleared, PlaybackFinished, SpeechSynthesized
+from voxbus_contracts.events import PlaybackCleared, PlaybackFinished, ReplyStarted, SpeechSynthesized
 from voxbus_contracts.message import Message
-from voxbus_tts_worker.speaking import Speaking, begun, ended, heard, resumed
+from voxbus_tts_worker.speaking import Sentence, Speaking, begun, ended, heard, is_wasted, resumed
 
 
 def say(seq: int, text: str = "") -> SaySentence:
@@ -150,3 +150,13 @@ def test_a_repeat_is_marked_only_for_sentences_of_the_past() -> None:
     state = resumed([(say(1), "")], 0.0)
     state = heard(state, say(2), 1.0)
     assert [replace(each, text="").is_repeat for each in state.waiting] == [True, False]
+
+
+def test_what_was_prepared_is_wasted_when_it_is_cleared_before_anybody_could_hear_it() -> None:
+    held, plain = Sentence(3, "x", is_held=True), Sentence(3, "x")
+    dropped = after(ClearPlayback(up_to_utterance_seq=3))
+    given = after(ReplyStarted(reply=2, turn=1, source="model", utterances=(3,)))
+    interrupted = after(ClearPlayback(up_to_utterance_seq=3), state=given)
+    states = (Speaking(), dropped, given, interrupted)
+    assert [is_wasted(state, held) for state in states] == [None, True, False, False]
+    assert not any(is_wasted(state, plain) for state in states)

@@ -15,7 +15,7 @@ from voxbus_contracts import DEFAULT_ORG, CallRef, Command, Envelope, decode, re
 from voxbus_contracts.assistant import Assistant, Voice
 from voxbus_contracts.commands import CancelSpeech, ClearPlayback, SaySentence
 from voxbus_contracts.config import CallConfig
-from voxbus_contracts.events import CallEnded, FaultRaised, SpeechSynthesized, UsageRecorded
+from voxbus_contracts.events import CallEnded, FaultRaised, ReplyStarted, SpeechSynthesized, UsageRecorded
 from voxbus_contracts.message import Message
 from voxbus_contracts.subjects import parse
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
@@ -57,8 +57,8 @@ class Ear:
             parsed = parse(msg.subject)
             self.events.append(decode("event", f"{parsed.entity}.{parsed.what}", msg.data))
 
-    async def order(self, command: Command) -> None:
-        """As the llm-orchestrator gives it: numbered and stored."""
+    async def order(self, command: Command | ReplyStarted) -> None:
+        """As the llm-orchestrator says it: numbered and stored."""
         self._number += 1
         envelope = Envelope(
             event_id=f"{self.ref.call}.llm-orchestrator.1.{self._number}",
@@ -131,6 +131,32 @@ async def test_sentences_become_frames_and_events_in_order(nats_url: str) -> Non
         usage = UsageRecorded(item="voice", provider="vapi", model="stub", unit="characters", quantity=10)
         assert usage in ear.events
     await eventually(lambda: not worker.component.calls(), what="the call is let go")
+    await worker.stop()
+
+
+async def test_held_sentences_are_made_at_once_and_counted_when_it_is_known_whether_they_are_heard(
+    nats_url: str,
+) -> None:
+    worker = await a_worker(nats_url, "tts-a", tts_default="stub")
+
+    def counted(ear: Ear) -> list[tuple[int, bool]]:
+        return [(u.quantity, u.wasted) for u in ear.all_of(UsageRecorded) if isinstance(u, UsageRecorded)]
+
+    async with a_call(nats_url, worker, "stub") as ear:
+        for seq, text in enumerate(("One.", "Three", "Seven..", "Nothing came."), 1):
+            await ear.order(SaySentence(utterance_seq=seq, reply=min(seq, 3), turn=1, text=text, hold=True))
+            if seq == 1:
+                await eventually(lambda: set(ear.synthesized()) == {1}, what="the first held sentence")
+                await ear.order(ClearPlayback(up_to_utterance_seq=1))
+        await eventually(lambda: set(ear.synthesized()) == {1, 2, 3, 4}, what="held sentences")
+        assert counted(ear) == [(4, True)]
+        assert ear.frames and all(frame.held for frame in ear.frames)
+        await ear.order(ReplyStarted(reply=2, turn=1, source="model", utterances=(2, 3)))
+        await eventually(lambda: len(ear.all_of(UsageRecorded)) == 3, what="the released ones")
+        assert counted(ear)[1:] == [(5, False), (7, False)]
+        await ear.order(ClearPlayback(up_to_utterance_seq=4))
+        await eventually(lambda: len(ear.all_of(UsageRecorded)) == 4, what="the dropped one")
+        assert counted(ear)[3:] == [(13, True)]
     await worker.stop()
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxbus_contracts.events import SpeechStarted, SpeechStopped, StageClaimed
+from voxbus_contracts.events import SpeechPaused, SpeechStarted, SpeechStopped, StageClaimed
 from voxbus_vad.detector import DetectorState, Hysteresis, Quiet, Speaking, SpeechEvent, hear, resumed
 
 RULES = Hysteresis(start_voiced_ms=60, start_window_ms=100, silence_ms=200)
@@ -202,3 +202,34 @@ def test_enough_silence_always_ends_the_speech(frames: Frames, rules: Hysteresis
     silence = [(last_ms + n * 20, False) for n in range(rules.silence_ms // 20 + rules.start_window_ms // 20)]
     said = run(frames + silence, rules=rules)
     assert len(said) % 2 == 0
+
+
+PAUSES = Hysteresis(start_voiced_ms=60, start_window_ms=100, silence_ms=200, pause_ms=40)
+
+
+def test_a_pause_is_told_once_per_silence_with_the_end_of_the_last_voiced_sample() -> None:
+    said = run(pattern("xxxxx....xx..." + "." * 10), rules=PAUSES)
+    assert said[1:] == [
+        SpeechPaused(speech_seq=1, pts_ms=100, detected_pts_ms=140),
+        SpeechPaused(speech_seq=1, pts_ms=220, detected_pts_ms=260),
+        SpeechStopped(speech_seq=1, pts_ms=220, detected_pts_ms=420, voiced_ms=140),
+    ]
+
+
+def test_one_silent_frame_is_no_pause_and_where_nobody_speaks_there_is_none() -> None:
+    assert [type(event) for event in run(pattern("xxx.xx.xx.x"), rules=PAUSES)] == [SpeechStarted]
+    assert run(pattern("." * 50), rules=PAUSES) == []
+
+
+def test_a_jump_that_ends_the_stretch_is_its_end_and_no_pause() -> None:
+    assert [type(event) for event in run(pattern("xxx" + "_" * 30 + "."), rules=PAUSES)] == [
+        SpeechStarted,
+        SpeechStopped,
+    ]
+
+
+@given(st.lists(st.booleans(), max_size=120))
+def test_telling_pauses_changes_nothing_else(marks: list[bool]) -> None:
+    frames = [(n * 20, voiced) for n, voiced in enumerate(marks)]
+    told = run(frames, rules=PAUSES)
+    assert [event for event in told if not isinstance(event, SpeechPaused)] == run(frames)

@@ -15,8 +15,10 @@ from prometheus_client import REGISTRY
 
 from voxbus_audio import FRAME_MS, SAMPLE_RATE_HZ, SILENCE_FRAME, frames
 from voxbus_contracts import DEFAULT_ORG, CallRef, decode, read_envelope
+from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
-from voxbus_contracts.events import CallEnded, SpeechStarted, SpeechStopped
+from voxbus_contracts.events import CallEnded, SpeechPaused, SpeechStarted, SpeechStopped
+from voxbus_contracts.speaking import SpeculationPlan, StartSpeakingPlan
 from voxbus_contracts.subjects import parse
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.bus import Bus
@@ -49,6 +51,7 @@ class Line:
         self.ref = ref
         self.pts_ms = 0
         self.heard: list[SpeechStarted | SpeechStopped] = []
+        self.pauses: list[SpeechPaused] = []
         self.epochs: list[int] = []
         self._bus = bus
 
@@ -59,6 +62,9 @@ class Line:
     async def _on_event(self, msg: Msg) -> None:
         parsed = parse(msg.subject)
         message = decode("event", f"{parsed.entity}.{parsed.what}", msg.data)
+        if isinstance(message, SpeechPaused):
+            self.pauses.append(message)
+            return
         assert isinstance(message, SpeechStarted | SpeechStopped)
         self.heard.append(message)
         self.epochs.append(read_envelope(msg.headers).epoch)
@@ -107,9 +113,11 @@ def sample(name: str, **labels: str) -> float:
 
 
 @asynccontextmanager
-async def a_line(url: str, worker: RunningService) -> AsyncGenerator[Line]:
+async def a_line(url: str, worker: RunningService, *, speculates: bool = True) -> AsyncGenerator[Line]:
     """A call that `worker` has claimed and listens to."""
-    config = CallConfig(org=DEFAULT_ORG, call=str(uuid.uuid4()), created_at_ms=1, stages=("vad",))
+    start = StartSpeakingPlan(speculation=SpeculationPlan(enabled=speculates))
+    assistant = Assistant(start_speaking_plan=start)
+    config = CallConfig(org=DEFAULT_ORG, call=str(uuid.uuid4()), created_at_ms=1, stages=("vad",), assistant=assistant)
     async with bus_at(url) as bus:
         line = Line(bus, config.ref)
         await line.listen()
@@ -140,6 +148,18 @@ async def test_what_the_caller_says_becomes_events_on_the_bus(nats_url: str) -> 
         ]
     await eventually(lambda: not worker.component.calls(), what="the call is let go")
     assert sample(HEARD_FRAMES) >= measured + 85
+    await worker.stop()
+
+
+@pytest.mark.parametrize("speculates", [True, False])
+async def test_pauses_are_told_on_calls_that_speculate_and_on_no_others(nats_url: str, speculates: bool) -> None:
+    worker = await a_worker(nats_url, "vad-a")
+    async with a_line(nats_url, worker, speculates=speculates) as line:
+        start_ms = line.pts_ms
+        await line.send(vowel(600) + silence(120) + vowel(300) + silence(400))
+        await eventually(lambda: len(line.heard) == 2, what="a stretch of speech")
+        told = [(pause.speech_seq, pause.pts_ms - start_ms, pause.detected_pts_ms - start_ms) for pause in line.pauses]
+        assert told == ([(1, 600, 640), (1, 1_020, 1_060)] if speculates else [])
     await worker.stop()
 
 

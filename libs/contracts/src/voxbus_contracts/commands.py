@@ -32,6 +32,8 @@ class SaySentence(Command, name="speech.say", owner="llm-orchestrator", consumer
     anchor_pts_ms: int | None = Field(default=None, description="only the first sentence of an answer has one")
     reflex: Literal["none", "pause"] = "pause"
     min_voiced_ms: int = Field(default=200, ge=0, description="speech this long pauses playback")
+    hold: bool = Field(default=False, description="not to be heard before a reply.started names it in `utterances`")
+    asked_pts_ms: int | None = Field(default=None, description="first sentence only: when the model was asked")
     model_ms: int = Field(default=0, ge=0, description="first sentence only: model asked → first token")
     sentence_ms: int = Field(default=0, ge=0, description="first sentence only: first token → sentence complete")
 

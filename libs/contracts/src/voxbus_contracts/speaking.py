@@ -119,6 +119,17 @@ class TranscriptionEndpointingPlan(ApiModel):
     on_number_seconds: Annotated[float, Field(ge=0, le=3)] = 0.5
 
 
+class SpeculationPlan(ApiModel):
+    """Answers are prepared in the caller's pauses, so that they are ready when the turn is over. Ours, not Vapi's.
+
+    Nothing of a prepared answer is heard, and none of its tools run, before the turn is over. What was prepared for
+    nothing is metered as `wasted`; a call that has wasted `max_wasted_tokens` of its model prepares no more.
+    """
+
+    enabled: bool = True
+    max_wasted_tokens: Annotated[int, Field(ge=0, le=10_000_000)] = 20_000
+
+
 class StartSpeakingPlan(ApiModel):
     """When the assistant may start. `waitSeconds`: least time from the caller's last sound to the assistant's first."""
 
@@ -127,6 +138,7 @@ class StartSpeakingPlan(ApiModel):
     smart_endpointing_plan: SmartEndpointingPlan | None = None
     smart_endpointing_enabled: bool | Literal["livekit"] = Field(default=False, description="older spelling of a plan")
     transcription_endpointing_plan: TranscriptionEndpointingPlan = TranscriptionEndpointingPlan()
+    speculation: SpeculationPlan = SpeculationPlan()
 
     @property
     def smart(self) -> SmartEndpointingPlan | None:

@@ -24,7 +24,7 @@ def agent_frame(frame: AudioFrame, epoch: int, now_unix_us: int) -> AgentFrame:
     if pcm and len(pcm) != FRAME_BYTES:
         pcm = pcm[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
     age_ms = max(0.0, (now_unix_us - frame.origin_unix_us) / 1_000) if frame.origin_unix_us else 0.0
-    return AgentFrame(frame.utterance_seq, frame.pts_ms // FRAME_MS, pcm, frame.last, epoch, age_ms)
+    return AgentFrame(frame.utterance_seq, frame.pts_ms // FRAME_MS, pcm, frame.last, epoch, age_ms, frame.held)
 
 
 class AgentSide:

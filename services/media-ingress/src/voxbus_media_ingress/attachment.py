@@ -138,6 +138,8 @@ class Attachment:
         playout.assistant_muted = past.mutes.assistant
         for say in past.says.values():
             playout.on_say(say, at_ms)
+        for seq, anchor_pts_ms in past.released.items():
+            playout.on_release((seq,), anchor_pts_ms, at_ms)
         if past.is_paused:
             playout.on_pause(at_ms)
         if past.cancelled_seq:

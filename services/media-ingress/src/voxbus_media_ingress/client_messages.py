@@ -203,9 +203,17 @@ class ClientMessages:
 
     def _on_reply_started(self, event: ReplyStarted) -> None:
         self._sources[event.reply] = event.source
+        for seq in event.utterances:
+            if seq in self._says:
+                self._tell_say(self._says[seq])
 
     def _on_say(self, command: SaySentence) -> None:
+        """A held sentence is told when it may be heard."""
         self._says[command.utterance_seq] = command
+        if not command.hold:
+            self._tell_say(command)
+
+    def _tell_say(self, command: SaySentence) -> None:
         if self._sources.get(command.reply) in _MODEL_SOURCES:
             self._send("model-output", {"output": command.text, "turnId": self._turn_id(command.turn)})
         self._send("voice-input", {"input": command.text, "turnId": self._turn_id(command.turn)})

@@ -116,6 +116,11 @@ def _on_say(attachment: Attachment, command: SaySentence) -> None:
     attachment.agent.tell(lambda playout, now_ms: playout.on_say(command, now_ms))
 
 
+def _on_reply_started(attachment: Attachment, event: ReplyStarted) -> None:
+    if event.utterances:
+        attachment.agent.tell(lambda playout, now_ms: playout.on_release(event.utterances, event.anchor_pts_ms, now_ms))
+
+
 def _on_synthesized(attachment: Attachment, event: SpeechSynthesized) -> None:
     attachment.agent.tell(
         lambda playout, now_ms: playout.on_synthesized(event.utterance_seq, event.duration_ms, now_ms)
@@ -156,6 +161,7 @@ def _on_claimed(attachment: Attachment, event: StageClaimed) -> None:
 
 _HANDLERS: Final[dict[type[Message], Callable[[Attachment, Any], None]]] = {
     SaySentence: _on_say,
+    ReplyStarted: _on_reply_started,
     SpeechSynthesized: _on_synthesized,
     CancelSpeech: _on_cancel,
     ClearPlayback: _on_clear,

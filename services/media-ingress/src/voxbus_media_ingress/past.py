@@ -24,6 +24,7 @@ from voxbus_contracts.events import (
     PlaybackPaused,
     PlaybackProgressed,
     PlaybackStarted,
+    ReplyStarted,
     StageClaimed,
 )
 
@@ -65,6 +66,8 @@ class Past:
     sounding_played_ms: int = 0
     """At least so much of it left."""
     says: dict[int, SaySentence] = field(default_factory=dict[int, SaySentence])
+    released: dict[int, int | None] = field(default_factory=dict[int, int | None])
+    """Held utterances that may be heard, and their anchors."""
 
     @property
     def unanswered_clear_seq(self) -> int:
@@ -81,6 +84,7 @@ class Past:
             self.done_seq = upto_seq
             self.sounding_pts_ms = self.sounding_played_ms = 0
             self.says = {seq: say for seq, say in self.says.items() if seq > upto_seq}
+            self.released = {seq: anchor for seq, anchor in self.released.items() if seq > upto_seq}
 
 
 def fold(messages: Iterable[Message | None]) -> Past:
@@ -130,6 +134,12 @@ def _on_say(past: Past, command: SaySentence) -> None:
         past.says[command.utterance_seq] = command
 
 
+def _on_reply_started(past: Past, event: ReplyStarted) -> None:
+    for seq in event.utterances:
+        if seq > past.done_seq:
+            past.released[seq] = event.anchor_pts_ms if seq == min(event.utterances) else None
+
+
 def _on_cancel(past: Past, command: CancelSpeech) -> None:
     past.cancelled_seq = max(past.cancelled_seq, command.up_to_utterance_seq)
 
@@ -174,6 +184,7 @@ _HANDLERS: dict[type[Message], Callable[[Past, Any], None]] = {
     StageClaimed: _on_claimed,
     ControlCall: _on_control,
     SaySentence: _on_say,
+    ReplyStarted: _on_reply_started,
     CancelSpeech: _on_cancel,
     ClearPlayback: _on_clear,
     PausePlayback: _on_pause,

@@ -6,6 +6,7 @@ in the order of their numbers, without gaps; commands and frames may come in any
 cancel and clear mean "all up to n" for ever.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -117,8 +118,16 @@ class Playout:
 
     def on_say(self, say: SaySentence, now_ms: float) -> None:
         if say.utterance_seq > max(self._floor, self._cancelled):
-            self._utterances.setdefault(say.utterance_seq, Utterance()).say = say
+            self._utterances.setdefault(say.utterance_seq, Utterance()).announce(say)
             self._settle(now_ms)
+
+    def on_release(self, seqs: Sequence[int], anchor_pts_ms: int | None, now_ms: float) -> None:
+        """The held utterances of an answer that is given may be heard; the anchor is that of the first."""
+        for seq in seqs:
+            if seq > max(self._floor, self._cancelled):
+                anchor = anchor_pts_ms if seq == min(seqs) else None
+                self._utterances.setdefault(seq, Utterance()).release(anchor, now_ms)
+        self._settle(now_ms)
 
     def on_synthesized(self, utterance_seq: int, duration_ms: int, now_ms: float) -> None:
         """The voice is done with an utterance: tells a lost tail from a slow voice."""
@@ -188,6 +197,8 @@ class Playout:
             return self._pause.until_ms
         times: list[float] = []
         utterance = self._current
+        if utterance is not None and utterance.is_held:
+            return None
         if utterance is not None and (utterance.has_next or (utterance.started and not utterance.starved)):
             times.append(max(self._next_send_ms, self._announced_by_ms(utterance)))
         if self._stuck_since_ms is not None:
@@ -209,7 +220,7 @@ class Playout:
             return None
         self._pass_over_unsaid(now_ms)
         utterance = self._current
-        if utterance is not None and now_ms < self._announced_by_ms(utterance):
+        if utterance is not None and (utterance.is_held or now_ms < self._announced_by_ms(utterance)):
             utterance = None
         pcm = self._take(utterance, now_ms) if utterance is not None else None
         if utterance is None or pcm is None:
@@ -268,9 +279,10 @@ class Playout:
         self._events.append(PlaybackProgressed(utterance_seq=seq, played_ms=utterance.played_ms, pts_ms=pts_ms))
 
     def _report_start(self, utterance: Utterance, now_ms: float) -> None:
-        anchor_pts_ms = utterance.say.anchor_pts_ms if utterance.say is not None else None
+        anchor_pts_ms = utterance.anchor_pts_ms
         arrived_ms = self._clock.arrival_of(anchor_pts_ms) if anchor_pts_ms is not None else None
-        waited_ms = now_ms - utterance.arrived_ms if utterance.arrived_ms is not None else 0.0
+        since_ms = utterance.waits_since_ms
+        waited_ms = now_ms - since_ms if since_ms is not None else 0.0
         self._events.append(
             PlaybackStarted(
                 utterance_seq=self._floor + 1,

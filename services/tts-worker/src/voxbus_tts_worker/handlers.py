@@ -1,6 +1,7 @@
 """What happens on a call that this worker owns: sentences become audio, one after the other."""
 
 import asyncio
+import contextlib
 from functools import partial
 from itertools import count
 from typing import Final
@@ -8,12 +9,13 @@ from typing import Final
 from voxbus_contracts.events import FaultRaised, UsageRecorded
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.errors import ProviderError
+from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_tts_worker import metrics
 from voxbus_tts_worker.choosing import Choice, choices
 from voxbus_tts_worker.engines import VoiceSource
 from voxbus_tts_worker.errors import VOICE_FAILED
-from voxbus_tts_worker.speaking import Sentence, Speaking, begun, ended, heard, resumed
+from voxbus_tts_worker.speaking import Sentence, Speaking, begun, ended, heard, is_wasted, resumed
 from voxbus_tts_worker.utterance import Pace, Utterance
 
 INTERESTS: Final = frozenset(
@@ -24,6 +26,7 @@ INTERESTS: Final = frozenset(
         "speech.synthesized",
         "playback.cleared",
         "playback.finished",
+        "reply.started",
     }
 )
 _WIND_UP_S: Final = 3.0
@@ -70,6 +73,7 @@ class Mouth:
         self._news = asyncio.Event()
         self._is_over = False
         self._speaking: asyncio.Task[None] | None = None
+        self._unsettled: list[Utterance] = []
 
     async def run(self) -> None:
         working = asyncio.create_task(self._work(), name=f"voice {self._call.ref.call}")
@@ -86,6 +90,8 @@ class Mouth:
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
+        with contextlib.suppress(OwnershipLost):
+            await self._settle_usage(is_last_chance=True)
 
     def _now_ms(self) -> float:
         return asyncio.get_running_loop().time() * 1_000
@@ -93,6 +99,8 @@ class Mouth:
     async def _follow(self) -> None:
         async for logged in self._call.messages():
             self._become(heard(self._state, logged.message, self._now_ms(), logged.envelope.traceparent))
+            if self._unsettled:
+                await self._settle_usage()
 
     def _become(self, state: Speaking) -> None:
         """A sentence that does not run any more in the new state is stopped at once."""
@@ -156,13 +164,27 @@ class Mouth:
         await self._call.publish(fault, traceparent=sentence.traceparent)
 
     async def _record_usage(self, utterance: Utterance) -> None:
-        """Characters count once a voice was heard, also when the caller then interrupted it."""
+        """Characters count once a voice made sound of them, also when the caller then interrupted it.
+
+        Those of a held sentence are told when it is known whether it is heard.
+        """
         if utterance.is_audible:
+            self._unsettled.append(utterance)
+            await self._settle_usage()
+
+    async def _settle_usage(self, *, is_last_chance: bool = False) -> None:
+        unsettled, self._unsettled = self._unsettled, []
+        for utterance in unsettled:
+            wasted = is_wasted(self._state, utterance.sentence)
+            if wasted is None and not is_last_chance:
+                self._unsettled.append(utterance)
+                continue
             usage = UsageRecorded(
                 item="voice",
                 provider=self._voice.provider,
                 model=utterance.engine,
                 unit="characters",
                 quantity=len(utterance.sentence.text),
+                wasted=bool(wasted),
             )
             await self._call.publish(usage, traceparent=utterance.sentence.traceparent)

@@ -8,29 +8,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from voxbus_contracts.commands import CancelSpeech, ClearPlayback, SaySentence
-from voxbus_contracts.events import PlaybackCleared, PlaybackFinished, SpeechSynthesized
+from voxbus_contracts.events import PlaybackCleared, PlaybackFinished, ReplyStarted, SpeechSynthesized
 from voxbus_contracts.message import Message
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One utterance. `arrived_ms` is on the shell's clock; `is_repeat`: a predecessor may have begun with it."""
+    """One utterance. `arrived_ms` is on the shell's clock; `is_repeat`: a predecessor may have begun with it.
+    `is_held`: it is not known yet whether anybody will hear it.
+    """
 
     utterance_seq: int
     text: str
     arrived_ms: float = 0.0
     traceparent: str = ""
     is_repeat: bool = False
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """`waiting` by number; `over`: numbers above `cancelled_upto` that must not be spoken any more."""
+    """`waiting` by number; `over`: numbers above `cancelled_upto` that must not be spoken any more.
+    `released`: held ones that may be heard.
+    """
 
     waiting: tuple[Sentence, ...] = ()
     running: Sentence | None = None
     cancelled_upto: int = 0
     over: frozenset[int] = frozenset()
+    released: frozenset[int] = frozenset()
 
 
 def said(state: Speaking, sentence: Sentence) -> Speaking:
@@ -48,7 +54,8 @@ def cancelled(state: Speaking, upto: int) -> Speaking:
     if upto <= state.cancelled_upto:
         return state
     running = state.running
-    return Speaking(
+    return replace(
+        state,
         waiting=tuple(sentence for sentence in state.waiting if sentence.utterance_seq > upto),
         running=running if running is not None and running.utterance_seq > upto else None,
         cancelled_upto=upto,
@@ -62,6 +69,13 @@ def over(state: Speaking, seq: int) -> Speaking:
         return state
     waiting = tuple(sentence for sentence in state.waiting if sentence.utterance_seq != seq)
     return replace(state, waiting=waiting, over=state.over | {seq})
+
+
+def is_wasted(state: Speaking, sentence: Sentence) -> bool | None:
+    """Was it made for nothing: an answer that was prepared and not given? None = that is still open."""
+    if not sentence.is_held or sentence.utterance_seq in state.released:
+        return False
+    return True if sentence.utterance_seq <= state.cancelled_upto else None
 
 
 def begun(state: Speaking) -> Speaking:
@@ -82,7 +96,10 @@ def heard(state: Speaking, message: Message | None, arrived_ms: float, tracepare
     """What a message of the call changes; others change nothing."""
     match message:
         case SaySentence():
-            return said(state, Sentence(message.utterance_seq, message.text, arrived_ms, traceparent))
+            sentence = Sentence(message.utterance_seq, message.text, arrived_ms, traceparent, is_held=message.hold)
+            return said(state, sentence)
+        case ReplyStarted():
+            return replace(state, released=state.released | set(message.utterances)) if message.utterances else state
         case CancelSpeech() | ClearPlayback() | PlaybackCleared():
             return cancelled(state, message.up_to_utterance_seq)
         case SpeechSynthesized() | PlaybackFinished():

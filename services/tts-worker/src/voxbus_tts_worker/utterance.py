@@ -135,6 +135,7 @@ class Utterance:
             utterance_seq=self.sentence.utterance_seq,
             origin_unix_us=made_unix_us,
             last=last,
+            held=self.sentence.is_held,
         )
         await self._line.send(frame)
         if self._first_audio_ms is None:

@@ -1,27 +1,28 @@
 """When the caller's speech starts and stops: hysteresis over one call's 20 ms frames, each voiced or not.
 
-Order of what comes out, per call: (SpeechStarted, SpeechStopped)*, their pts never going back.
+Order of what comes out, per call: (SpeechStarted, SpeechPaused*, SpeechStopped)*, their pts never going back.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from voxbus_audio import FRAME_MS
-from voxbus_contracts.events import SpeechStarted, SpeechStopped
+from voxbus_contracts.events import SpeechPaused, SpeechStarted, SpeechStopped
 from voxbus_contracts.message import Message
 
-SpeechEvent = SpeechStarted | SpeechStopped
+SpeechEvent = SpeechStarted | SpeechPaused | SpeechStopped
 _NOTHING: Final[tuple[SpeechEvent, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Hysteresis:
-    """How much voice starts a stretch of speech, and how much silence ends it."""
+    """How much voice starts a stretch of speech, how much silence ends it, and what is told as a pause (0 = none)."""
 
     start_voiced_ms: int = 60
     start_window_ms: int = 100
     silence_ms: int = 200
+    pause_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,17 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """The caller speaks. `voiced_upto_ms` None = taken over from another owner, nothing heard yet."""
+    """The caller speaks. `voiced_upto_ms` None = taken over from another owner, nothing heard yet.
+
+    `paused` = this silence was told of already.
+    """
 
     speech_seq: int
     upto_ms: int
     started_ms: int
     voiced_upto_ms: int | None
     voiced_ms: int
+    paused: bool = False
 
 
 DetectorState = Quiet | Speaking
@@ -112,7 +117,11 @@ def _hear_speaking(
         return Speaking(state.speech_seq, upto_ms, state.started_ms, upto_ms, voiced_ms), _NOTHING
     if upto_ms - voiced_upto_ms >= rules.silence_ms:
         return Quiet(state.speech_seq, upto_ms), (_stopped(state, voiced_upto_ms, upto_ms),)
-    return Speaking(state.speech_seq, upto_ms, state.started_ms, voiced_upto_ms, state.voiced_ms), _NOTHING
+    silent = replace(state, upto_ms=upto_ms, voiced_upto_ms=voiced_upto_ms)
+    if state.paused or not rules.pause_ms or upto_ms - voiced_upto_ms < rules.pause_ms:
+        return silent, _NOTHING
+    paused = SpeechPaused(speech_seq=state.speech_seq, pts_ms=voiced_upto_ms, detected_pts_ms=upto_ms)
+    return replace(silent, paused=True), (paused,)
 
 
 def _stopped(state: Speaking, voiced_upto_ms: int, detected_ms: int) -> SpeechStopped:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -33,11 +33,14 @@ class Ears:
 
     def listener(self, call: OwnedCall, say: Callable[[SpeechEvent], None]) -> Listener:
         settings = self.settings
+        rules = settings.hysteresis
+        if call.config.assistant.start_speaking_plan.speculation.enabled:
+            rules = replace(rules, pause_ms=settings.vad_pause_ms)
         history = [logged.message for logged in call.history if logged.message is not None]
         listener = Listener(
             CheapDetector(settings.vad_quiet_dbfs, settings.vad_unsure_mode),
-            settings.hysteresis,
-            resumed(history, settings.hysteresis),
+            rules,
+            resumed(history, rules),
             say,
         )
         if self.batcher is not None:

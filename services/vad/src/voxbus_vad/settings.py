@@ -25,6 +25,10 @@ class Settings(ServiceSettings):
     vad_silence_ms: int = Field(default=200, ge=20, le=5_000)
     """Silence that ends a stretch of speech, ms: longer than the stop of a consonant, shorter than a pause."""
 
+    vad_pause_ms: int = Field(default=40, ge=20, le=5_000)
+    """Silence that is told as a pause on calls that speculate, ms: two frames, so that whoever prepares an answer at 60
+    has heard of it by then."""
+
     vad_quiet_dbfs: float = Field(default=-55.0, ge=-120.0, le=0.0)
     """Frames below this level (RMS, dBFS) are silent without asking. Measured on recordings: at -50 a caller 20 dB too
     soft loses a quarter of the stretches, at -60 half as many again start without speech."""

@@ -15,12 +15,14 @@ from voxbus_contracts.events.playback import (
 from voxbus_contracts.events.reply import (
     HandoffCompleted,
     MessageAdded,
+    ReplyDropped,
     ReplyFinished,
     ReplyGenerated,
     ReplyInterrupted,
+    ReplySpeculated,
     ReplyStarted,
 )
-from voxbus_contracts.events.speech import SpeechStarted, SpeechStopped, SpeechSynthesized, SpokenWord
+from voxbus_contracts.events.speech import SpeechPaused, SpeechStarted, SpeechStopped, SpeechSynthesized, SpokenWord
 from voxbus_contracts.events.stage import StageClaimed, StageReleased
 from voxbus_contracts.events.tool import ToolFinished, ToolRequested
 from voxbus_contracts.events.transcript import TranscriptFinal, TranscriptPartial
@@ -48,10 +50,13 @@ __all__ = [
     "PlaybackProgressed",
     "PlaybackResumed",
     "PlaybackStarted",
+    "ReplyDropped",
     "ReplyFinished",
     "ReplyGenerated",
     "ReplyInterrupted",
+    "ReplySpeculated",
     "ReplyStarted",
+    "SpeechPaused",
     "SpeechStarted",
     "SpeechStopped",
     "SpeechSynthesized",

@@ -27,6 +27,7 @@ class UsageRecorded(
     model: str = ""
     unit: Unit
     quantity: int = Field(ge=0)
+    wasted: bool = Field(default=False, description="it went into an answer that was prepared and not given")
 
 
 class CostRow(BaseModel):

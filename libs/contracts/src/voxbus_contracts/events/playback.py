@@ -21,7 +21,9 @@ class PlaybackStarted(Event, name="playback.started", owner="media-ingress"):
     v2v_ms: float | None = Field(
         default=None, description="first sample leaving − arrival of the caller's last voiced sample, one clock"
     )
-    waited_ms: float = Field(default=0.0, description="first frame's arrival at media-ingress → leaving")
+    waited_ms: float = Field(
+        default=0.0, description="first frame at media-ingress, and released if it was held → leaving"
+    )
     voice_bus_ms: float = Field(default=0.0, description="first frame made by the voice → arrived at media-ingress")
 
 

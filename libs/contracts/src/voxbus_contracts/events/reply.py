@@ -1,10 +1,62 @@
-"""What the assistant says: ReplyStarted, say commands*, ReplyGenerated?, (ReplyFinished | ReplyInterrupted)."""
+"""What the assistant says: ReplyStarted, say commands*, ReplyGenerated?, (ReplyFinished | ReplyInterrupted).
 
-from typing import ClassVar
+An answer may be prepared before the caller's turn is over: ReplySpeculated, held say commands*, then either
+ReplyStarted with the same number, which lets it be heard, or ReplyDropped.
+"""
+
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from voxbus_contracts.message import Event, PersonalText, PtsMs
+from voxbus_contracts.message import Event, PersonalText, PtsMs, UtteranceSeq
+
+
+class ReplySpeculated(Event, name="reply.speculated", owner="llm-orchestrator"):
+    """The model is asked while the caller may still go on; nothing of the answer is heard before reply.started.
+
+    It answers the committed turn only if `turn`, `context` and the words of `text` (case and punctuation aside) are
+    still the same then.
+    """
+
+    example: ClassVar = {
+        "reply": 2,
+        "turn": 1,
+        "text": "where is my order",
+        "context": 3,
+        "basis": "partial",
+        "pts_ms": 2920,
+    }
+
+    reply: int = Field(ge=1, description="numbered like every reply; a dropped one's number is not used again")
+    turn: int = Field(ge=1, description="the turn that is not committed yet")
+    text: PersonalText = Field(description="what the caller was understood to have said so far")
+    context: int = Field(ge=0, description="version of the conversation before it: grows with whatever is added")
+    basis: Literal["partial", "final"] = Field(description="what of the recognizer the text is from")
+    pts_ms: PtsMs
+
+
+class ReplyDropped(Event, name="reply.dropped", owner="llm-orchestrator"):
+    """A prepared answer is not wanted: nothing of it was heard, and nothing will be."""
+
+    example: ClassVar = {
+        "reply": 2,
+        "turn": 1,
+        "reason": "caller-went-on",
+        "up_to_utterance_seq": 3,
+        "prompt_tokens": 412,
+        "completion_tokens": 9,
+        "characters": 31,
+        "pts_ms": 3380,
+    }
+
+    reply: int
+    turn: int
+    reason: str = Field(description="the row of the turn table")
+    up_to_utterance_seq: int = Field(default=0, ge=0, description="its last sentence; 0 = none was ordered")
+    prompt_tokens: int = Field(default=0, ge=0, description="wasted; estimated when the request was broken off")
+    completion_tokens: int = Field(default=0, ge=0, description="wasted; estimated when the request was broken off")
+    characters: int = Field(default=0, ge=0, description="ordered from the voice for nothing")
+    pts_ms: PtsMs = 0
 
 
 class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
@@ -17,6 +69,10 @@ class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
     source: str = Field(description="model | first-message | say | tool | recovery")
     cause: str = Field(default="", description="event id of the command it carries out")
     pts_ms: PtsMs = 0
+    utterances: tuple[UtteranceSeq, ...] = Field(
+        default=(), description="sentences held until now, which may be heard from now on"
+    )
+    anchor_pts_ms: int | None = Field(default=None, description="of v2v, for the first of those sentences")
 
 
 class ReplyGenerated(Event, name="reply.generated", owner="llm-orchestrator"):

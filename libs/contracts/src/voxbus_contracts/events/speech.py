@@ -8,7 +8,7 @@ from voxbus_contracts.message import Event, PersonalText, PtsMs, UtteranceSeq
 
 
 class SpeechStarted(Event, name="speech.started", owner="vad"):
-    """The caller began to speak. Order per call: (SpeechStarted, SpeechStopped)*."""
+    """The caller began to speak. Order per call: (SpeechStarted, SpeechPaused*, SpeechStopped)*."""
 
     example: ClassVar = {"speech_seq": 1, "pts_ms": 1240, "detected_pts_ms": 1320}
 
@@ -26,6 +26,20 @@ class SpeechStopped(Event, name="speech.stopped", owner="vad"):
     pts_ms: PtsMs = Field(description="end of the last voiced sample: the anchor of the turn's latency")
     detected_pts_ms: PtsMs
     voiced_ms: int = Field(ge=0)
+
+
+class SpeechPaused(Event, name="speech.paused", owner="vad"):
+    """The caller holds in, perhaps only for a breath: long enough to prepare an answer, too short to give one.
+
+    At most once per silence, between the SpeechStarted and the SpeechStopped of its stretch, and only on calls that
+    speculate; nothing says when the caller goes on.
+    """
+
+    example: ClassVar = {"speech_seq": 1, "pts_ms": 2860, "detected_pts_ms": 2920}
+
+    speech_seq: int = Field(ge=1)
+    pts_ms: PtsMs = Field(description="end of the last voiced sample")
+    detected_pts_ms: PtsMs
 
 
 class SpokenWord(BaseModel):

@@ -5,7 +5,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AudioFrame(_message.Message):
-    __slots__ = ("pcm", "pts_ms", "seq", "utterance_seq", "epoch", "attachment", "filled", "origin_unix_us", "last")
+    __slots__ = ("pcm", "pts_ms", "seq", "utterance_seq", "epoch", "attachment", "filled", "origin_unix_us", "last", "held")
     PCM_FIELD_NUMBER: _ClassVar[int]
     PTS_MS_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -15,6 +15,7 @@ class AudioFrame(_message.Message):
     FILLED_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_UNIX_US_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     pcm: bytes
     pts_ms: int
     seq: int
@@ -24,4 +25,5 @@ class AudioFrame(_message.Message):
     filled: bool
     origin_unix_us: int
     last: bool
-    def __init__(self, pcm: _Optional[bytes] = ..., pts_ms: _Optional[int] = ..., seq: _Optional[int] = ..., utterance_seq: _Optional[int] = ..., epoch: _Optional[int] = ..., attachment: _Optional[int] = ..., filled: _Optional[bool] = ..., origin_unix_us: _Optional[int] = ..., last: _Optional[bool] = ...) -> None: ...
+    held: bool
+    def __init__(self, pcm: _Optional[bytes] = ..., pts_ms: _Optional[int] = ..., seq: _Optional[int] = ..., utterance_seq: _Optional[int] = ..., epoch: _Optional[int] = ..., attachment: _Optional[int] = ..., filled: _Optional[bool] = ..., origin_unix_us: _Optional[int] = ..., last: _Optional[bool] = ..., held: _Optional[bool] = ...) -> None: ...
