@@ -15,10 +15,12 @@ from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners
 from voxbus_cli.call.line import converse
 from voxbus_cli.call.outcome import has_failed, outcome_of, transcript
 from voxbus_cli.call.voice import AgentVoice
+from voxbus_cli.call.waterfall import picture
 from voxbus_cli.errors import ApiRefused, BadInput, NotReachable
 
 LOUD = b"\x10\x20" * 320
 TURN = {"turn": 1, "v2v_ms": 712.0, "parts": {"model": 12.0, "bus": 700}}
+TOOL = {"name": "order_status", "count": 2, "p50_ms": 14, "p95_ms": 80}
 CALL = {
     "id": "call-1",
     "status": "ended",
@@ -37,7 +39,9 @@ CALL = {
         },
         {"role": "tool_call_result", "name": "order_status", "result": "Friday", "time": 4100, "secondsFromStart": 3.6},
     ],
-    "artifact": {"performanceMetrics": {"turnLatencies": [{"turnLatency": 712.0}], "voxbusTurns": [TURN]}},
+    "artifact": {
+        "performanceMetrics": {"turnLatencies": [{"turnLatency": 712.0}], "voxbusTurns": [TURN], "voxbusTools": [TOOL]}
+    },
 }
 
 
@@ -62,7 +66,8 @@ def test_the_outcome_has_what_was_said_by_whom_and_when() -> None:
 
 
 def test_a_call_that_never_began_still_has_an_outcome() -> None:
-    assert outcome_of({"id": "x"}) == {"call_id": "x", "messages": [], "turns": [], "ended_reason": None, "cost": None}
+    nothing = {"messages": [], "turns": [], "tools": [], "ended_reason": None, "cost": None}
+    assert outcome_of({"id": "x"}) == {"call_id": "x", **nothing}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,26 @@ def test_the_transcript_reads_like_one() -> None:
     assert "Caller: where is my order" in text
     assert "Tool: order_status({'order': '4711'})" in text
     assert "Result: Friday" in text
-    assert "turn 1: answered after 712 ms = model 12 + bus 700" in text
+    assert "turn 1: answered after 712 ms\n  model           12 ms  ▊\n  bus            700 ms  " in text
+    assert "tool order_status: 2 ×, p50 14 ms, p95 80 ms" in text
+
+
+def test_a_turns_bars_stand_where_the_time_went() -> None:
+    turn = {"turn": 2, "v2v_ms": 480.0, "parts": {"endpointing": 240.0, "tools": 0.0, "model": 120.0, "bus": 120.0}}
+    assert picture(turn) == [
+        "turn 2: answered after 480 ms",
+        "  endpointing    240 ms  " + "█" * 24,
+        "  model          120 ms  " + " " * 24 + "█" * 12,
+        "  bus            120 ms  " + " " * 36 + "█" * 12,
+    ]
+
+
+def test_the_answer_after_a_tool_has_bars_of_its_own() -> None:
+    turn = {**TURN, "answer_ms": 1500.0, "answer_parts": {"tools": 1500.0}}
+    assert picture(turn)[-2:] == [
+        "turn 1: answered with the tool's result after 1500 ms",
+        "  tools         1500 ms  " + "█" * 48,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,36 @@ def test_latencies_have_the_public_names_and_our_parts_add_up() -> None:
     assert sum(turn["parts"].values()) == turn["v2v_ms"] == 562.5
 
 
+def test_both_sides_interruptions_are_counted_as_the_public_api_means_them() -> None:
+    metrics = RECORD["artifact"]["performanceMetrics"]
+    assert (metrics["numUserInterrupted"], metrics["numAssistantInterrupted"]) == (0, 1)
+    goes_on = ("stt-worker", 4_600, heard(3, "and the other one", 3_200, 4_000))
+    ordered = ReplyInterrupted(reply=3, turn=0, heard="", up_to_utterance_seq=4, pts_ms=5_000, reason="told-to-say")
+    story = [*STORY, goes_on, ("llm-orchestrator", 6_500, ordered)]
+    metrics = project(CALL, past(story))["artifact"]["performanceMetrics"]
+    assert (metrics["numUserInterrupted"], metrics["numAssistantInterrupted"]) == (1, 1)
+
+
+def test_an_answer_after_a_tool_is_told_beside_the_first_sound() -> None:
+    answered = TurnMeasured(turn=1, v2v_ms=562.5, parts=PARTS, answer_ms=900.0, answer_parts={"tools": 900.0})
+    story = [(who, at, answered if isinstance(said, TurnMeasured) else said) for who, at, said in STORY]
+    (turn,) = project(CALL, past(story))["artifact"]["performanceMetrics"]["voxbusTurns"]
+    assert (turn["answer_ms"], turn["answer_parts"]) == (900.0, {"tools": 900.0})
+
+
+def test_tools_have_their_quantiles_per_name() -> None:
+    runs = [
+        ("tool-runner", 4_400 + n, ToolFinished(tool_call_id=f"c{n}", tool_name=name, result="x", duration_ms=n))
+        for name in ("weather", "clock")
+        for n in range(1, 101)
+    ]
+    tools = project(CALL, past([*STORY[:4], *runs]))["artifact"]["performanceMetrics"]["voxbusTools"]
+    assert tools == [
+        {"name": "clock", "count": 100, "p50_ms": 50, "p95_ms": 95},
+        {"name": "weather", "count": 100, "p50_ms": 50, "p95_ms": 95},
+    ]
+
+
 def test_the_highest_cost_version_counts_and_amounts_become_numbers() -> None:
     assert RECORD["cost"] == 0.0125
     assert RECORD["costs"] == [{"type": "voice", "cost": 0.0125, "characters": 27}]

@@ -110,3 +110,17 @@ def test_every_turn_is_answered_or_the_caller_spoke_again(story: dict) -> None: 
     virtual = lived(story)
     answered = {reply.turn for reply in virtual.state.replies.values()}
     assert virtual.state.ended or all(turn in answered or not t.text for turn, t in virtual.state.turns.items())
+
+
+@settings(max_examples=60, deadline=None)
+@given(story)
+def test_every_turn_that_sounded_is_measured_once_and_its_parts_add_up(story: dict) -> None:  # type: ignore[type-arg]
+    virtual = lived(story)
+    measured = [m for m in virtual.said(e.TurnMeasured) if isinstance(m, e.TurnMeasured)]
+    assert len({each.turn for each in measured}) == len(measured)
+    for each in measured:
+        assert min(each.parts.values()) >= 0
+        assert abs(sum(each.parts.values()) - each.v2v_ms) <= 5
+    awaited = {tool.turn for tool in virtual.state.tools.values() if not tool.finished}
+    replies = [r for r in virtual.state.replies.values() if r.ended == "finished" and r.utterances and r.turn]
+    assert {reply.turn for reply in replies} - awaited <= {each.turn for each in measured}

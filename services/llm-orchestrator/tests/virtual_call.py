@@ -54,6 +54,8 @@ class VirtualCall:
         self.line = Line()
         self.asking = 0
         self.model_delay_ms = 50
+        self.drops: type[Message] | None = None
+        """Messages of this kind are lost."""
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._speech_seq = 0
@@ -145,6 +147,8 @@ class VirtualCall:
     # --- the orchestrator ---
 
     def log_it(self, producer: str, message: Message) -> None:
+        if self.drops is not None and isinstance(message, self.drops):
+            return
         entry = Entry(producer, message, f"e{len(self.log)}")
         self.log.append(entry)
         self.state = apply(self.state, message, entry.event_id)
@@ -174,15 +178,23 @@ class VirtualCall:
     def _answer(self, reply: int) -> None:
         if self.asking != reply:
             return
+        asked_ms = self.now_ms - self.model_delay_ms
         parts = self.answers[self._asked] if self._asked < len(self.answers) else ["Yes."]
         self._asked += 1
         for part in parts:
             if isinstance(part, str):
                 turn = self.state.replies[reply].turn
-                self.carry_out(answering.said(self.state, self.plan, Spoken(reply, turn), part))
+                self.carry_out(
+                    answering.said(
+                        self.state,
+                        self.plan,
+                        Spoken(reply, turn, model_ms=self.model_delay_ms, asked_pts_ms=asked_ms),
+                        part,
+                    )
+                )
             else:
                 name, arguments = part
-                self.carry_out(answering.wants_tool(self.state, reply, name, arguments))
+                self.carry_out(answering.wants_tool(self.state, reply, name, arguments, self.now_ms))
         self.asking = 0
         self.carry_out(answering.generated(self.state, self.plan, reply, 10, end_call=False))
 
@@ -221,7 +233,9 @@ class VirtualCall:
             v2v = None if anchor is None else float(self.now_ms - anchor)
             self.log_it(
                 "media-ingress",
-                e.PlaybackStarted(utterance_seq=seq, pts_ms=self.now_ms, anchor_pts_ms=anchor, v2v_ms=v2v),
+                e.PlaybackStarted(
+                    utterance_seq=seq, pts_ms=self.now_ms, anchor_pts_ms=anchor, v2v_ms=v2v, left_pts_ms=self.now_ms
+                ),
             )
 
     def _finished(self, seq: int, length: int) -> None:

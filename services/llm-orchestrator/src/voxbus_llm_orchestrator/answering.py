@@ -23,13 +23,16 @@ def said(state: CallState, plan: Plan, spoken: Spoken, sentence: str) -> list[Ou
     return say(state, plan, spoken, [sentence]) if is_wanted(state, spoken.reply) else []
 
 
-def wants_tool(state: CallState, reply: int, name: str, arguments: dict[str, Any]) -> list[Out]:
+def wants_tool(state: CallState, reply: int, name: str, arguments: dict[str, Any], now_ms: int = 0) -> list[Out]:
     """The model calls a function. The id is ours and logged, so it can serve as idempotency key for ever."""
     if not is_wanted(state, reply):
         return []
     known = state.replies[reply]
     call_id = f"call_{reply}_{len(known.tools) + 1}"
-    return [ToolRequested(tool_call_id=call_id, tool_name=name, arguments=arguments, reply=reply, turn=known.turn)]
+    wanted = ToolRequested(
+        tool_call_id=call_id, tool_name=name, arguments=arguments, reply=reply, turn=known.turn, pts_ms=max(0, now_ms)
+    )
+    return [wanted]
 
 
 def generated(state: CallState, plan: Plan, reply: int, first_token_ms: int, end_call: bool) -> list[Out]:

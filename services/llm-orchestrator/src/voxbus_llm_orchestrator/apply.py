@@ -103,7 +103,7 @@ def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
 
 
 def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
-    turn = Turn(event.text, event.anchor_pts_ms, event.endpointing_ms, event.recognition_ms)
+    turn = Turn(event.text, event.anchor_pts_ms, event.endpointing_ms, event.recognition_ms, event.pts_ms)
     items = (*state.items, Item("turn", event.turn)) if event.text else state.items
     return replace(
         state,
@@ -153,6 +153,7 @@ def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
         command.reflex == "pause",
         command.model_ms,
         command.sentence_ms,
+        command.asked_pts_ms,
     )
     state = replace(state, utterances=_with(state.utterances, command.utterance_seq, utterance))
     known = state.replies.get(command.reply)
@@ -188,6 +189,7 @@ def _playback_started(state: CallState, event: e.PlaybackStarted, _id: str) -> C
         started_pts_ms=event.pts_ms,
         last_pts_ms=event.pts_ms,
         v2v_ms=event.v2v_ms,
+        left_pts_ms=event.left_pts_ms,
         waited_ms=event.waited_ms,
         voice_bus_ms=event.voice_bus_ms,
     )
@@ -232,7 +234,14 @@ def _synthesized(state: CallState, event: e.SpeechSynthesized, _id: str) -> Call
 
 def _tool_requested(state: CallState, event: e.ToolRequested, _id: str) -> CallState:
     known = state.tools.get(event.tool_call_id) or ToolRun(event.tool_name, event.arguments, event.reply, event.turn)
-    tool = replace(known, name=event.tool_name, arguments=event.arguments, reply=event.reply, turn=event.turn)
+    tool = replace(
+        known,
+        name=event.tool_name,
+        arguments=event.arguments,
+        reply=event.reply,
+        turn=event.turn,
+        requested_pts_ms=event.pts_ms,
+    )
     state = replace(state, tools=_with(state.tools, event.tool_call_id, tool))
     reply = state.replies.get(event.reply)
     return _reply(state, event.reply, tools=(*reply.tools, event.tool_call_id)) if reply else state
@@ -248,7 +257,13 @@ def _tool_finished(state: CallState, event: e.ToolFinished, _id: str) -> CallSta
     known = state.tools.get(event.tool_call_id) or ToolRun(event.tool_name, {}, 0, 0)
     if known.finished:
         return state
-    tool = replace(known, finished=True, result=event.result or event.error or "", failed=event.result is None)
+    tool = replace(
+        known,
+        finished=True,
+        duration_ms=event.duration_ms,
+        result=event.result or event.error or "",
+        failed=event.result is None,
+    )
     return replace(state, tools=_with(state.tools, event.tool_call_id, tool))
 
 

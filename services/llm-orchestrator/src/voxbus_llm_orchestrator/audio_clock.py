@@ -12,8 +12,10 @@ class AudioClock:
     def __init__(self) -> None:
         self._base_ms: float | None = None
 
-    def heard(self, pts_ms: int, at_unix_ms: float) -> None:
-        """media-ingress said something that it stamped `pts_ms` when it said it."""
+    def heard(self, pts_ms: float | None, at_unix_ms: float) -> None:
+        """media-ingress said something that it stamped `pts_ms` when it said it; None = no stamp."""
+        if pts_ms is None:
+            return
         base = at_unix_ms - pts_ms
         self._base_ms = base if self._base_ms is None else min(self._base_ms, base)
 

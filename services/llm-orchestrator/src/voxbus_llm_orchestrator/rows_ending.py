@@ -2,6 +2,7 @@
 
 from voxbus_contracts.events import CallEnded
 from voxbus_llm_orchestrator.decision import At, Decide, View
+from voxbus_llm_orchestrator.rows_measure import measured_so_far
 from voxbus_llm_orchestrator.saying import give_up
 
 
@@ -63,4 +64,4 @@ def end_on_silence(view: View) -> Decide | At | None:
 
 def _ended(view: View, reason: str) -> Decide:
     ended = CallEnded(pts_ms=max(0, view.now_ms), reason=reason)
-    return Decide(reason, (*give_up(view, "call-ended"), ended))
+    return Decide(reason, (*give_up(view, "call-ended"), *measured_so_far(view.state), ended))

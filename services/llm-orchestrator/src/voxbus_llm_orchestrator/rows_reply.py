@@ -1,10 +1,9 @@
 """Rows about what the assistant says and does."""
 
 from voxbus_contracts.commands import RunTool
-from voxbus_contracts.events import MessageAdded, ReplyFinished, ReplyInterrupted, ReplyStarted, TurnMeasured
+from voxbus_contracts.events import MessageAdded, ReplyFinished, ReplyInterrupted, ReplyStarted
 from voxbus_llm_orchestrator.decision import AskModel, At, Decide, Out, View
 from voxbus_llm_orchestrator.heard import heard_of_reply, is_over
-from voxbus_llm_orchestrator.latency import waterfall
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
 from voxbus_llm_orchestrator.state import Order
 
@@ -55,21 +54,6 @@ def finish(view: View) -> Decide | None:
             heard = heard_of_reply(state, reply)
             finished = ReplyFinished(reply=number, turn=reply.turn, heard=heard, pts_ms=max(0, view.now_ms))
             return Decide("heard-to-the-end", (finished,))
-    return None
-
-
-def measure(view: View) -> Decide | None:
-    """The first sentence of an answer sounds: its latency is known, and its parts."""
-    state = view.state
-    for seq, utterance in state.utterances.items():
-        turn = state.turns.get(utterance.turn)
-        playback, voiced = state.playbacks.get(seq), state.voiced.get(seq)
-        if turn is None or turn.measured or utterance.anchor_pts_ms is None:
-            continue
-        if playback is None or playback.v2v_ms is None or voiced is None:
-            continue
-        parts = waterfall(turn, utterance, playback, voiced)
-        return Decide("measured", (TurnMeasured(turn=utterance.turn, v2v_ms=playback.v2v_ms, parts=parts),))
     return None
 
 

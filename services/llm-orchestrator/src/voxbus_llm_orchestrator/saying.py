@@ -20,6 +20,7 @@ class Spoken:
     interruptible: bool = True
     model_ms: int = 0
     sentence_ms: int = 0
+    asked_pts_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def say(state: CallState, plan: Plan, spoken: Spoken, texts: Iterable[str]) -> l
                 anchor_pts_ms=turn.anchor_pts_ms if turn and first else None,
                 reflex="pause" if spoken.interruptible else "none",
                 min_voiced_ms=plan.voice_ms,
+                asked_pts_ms=spoken.asked_pts_ms if first else None,
                 model_ms=max(0, spoken.model_ms) if first else 0,
                 sentence_ms=max(0, spoken.sentence_ms) if first else 0,
             )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.events import CallEnded, FaultRaised, StageClaimed, TurnMeasured, UsageRecorded
-from voxbus_contracts.message import Command, Event
+from voxbus_contracts.message import Command, Event, Message
 from voxbus_llm_orchestrator import answering, metrics
 from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.asking import Answered, Before, Heard, SentenceReady, ToolWanted, ask
@@ -29,6 +29,12 @@ _LINE_CHECK_MS = 1_000
 _TOO_MANY_DECISIONS = 200
 
 Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | None
+
+
+def _stamp_ms(body: Message) -> float | None:
+    """When media-ingress said it, on the audio clock; as exactly as it tells."""
+    exact: float | None = getattr(body, "left_pts_ms", None)
+    return getattr(body, "pts_ms", None) if exact is None else exact
 
 
 class CallShell:
@@ -107,8 +113,8 @@ class CallShell:
         body = message.message
         if body is None:
             return
-        if message.envelope.stage == MEDIA and isinstance(pts := getattr(body, "pts_ms", None), int):
-            self._clock.heard(pts, at_unix_ms)
+        if message.envelope.stage == MEDIA:
+            self._clock.heard(_stamp_ms(body), at_unix_ms)
         if isinstance(body, StageClaimed) and body.stage == MEDIA:
             self._ingress = body.worker
         self._state = apply(self._state, body, message.envelope.event_id)
@@ -159,7 +165,7 @@ class CallShell:
         else:
             await self._call.publish(message)
         if isinstance(message, TurnMeasured):
-            metrics.TURN_V2V.observe(message.v2v_ms)
+            metrics.observe_turn(message)
         self._state = apply(self._state, message)
 
     # --- the model ---------------------------------------------------------------------------------------------
@@ -206,11 +212,15 @@ class CallShell:
         match heard:
             case SentenceReady():
                 spoken = Spoken(
-                    reply, state.replies[reply].turn, model_ms=heard.first_token_ms, sentence_ms=heard.sentence_ms
+                    reply,
+                    state.replies[reply].turn,
+                    model_ms=heard.first_token_ms,
+                    sentence_ms=heard.sentence_ms,
+                    asked_pts_ms=self._now_ms() - heard.first_token_ms - heard.sentence_ms,
                 )
                 await self._carry_out(answering.said(state, plan, spoken, heard.text))
             case ToolWanted():
-                await self._carry_out(answering.wants_tool(state, reply, heard.name, heard.arguments))
+                await self._carry_out(answering.wants_tool(state, reply, heard.name, heard.arguments, self._now_ms()))
             case Answered():
                 await self._record_usage(heard)
                 self._asking, self._asking_reply = None, 0

@@ -40,6 +40,7 @@ class Utterance:
     interruptible: bool
     model_ms: int
     sentence_ms: int
+    asked_pts_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Playback:
     paused: bool = False
     last_pts_ms: int = 0
     v2v_ms: float | None = None
+    left_pts_ms: float | None = None
     waited_ms: float = 0.0
     voice_bus_ms: float = 0.0
 
@@ -73,6 +75,7 @@ class Turn:
     anchor_pts_ms: int
     endpointing_ms: int
     recognition_ms: int
+    pts_ms: int = 0
     measured: bool = False
 
 
@@ -102,6 +105,8 @@ class ToolRun:
     turn: int
     ordered: bool = False
     finished: bool = False
+    requested_pts_ms: int = 0
+    duration_ms: int = 0
     result: str = ""
     failed: bool = False
 

@@ -4,7 +4,7 @@ Every row looks at the state alone, never at how it came about. So a worker that
 the table, and does what is outstanding.
 """
 
-from voxbus_llm_orchestrator import rows_caller, rows_ending, rows_reply
+from voxbus_llm_orchestrator import rows_caller, rows_ending, rows_measure, rows_reply
 from voxbus_llm_orchestrator.decision import At, Decide, Row, View
 
 TABLE: tuple[Row, ...] = (
@@ -19,7 +19,7 @@ TABLE: tuple[Row, ...] = (
     rows_caller.forgive,
     rows_reply.order_tools,
     rows_reply.finish,
-    rows_reply.measure,
+    rows_measure.measure,
     rows_reply.carry_out_orders,
     rows_reply.speak_first,
     rows_reply.answer_tools,

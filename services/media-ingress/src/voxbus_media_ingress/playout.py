@@ -289,6 +289,7 @@ class Playout:
                 pts_ms=self._next_pts_ms,
                 anchor_pts_ms=anchor_pts_ms,
                 v2v_ms=round(now_ms - arrived_ms, 2) if arrived_ms is not None else None,
+                left_pts_ms=round(self._clock.position_at(now_ms), 2),
                 waited_ms=round(waited_ms, 2),
                 voice_bus_ms=round(utterance.age_ms, 2),
             )

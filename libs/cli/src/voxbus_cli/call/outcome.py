@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from voxbus_cli.call.waterfall import picture
+
 _SPEAKERS: Final = {"bot": "assistant"}
 """The API calls the assistant's words a bot's."""
 _NAMES: Final = {"assistant": "Agent", "user": "Caller", "tool_calls": "Tool", "tool_call_result": "Result"}
+_TURN: Final = ("turn", "v2v_ms", "parts", "answer_ms", "answer_parts")
 _TIMES: Final = {
     "time": "time",
     "endTime": "end_time",
@@ -19,7 +22,8 @@ def outcome_of(call: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "call_id": call.get("id"),
         "messages": [_message(message) for message in _list(call, "messages") if message.get("role") != "system"],
-        "turns": [{key: turn.get(key) for key in ("turn", "v2v_ms", "parts")} for turn in _turns(call)],
+        "turns": [{key: turn[key] for key in _TURN if key in turn} for turn in _turns(call)],
+        "tools": _list(_metrics(call), "voxbusTools"),
         "ended_reason": call.get("endedReason"),
         "cost": call.get("cost"),
     }
@@ -41,8 +45,11 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _turns(call: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    metrics = (call.get("artifact") or {}).get("performanceMetrics") or {}
-    return _list(metrics, "voxbusTurns")
+    return [turn for turn in _list(_metrics(call), "voxbusTurns") if all(key in turn for key in _TURN[:3])]
+
+
+def _metrics(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (call.get("artifact") or {}).get("performanceMetrics") or {}
 
 
 def _list(of: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -59,9 +66,9 @@ def transcript(outcome: Mapping[str, Any]) -> str:
         lines.append(f"{when}  {_NAMES.get(message['role'], message['role'])}: {_said(message)}")
     lines.append("")
     for turn in outcome["turns"]:
-        parts = " + ".join(f"{name} {ms:.0f}" for name, ms in turn["parts"].items())
-        total = turn["v2v_ms"]
-        lines.append(f"turn {turn['turn']}: answered after {total:.0f} ms{f' = {parts}' if parts else ''}")
+        lines += picture(turn)
+    for tool in outcome["tools"]:
+        lines.append(f"tool {tool['name']}: {tool['count']} ×, p50 {tool['p50_ms']} ms, p95 {tool['p95_ms']} ms")
     lines.append(f"ended: {outcome['ended_reason']}; cost: {outcome['cost']} USD")
     return "\n".join(lines)
 

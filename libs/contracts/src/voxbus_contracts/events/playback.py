@@ -13,13 +13,22 @@ from voxbus_contracts.message import Event, PtsMs, UtteranceSeq
 class PlaybackStarted(Event, name="playback.started", owner="media-ingress"):
     """The first sample of an utterance left. `v2v_ms` is there when the say command had an anchor."""
 
-    example: ClassVar = {"utterance_seq": 1, "pts_ms": 3420, "anchor_pts_ms": 2860, "v2v_ms": 561.2}
+    example: ClassVar = {
+        "utterance_seq": 1,
+        "pts_ms": 3420,
+        "anchor_pts_ms": 2860,
+        "v2v_ms": 561.2,
+        "left_pts_ms": 3401.2,
+    }
 
     utterance_seq: UtteranceSeq
     pts_ms: PtsMs
     anchor_pts_ms: int | None = None
     v2v_ms: float | None = Field(
         default=None, description="first sample leaving − arrival of the caller's last voiced sample, one clock"
+    )
+    left_pts_ms: float | None = Field(
+        default=None, description="the same moment as pts_ms, where the audio clock stood, not rounded to frames"
     )
     waited_ms: float = Field(
         default=0.0, description="first frame at media-ingress, and released if it was held → leaving"

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from voxbus_contracts.message import Event, Personal
+from voxbus_contracts.message import Event, Personal, PtsMs
 
 
 class ToolRequested(Event, name="tool.requested", owner="llm-orchestrator"):
@@ -23,6 +23,7 @@ class ToolRequested(Event, name="tool.requested", owner="llm-orchestrator"):
     arguments: Annotated[dict[str, Any], Field(json_schema_extra=Personal)]
     reply: int
     turn: int
+    pts_ms: PtsMs = 0
 
 
 class ToolFinished(Event, name="tool.finished", owner="tool-runner"):

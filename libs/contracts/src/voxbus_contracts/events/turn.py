@@ -40,16 +40,33 @@ class TurnCancelled(Event, name="turn.cancelled", owner="llm-orchestrator"):
 
 
 class TurnMeasured(Event, name="turn.measured", owner="llm-orchestrator"):
-    """The turn's latency where the caller hears it, and its parts; they add up to v2v_ms."""
+    """The turn's latency where the caller hears it, and its parts; they add up to v2v_ms. Once per turn that sounded.
+
+    When something was said before a tool was run, `answer_ms` is the wait for what was said with its result.
+    """
 
     example: ClassVar = {
         "turn": 1,
-        "v2v_ms": 712.0,
-        "parts": {"endpointing": 520.0, "recognition": 12.0, "model": 5.0, "sentence": 1.0, "voice": 4.0, "bus": 170.0},
+        "v2v_ms": 561.2,
+        "parts": {
+            "endpointing": 518.0,
+            "recognition": 12.0,
+            "tools": 0.0,
+            "model": 5.0,
+            "sentence": 1.0,
+            "voice": 4.0,
+            "bus": 3.1,
+            "playout": 18.1,
+        },
     }
 
     turn: int
-    v2v_ms: float
+    v2v_ms: float = Field(description="until the first sound of the answer")
     parts: dict[str, float] = Field(
-        description="ms: endpointing, recognition, tools, model (first token), sentence, voice, bus (bus and playout)"
+        description="ms, one after the other in time: endpointing, recognition, tools, model (first token), sentence, "
+        "voice (first frame), bus, playout"
     )
+    answer_ms: float | None = Field(
+        default=None, description="until the first sound said after the last tool, when the turn had sounded before"
+    )
+    answer_parts: dict[str, float] = Field(default={}, description="of answer_ms, like parts")
