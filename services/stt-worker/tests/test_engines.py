@@ -59,3 +59,11 @@ def test_each_engine_is_made_with_its_own_settings() -> None:
     settings = Settings(stt_processes=3, stt_decoders_per_process=2)
     assert settings.engine_arguments == {"pocketsphinx": {"processes": 3, "decoders_per_process": 2}}
     assert Settings().stt_processes >= 1
+
+
+async def test_stubs_are_known_only_where_the_operator_wants_them() -> None:
+    with pytest.raises(ProviderMissing, match="stub"):
+        await Engines("position", {}).get("stub")
+    wanted = Engines("position", {}, has_stubs=True)
+    assert (await wanted.get("stub")).name == "stub"
+    await wanted.close()

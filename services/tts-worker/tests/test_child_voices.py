@@ -16,7 +16,7 @@ import pytest
 from voxbus_providers.errors import ProviderMissing, ProviderRejected
 from voxbus_providers.voice import Voice, VoiceRequest
 from voxbus_testing.conformance import VoiceConformance, VoiceProcessConformance, spoken
-from voxbus_testing.stub_voice import StubVoice, stub_duration_ms
+from voxbus_testing.stub_voice import StubVoice, stub_duration_ms, stub_tone
 from voxbus_tts_worker.engines import Engines
 from voxbus_tts_worker.providers.child_voice import ChildVoice
 from voxbus_tts_worker.providers.espeak import EspeakVoice
@@ -183,3 +183,13 @@ async def test_without_any_voice_the_error_says_what_to_install(monkeypatch: pyt
     monkeypatch.setattr("voxbus_tts_worker.engines.VOICES", {})
     with pytest.raises(ProviderMissing, match=r"requirements/voice-espeak\.lock.*apt install flite"):
         await Engines("", {}).start()
+
+
+async def test_the_stub_streams_chunks_after_the_delay_in_its_name() -> None:
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    chunks = [(loop.time() - began_s, chunk) async for chunk in StubVoice().synthesize(VoiceRequest("Hello you", "80"))]
+    assert b"".join(chunk.pcm for _, chunk in chunks) == stub_tone(270)
+    assert [len(chunk.pcm) // 32 for _, chunk in chunks] == [100, 100, 70]
+    assert chunks[0][0] >= 0.08
+    assert chunks[2][0] >= 0.105

@@ -21,6 +21,7 @@ from voxbus_audio.framing import FrameCutter, frames
 from voxbus_audio.g711 import alaw_decode, alaw_encode, mulaw_decode, mulaw_encode
 from voxbus_audio.levels import is_quiet, peak, rms_dbfs
 from voxbus_audio.resample import StreamResampler, resample_whole
+from voxbus_audio.speechlike import hush, speechlike
 from voxbus_audio.tones import silence, sine, tone_power
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "alaw_decode",
     "alaw_encode",
     "frames",
+    "hush",
     "is_quiet",
     "mulaw_decode",
     "mulaw_encode",
@@ -53,6 +55,7 @@ __all__ = [
     "rms_dbfs",
     "silence",
     "sine",
+    "speechlike",
     "tone_power",
     "wire_format",
     "write_wav",

@@ -47,5 +47,8 @@ class ServiceSettings(BaseSettings):
     worker_id: str = ""
     """Name of this worker, unique per start; made up when empty."""
 
+    stub_providers: bool = False
+    """Assistants may name providers that only pretend, for benchmarks (`voxbus bench` sets it)."""
+
     guard_allow: str = ""
     """Networks customers' addresses may lie in although they are private, e.g. `127.0.0.0/8,10.1.0.0/16`."""

@@ -6,35 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from voxbus_audio import hush, speechlike
 from voxbus_contracts.assistant import WordLabel
 
-RATE_HZ = 16_000
-
-
-def speechlike(length_ms: int, seed: int = 1) -> bytes:
-    """Vowel-like sound, mono s16le 16 kHz: a 120 Hz pulse train through three formants, louder and softer at 5 Hz."""
-    count = RATE_HZ * length_ms // 1000
-    rng = np.random.default_rng(seed)
-    t = np.arange(count) / RATE_HZ
-    pitch = 120 + 12 * np.sin(2 * np.pi * 3 * t + rng.random())
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ
-    wave = np.zeros(count)
-    for harmonic in range(1, 30):
-        hz = 120 * harmonic
-        gain = sum(a / (1 + ((hz - f) / b) ** 2) for f, b, a in ((650, 90, 1.0), (1200, 110, 0.7), (2500, 160, 0.35)))
-        wave += gain * np.sin(harmonic * phase)
-    wave *= 0.75 + 0.25 * np.sin(2 * np.pi * 5 * t)
-    wave += 0.01 * rng.standard_normal(count)
-    return (wave / np.abs(wave).max() * 9_000).astype("<i2").tobytes()
-
-
-def hush(length_ms: int, seed: int = 2) -> bytes:
-    """The noise of a quiet line, -74 dBFS."""
-    rng = np.random.default_rng(seed)
-    return (rng.standard_normal(RATE_HZ * length_ms // 1000) * 6).astype("<i2").tobytes()
+__all__ = ["LabelledSpeech", "hush", "recordings", "recordings_dir", "saying", "speechlike"]
 
 
 @dataclass(frozen=True)

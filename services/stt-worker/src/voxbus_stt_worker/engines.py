@@ -11,7 +11,9 @@ RECOGNIZERS: Final = {
     "pocketsphinx": "voxbus_stt_worker.providers.pocketsphinx:PocketsphinxRecognizer",
     "position": "voxbus_testing.position:PositionRecognizer",
 }
-EXTRAS: Final = {"position": "voxbus-stt-worker[position]"}
+STUBS: Final = {"stub": "voxbus_testing.stub_recognizer:StubRecognizer"}
+"""For benchmarks: only where the operator wants them, for they understand nothing."""
+EXTRAS: Final = {"position": "voxbus-stt-worker[position]", "stub": "voxbus-stt-worker[position]"}
 PLATFORM: Final = "vapi"
 """The provider name that means the platform's own engines; `model` chooses among them."""
 
@@ -24,7 +26,7 @@ def chosen(transcriber: Transcriber) -> str:
 class Engines(StartedEngines[Recognizer]):
     """The recognizers of this process."""
 
-    def __init__(self, default: str, arguments: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, default: str, arguments: Mapping[str, Mapping[str, Any]], has_stubs: bool = False) -> None:
         """`default` serves calls whose own recognizer is missing; `arguments` = each engine's own settings."""
-        super().__init__(RECOGNIZERS, EXTRAS, arguments)
+        super().__init__({**RECOGNIZERS, **STUBS} if has_stubs else RECOGNIZERS, EXTRAS, arguments)
         self.default = default

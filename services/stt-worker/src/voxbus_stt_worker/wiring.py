@@ -26,6 +26,7 @@ class SttWorker(StageWorker):
 
 async def wire(runtime: Runtime[Settings]) -> SttWorker:
     """Starts the default recognizer, so that no call waits for it. Raises ProviderError when it cannot be started."""
-    engines = Engines(runtime.settings.stt_default, runtime.settings.engine_arguments)
+    settings = runtime.settings
+    engines = Engines(settings.stt_default, settings.engine_arguments, settings.stub_providers)
     await engines.get(engines.default)
     return SttWorker(runtime, engines)
