@@ -21,7 +21,7 @@ lint: $(VENV)/.members $(VENV)/.test $(VENV)/.lint ## style, types and import la
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.members $(VENV)/.test ## measure latency, CPU and memory per call
-	$(BIN)/python tests/bench
+	$(BIN)/voxbus bench $(BENCH)
 
 gen: $(VENV)/.members $(VENV)/.test ## write docs/events.md, schemas, AsyncAPI and protobuf stubs
 	$(BIN)/voxbus gen

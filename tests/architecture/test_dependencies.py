@@ -37,6 +37,7 @@ CAPS = {
         "cryptography",
         "httpx",
         "nats-py",
+        "psutil",
         "websockets",
         "grpcio-tools",
     },

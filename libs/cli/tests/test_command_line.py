@@ -1,5 +1,6 @@
 """What the `voxbus` command says to a person, as a process of its own."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from voxbus_cli.commands import load
 from voxbus_cli.doctor.checks import examine
 from voxbus_cli.environment import StackSettings
-from voxbus_cli.main import build_parser
+from voxbus_cli.main import build_parser, main
 from voxbus_testing.nats import free_port
 
 
@@ -23,7 +24,7 @@ def voxbus(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 @pytest.mark.parametrize(
     "arguments",
-    [["up"], ["call", "--wav", "x"], ["events", "--call", "x"], ["doctor"], ["bootstrap"], ["gen"]],
+    [["up"], ["call", "--wav", "x"], ["events", "--call", "x"], ["bench"], ["doctor"], ["bootstrap"], ["gen"]],
     ids=lambda words: words[0],
 )
 def test_every_command_leads_to_a_function(arguments: list[str]) -> None:
@@ -35,6 +36,30 @@ def test_a_senseless_realtime_factor_is_refused(factor: str, capsys: pytest.Capt
     with pytest.raises(SystemExit):
         build_parser().parse_args(["call", "--wav", "x", f"--realtime-factor={factor}"])
     assert "--realtime-factor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--calls", "0"], "--calls"),
+        (["--calls", "many"], "--calls"),
+        (["--seconds", "nan"], "--seconds"),
+        (["--wait-seconds", "6"], "--wait-seconds"),
+        (["--speculation", "maybe"], "--speculation"),
+        (["--key", "k"], "--api"),
+        (["--api", "http://203.0.113.7:8080", "--key", "k"], "--api"),
+        (["--api", "http://127.0.0.1:8080"], "--key"),
+        (["--api", "http://127.0.0.1:8080", "--key", "k", "--pin"], "--pin"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_a_benchmark_that_cannot_be_is_refused_by_the_options_name(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VOXBUS_API_KEY", raising=False)
+    with contextlib.suppress(SystemExit):
+        assert main(["bench", *arguments]) == 2
+    assert named in capsys.readouterr().err
 
 
 def test_an_impossible_port_is_said_without_a_traceback(tmp_path: Path) -> None:

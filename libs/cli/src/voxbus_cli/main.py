@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from voxbus_cli.bench.options import add_bench_parser
 from voxbus_cli.call.options import add_call_parser
 from voxbus_cli.commands import load
 from voxbus_cli.doctor.options import add_doctor_parser
@@ -27,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_up_parser,
         add_call_parser,
         add_events_parser,
+        add_bench_parser,
         add_doctor_parser,
         add_bootstrap_parser,
         add_gen_parser,

@@ -1,0 +1,111 @@
+"""A stack of the benchmark's own: `voxbus up` on free ports in a folder that goes with it."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from voxbus_cli.bench.machine import pin
+from voxbus_cli.environment import HOST
+from voxbus_cli.errors import StackFailed
+
+_READY: Final = re.compile(r"voxbus ready api=(\S+) nats=(\S+) key=(\S+)")
+_START_WITHIN_S: Final = 120.0
+_END_WITHIN_S: Final = 20.0
+_USUAL_SLOTS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """Where a stack answers. `pid` of its supervisor and `nats` only when it is ours."""
+
+    api: str
+    key: str
+    nats: str = ""
+    pid: int = 0
+
+
+def stub_settings(calls: int) -> dict[str, str]:
+    """What a stack must be told for a benchmark: stubs in every place, no engine besides, room for all calls."""
+    return {
+        "VOXBUS_STUB_PROVIDERS": "1",
+        "VOXBUS_STT_DEFAULT": "stub",
+        "VOXBUS_TTS_DEFAULT": "stub",
+        "VOXBUS_SLOTS": str(max(_USUAL_SLOTS, calls + 10)),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@contextlib.asynccontextmanager
+async def own_stack(calls: int, cpu: int | None, inherited: Mapping[str, str]) -> AsyncGenerator[RunningStack, None]:
+    """Runs while it lasts, on one CPU if asked. Raises StackFailed."""
+    with tempfile.TemporaryDirectory(prefix="voxbus-bench-") as folder:
+        port = free_ports(4)
+        environment = {
+            **inherited,
+            **stub_settings(calls),
+            "VOXBUS_DATA_DIR": str(Path(folder) / "data"),
+            "VOXBUS_PORT": str(port),
+            "VOXBUS_NATS_PORT": str(port + 3),
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "voxbus_cli", "up"),
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            if cpu is not None:
+                pin(process.pid, cpu)
+            yield await _ready(process)
+        finally:
+            await _end(process)
+
+
+async def _ready(process: asyncio.subprocess.Process) -> RunningStack:
+    assert process.stdout is not None
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_START_WITHIN_S):
+            async for line in process.stdout:
+                if found := _READY.search(line.decode()):
+                    api, nats, key = found.groups()
+                    return RunningStack(api, key, nats, process.pid)
+    raise StackFailed("the stack did not become ready: see what `voxbus up` says")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(_END_WITHIN_S):
+            await process.wait()
+    except TimeoutError:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def free_ports(count: int) -> int:
+    """First of `count` ports in a row on which nobody listens."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            first = probe.getsockname()[1]
+        if first + count < 65_000 and all(_is_free(first + offset) for offset in range(count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) != 0
