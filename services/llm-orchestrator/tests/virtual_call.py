@@ -10,7 +10,7 @@ from voxbus_contracts import events as e
 from voxbus_contracts.message import Message
 from voxbus_llm_orchestrator import answering
 from voxbus_llm_orchestrator.apply import apply
-from voxbus_llm_orchestrator.decision import AskModel, At, Decide, DropModel, Out, View
+from voxbus_llm_orchestrator.decision import AskEndpointing, AskModel, At, Decide, DropModel, Out, View
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.saying import Spoken
 from voxbus_llm_orchestrator.state import CallState
@@ -56,6 +56,9 @@ class VirtualCall:
         self.model_delay_ms = 50
         self.drops: type[Message] | None = None
         """Messages of this kind are lost."""
+        self.advising = 0
+        self.advice_ms: list[int | None] = []
+        self.advice_delay_ms = 100
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._speech_seq = 0
@@ -155,7 +158,7 @@ class VirtualCall:
 
     def settle(self) -> int | None:
         for _ in range(100):
-            answer = decide(View(self.state, self.plan, self.now_ms, self.asking))
+            answer = decide(View(self.state, self.plan, self.now_ms, self.asking, advising=self.advising))
             if not isinstance(answer, Decide):
                 assert answer is None or answer.pts_ms > self.now_ms, "the table asked to be woken in the past"
                 return answer.pts_ms if isinstance(answer, At) else None
@@ -171,9 +174,18 @@ class VirtualCall:
                     self.at(self.now_ms + self.model_delay_ms, lambda reply=reply: self._answer(reply))
                 case DropModel():
                     self.asking = 0
+                case AskEndpointing(seq):
+                    self.advising = seq
+                    if self.advice_ms:
+                        self._advise(seq, self.advice_ms.pop(0))
                 case _:
                     self.log_it("llm-orchestrator", out)
                     self._react(out)
+
+    def _advise(self, seq: int, wait_ms: int | None) -> None:
+        at_ms = self.now_ms + self.advice_delay_ms
+        told = e.TurnWaitAdvised(transcript_seq=seq, wait_ms=wait_ms, pts_ms=at_ms)
+        self.happens(at_ms, "llm-orchestrator", told)
 
     def _answer(self, reply: int) -> None:
         if self.asking != reply:

@@ -113,6 +113,10 @@ def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
     )
 
 
+def _advised(state: CallState, event: e.TurnWaitAdvised, _id: str) -> CallState:
+    return replace(state, advice=_with(state.advice, event.transcript_seq, event.wait_ms))
+
+
 def _measured(state: CallState, event: e.TurnMeasured, _id: str) -> CallState:
     known = state.turns.get(event.turn)
     return replace(state, turns=_with(state.turns, event.turn, replace(known, measured=True))) if known else state
@@ -294,6 +298,7 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     e.TranscriptPartial: _partial,
     e.TranscriptFinal: _final,
     e.TurnCommitted: _committed,
+    e.TurnWaitAdvised: _advised,
     e.TurnMeasured: _measured,
     e.ReplyStarted: _reply_started,
     e.ReplyGenerated: _reply_generated,

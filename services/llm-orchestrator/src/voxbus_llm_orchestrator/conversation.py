@@ -10,14 +10,17 @@ _CUT_OFF = "You were cut off after the words above. Go on from there; repeat not
 
 def messages_for(state: CallState, assistant: Assistant, reply: int) -> tuple[Turn, ...]:
     """Everything before `reply`, and what this reply has said already when its first worker was lost."""
-    turns = [Turn(_role(m.role), m.content or "") for m in assistant.model.messages]
-    for item in state.items:
-        if item.kind != "reply" or item.number != reply:
-            turns += _of_item(state, item)
+    turns = _before(state, assistant, reply)
     said = said_so_far(state, state.replies[reply])
     if said:
         turns += [Turn("assistant", " ".join(said)), Turn("system", _CUT_OFF)]
     return tuple(turns)
+
+
+def openai_messages(state: CallState, assistant: Assistant, text: str) -> list[dict[str, str]]:
+    """The conversation with what the caller has just said, as the public API shows it to customers' servers."""
+    turns = [turn for turn in _before(state, assistant) if turn.role != "tool"]
+    return [{"role": turn.role, "content": turn.content} for turn in (*turns, Turn("user", text))]
 
 
 def without_continuation(messages: tuple[Turn, ...], said: int) -> tuple[Turn, ...]:
@@ -28,6 +31,15 @@ def without_continuation(messages: tuple[Turn, ...], said: int) -> tuple[Turn, .
 def said_so_far(state: CallState, reply: Reply) -> list[str]:
     """Sentences already ordered for a reply."""
     return [state.utterances[seq].text for seq in reply.utterances]
+
+
+def _before(state: CallState, assistant: Assistant, reply: int = 0) -> list[Turn]:
+    """The prompt and everything said, but for one reply."""
+    turns = [Turn(_role(m.role), m.content or "") for m in assistant.model.messages]
+    for item in state.items:
+        if item.kind != "reply" or item.number != reply:
+            turns += _of_item(state, item)
+    return turns
 
 
 def _of_item(state: CallState, item: Item) -> list[Turn]:

@@ -12,8 +12,9 @@ from voxbus_llm_orchestrator.state import CallState
 class View:
     """The state, and what only the running process knows: the time, its model request, whether the line's owner lives.
 
-    `asking` = reply the model is being asked for right now, 0 = none. `line_lost_pts_ms` = since when media-ingress
-    has given no sign of life.
+    `asking` = reply the model is being asked for right now, 0 = none. `advising` = transcript about which the
+    customer's endpointing server was asked last. `line_lost_pts_ms` = since when media-ingress has given no sign of
+    life.
     """
 
     state: CallState
@@ -21,6 +22,7 @@ class View:
     now_ms: int
     asking: int = 0
     line_lost_pts_ms: int | None = None
+    advising: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,14 @@ class DropModel:
     """Effect: abort the model's request."""
 
 
-Out = Event | Command | AskModel | DropModel
+@dataclass(frozen=True, slots=True)
+class AskEndpointing:
+    """Effect: ask the customer's endpointing server how long to wait after this transcript."""
+
+    transcript_seq: int
+
+
+Out = Event | Command | AskModel | DropModel | AskEndpointing
 
 
 @dataclass(frozen=True, slots=True)

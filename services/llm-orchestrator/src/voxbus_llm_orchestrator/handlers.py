@@ -10,6 +10,7 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import AddMessage, EndCall, SayOnCall
 from voxbus_contracts.message import Command
+from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.settings import Settings
 from voxbus_llm_orchestrator.shell import CallShell
@@ -21,7 +22,9 @@ from voxbus_runtime.sealing import open_config
 from voxbus_runtime.service import Runtime
 
 
-def serving(runtime: Runtime[Settings], models: Models) -> Callable[[OwnedCall], Any]:
+def serving(
+    runtime: Runtime[Settings], models: Models, endpointing_server: EndpointingServer
+) -> Callable[[OwnedCall], Any]:
     """`serve` for the stage's worker."""
     settings = runtime.settings
 
@@ -31,7 +34,7 @@ def serving(runtime: Runtime[Settings], models: Models) -> Callable[[OwnedCall],
     async def serve(call: OwnedCall) -> None:
         tree = call.config.assistant.model_dump(by_alias=True, exclude_none=True)
         assistant = Assistant.model_validate(open_config(tree, settings.cluster_key))
-        await CallShell(call, assistant, models, is_lost, settings.end_of_turn_silence_ms).run()
+        await CallShell(call, assistant, models, is_lost, settings.end_of_turn_silence_ms, endpointing_server).run()
 
     return serve
 

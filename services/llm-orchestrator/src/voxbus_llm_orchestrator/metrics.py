@@ -29,6 +29,9 @@ MODEL_FIRST_TOKEN: Final = Histogram(
 )
 MODEL_FAILURES: Final = Counter("voxbus_model_failures", "Model requests that failed", ["provider", "code"])
 ENDED: Final = Counter("voxbus_calls_ended", "Calls ended", ["reason"])
+ENDPOINTING_FAILURES: Final = Counter(
+    "voxbus_endpointing_server_failures", "Customers' endpointing servers that failed"
+)
 
 _PART_CHILDREN: Final = {part: TURN_PART.labels(part) for part in PARTS}
 

@@ -1,15 +1,19 @@
 """The assistant's plans as the turn table reads them: numbers on the audio clock, ms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from voxbus_contracts.config import CallConfig
+from voxbus_llm_orchestrator.endpointing import Endpointing, FixedSilence, endpointing_of
 
 DECIDE_WITHIN_MS: Final = 500
 """A possible interruption is decided by then: by words, or by speech that still goes on."""
 
 AWAIT_FINAL_MS: Final = 3_000
 """A recognizer that has not answered by then is not waited for any more."""
+
+ADVISED_WITHIN_MS: Final = 1_500
+"""After the last voiced sample: the customer's endpointing server is not waited for any longer."""
 
 NOT_UNDERSTOOD_AFTER_MS: Final = 1_200
 NOT_UNDERSTOOD_VOICED_MS: Final = 600
@@ -20,7 +24,7 @@ NOT_UNDERSTOOD_VOICED_MS: Final = 600
 class Plan:
     """Everything the table needs to know of the assistant and the call."""
 
-    end_silence_ms: int = 500
+    endpointing: Endpointing = field(default_factory=Endpointing)
     wait_ms: int = 400
     voice_ms: int = 200
     num_words: int = 0
@@ -33,21 +37,13 @@ class Plan:
     end_call_message: str = ""
     end_call_phrases: tuple[str, ...] = ()
 
-    @property
-    def silence_needed_ms(self) -> int:
-        """Silence after the last voiced sample that ends a turn; waitSeconds is a minimum of it."""
-        return max(self.end_silence_ms, self.wait_ms)
-
 
 def plan_of(config: CallConfig, end_silence_ms: int) -> Plan:
-    """`end_silence_ms` is used unless the assistant brings an endpointing plan of its own."""
+    """`end_silence_ms`: the silence that ends a turn when no plan of the assistant says otherwise."""
     assistant = config.assistant
     start, stop = assistant.start_speaking_plan, assistant.stop_speaking_plan
-    endpointing = start.transcription_endpointing_plan
-    if "transcription_endpointing_plan" in start.model_fields_set:
-        end_silence_ms = round(endpointing.on_no_punctuation_seconds * 1000)
     return Plan(
-        end_silence_ms=end_silence_ms,
+        endpointing=endpointing_of(start, FixedSilence(end_silence_ms)),
         wait_ms=round(start.wait_seconds * 1000),
         voice_ms=round(stop.voice_seconds * 1000),
         num_words=stop.num_words,

@@ -2,8 +2,10 @@
 
 from voxbus_contracts.commands import ResumePlayback
 from voxbus_contracts.events import ReplyStarted, TurnCommitted
-from voxbus_llm_orchestrator.decision import At, Decide, View
+from voxbus_llm_orchestrator.decision import AskEndpointing, At, Decide, View
+from voxbus_llm_orchestrator.endpointing import TurnSoFar, endpoint, rule_for
 from voxbus_llm_orchestrator.plan import (
+    ADVISED_WITHIN_MS,
     AWAIT_FINAL_MS,
     DECIDE_WITHIN_MS,
     NOT_UNDERSTOOD_AFTER_MS,
@@ -11,6 +13,7 @@ from voxbus_llm_orchestrator.plan import (
 )
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
 from voxbus_llm_orchestrator.state import CallState
+from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 
 ASK_BACK = "Sorry, I did not catch that. Could you say it again?"
 _ASK_BACK_AT_MOST = 2
@@ -48,32 +51,54 @@ def forgive(view: View) -> Decide | None:
 def commit(view: View) -> Decide | At | None:
     """The caller is silent long enough and was understood: it is the assistant's turn."""
     state = view.state
-    finals = [(seq, final) for seq, final in state.unconsumed if final.text]
-    stretch = state.stretch
-    if not finals or state.open_replies or state.is_caller_speaking or not state.started:
+    if not _is_callers_turn(state) or not any(final.text for _, final in state.unconsumed):
         return None
-    anchor = max(stretch.stopped_pts_ms or 0 if stretch else 0, *(final.end_pts_ms for _, final in finals[-1:]))
-    if stretch and stretch.stopped_pts_ms is not None:
-        anchor = stretch.stopped_pts_ms
-    if state.awaits_final and view.now_ms < anchor + AWAIT_FINAL_MS:
-        return At(anchor + AWAIT_FINAL_MS)
-    needed = view.plan.silence_needed_ms
-    if view.now_ms < anchor + needed:
-        return At(anchor + needed)
+    so_far = turn_so_far(state)
+    anchor = so_far.ended_pts_ms
+    wait = endpoint(view.plan.endpointing, so_far)
+    needed = max(wait.ms, view.plan.wait_ms)
+    until = anchor + max(needed, _await_ms(view, so_far))
+    if view.now_ms < until:
+        return At(until)
     waited = max(needed, view.now_ms - anchor)
     turn = state.next_turn
     committed = TurnCommitted(
         turn=turn,
-        text=" ".join(final.text for _, final in finals),
+        text=so_far.text,
         transcript_seqs=tuple(seq for seq, _ in state.unconsumed),
         anchor_pts_ms=anchor,
         pts_ms=view.now_ms,
-        reason="silence-after-final",
+        reason=wait.reason,
         endpointing_ms=needed,
         recognition_ms=waited - needed,
     )
     started = ReplyStarted(reply=state.next_reply, turn=turn, source="model", pts_ms=view.now_ms)
     return Decide("silence-after-final", (committed, started))
+
+
+def ask_endpointing_server(view: View) -> Decide | None:
+    """The customer's own endpointing server is to say how long to wait after these words."""
+    state, plan = view.state, view.plan.endpointing
+    if not plan.asks_server or not _is_callers_turn(state) or state.awaits_final:
+        return None
+    seq = state.latest_words
+    if not seq or seq in state.advice or seq == view.advising or rule_for(plan, turn_so_far(state)) is not None:
+        return None
+    return Decide("endpointing-server-asked", (AskEndpointing(seq),))
+
+
+def _await_ms(view: View, so_far: TurnSoFar) -> int:
+    """After the last voiced sample: how long answers of others, who are still thinking, are waited for."""
+    state, plan = view.state, view.plan.endpointing
+    if state.awaits_final:
+        return AWAIT_FINAL_MS
+    unadvised = plan.asks_server and state.latest_words not in state.advice and rule_for(plan, so_far) is None
+    return ADVISED_WITHIN_MS if unadvised else 0
+
+
+def _is_callers_turn(state: CallState) -> bool:
+    """The caller has fallen silent and nobody answers yet."""
+    return state.started and not state.open_replies and not state.is_caller_speaking
 
 
 def ask_back(view: View) -> Decide | At | None:
@@ -85,7 +110,7 @@ def ask_back(view: View) -> Decide | At | None:
         return None
     if stretch is None or stretch.stopped_pts_ms is None or stretch.voiced_ms < NOT_UNDERSTOOD_VOICED_MS:
         return None
-    until = stretch.stopped_pts_ms + max(NOT_UNDERSTOOD_AFTER_MS, view.plan.silence_needed_ms)
+    until = stretch.stopped_pts_ms + max(NOT_UNDERSTOOD_AFTER_MS, view.plan.wait_ms)
     if view.now_ms < until:
         return At(until)
     turn = state.next_turn

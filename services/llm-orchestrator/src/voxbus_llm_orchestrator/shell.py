@@ -5,19 +5,21 @@ import contextlib
 from collections.abc import Callable, Iterable
 
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.events import CallEnded, FaultRaised, StageClaimed, TurnMeasured, UsageRecorded
+from voxbus_contracts.events import CallEnded, FaultRaised, StageClaimed, TurnMeasured, TurnWaitAdvised, UsageRecorded
 from voxbus_contracts.message import Command, Event, Message
 from voxbus_llm_orchestrator import answering, metrics
 from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.asking import Answered, Before, Heard, SentenceReady, ToolWanted, ask
 from voxbus_llm_orchestrator.audio_clock import AudioClock
-from voxbus_llm_orchestrator.conversation import messages_for, said_so_far, without_continuation
-from voxbus_llm_orchestrator.decision import AskModel, At, Decide, DropModel, Out, View
+from voxbus_llm_orchestrator.conversation import messages_for, openai_messages, said_so_far, without_continuation
+from voxbus_llm_orchestrator.decision import AskEndpointing, AskModel, At, Decide, DropModel, Out, View
+from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.plan import plan_of
 from voxbus_llm_orchestrator.saying import Spoken
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.table import decide
+from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_providers.errors import ProviderError
 from voxbus_providers.model import ModelRequest
 from voxbus_runtime.bus import unix_ms
@@ -28,7 +30,7 @@ MEDIA = "media-ingress"
 _LINE_CHECK_MS = 1_000
 _TOO_MANY_DECISIONS = 200
 
-Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | None
+Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | Advice | None
 
 
 def _stamp_ms(body: Message) -> float | None:
@@ -47,6 +49,7 @@ class CallShell:
         models: Models,
         is_lost: Callable[[str], bool],
         end_silence_ms: int,
+        endpointing_server: EndpointingServer,
     ) -> None:
         self._call = call
         self._assistant = assistant
@@ -58,6 +61,9 @@ class CallShell:
         self._inputs: asyncio.Queue[Input] = asyncio.Queue()
         self._asking: asyncio.Task[None] | None = None
         self._asking_reply = 0
+        self._endpointing_server = endpointing_server
+        self._advising: asyncio.Task[None] | None = None
+        self._advising_seq = 0
         self._ingress = ""
         self._line_lost_ms: int | None = None
 
@@ -76,6 +82,8 @@ class CallShell:
         finally:
             feeding.cancel()
             self._drop_model()
+            if self._advising is not None:
+                self._advising.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
 
     # --- what happens ------------------------------------------------------------------------------------------
@@ -106,6 +114,8 @@ class CallShell:
                 await self._on_failure(reply, problem)
             case (int() as reply, (SentenceReady() | ToolWanted() | Answered()) as heard):
                 await self._on_heard(reply, heard)
+            case Advice():
+                await self._on_advice(item)
             case _:
                 return
 
@@ -142,7 +152,7 @@ class CallShell:
         return self._now_ms() + _LINE_CHECK_MS
 
     def _view(self) -> View:
-        return View(self._state, self._plan, self._now_ms(), self._asking_reply, self._line_lost_ms)
+        return View(self._state, self._plan, self._now_ms(), self._asking_reply, self._line_lost_ms, self._advising_seq)
 
     def _now_ms(self) -> int:
         return self._clock.now_ms(unix_ms())
@@ -154,6 +164,8 @@ class CallShell:
                     self._ask_model(reply)
                 case DropModel():
                     self._drop_model()
+                case AskEndpointing(seq):
+                    self._ask_endpointing(seq)
                 case _:
                     await self._publish(out)
 
@@ -167,6 +179,30 @@ class CallShell:
         if isinstance(message, TurnMeasured):
             metrics.observe_turn(message)
         self._state = apply(self._state, message)
+
+    # --- the customer's endpointing server -----------------------------------------------------------------------
+
+    def _ask_endpointing(self, seq: int) -> None:
+        if self._advising is not None:
+            self._advising.cancel()
+        self._advising_seq = seq
+        messages = openai_messages(self._state, self._assistant, turn_so_far(self._state).text)
+
+        async def ask_server() -> None:
+            advice = await self._endpointing_server.ask(self._assistant, self._call.ref, seq, messages)
+            self._inputs.put_nowait(advice)
+
+        self._advising = asyncio.create_task(ask_server())
+
+    async def _on_advice(self, advice: Advice) -> None:
+        """Logged whatever it is: without an answer the turn goes on by the plan that comes next."""
+        if advice.problem:
+            metrics.ENDPOINTING_FAILURES.inc()
+            await self._publish(FaultRaised(code="endpointing-server-failed", detail=advice.problem, retryable=True))
+        told = TurnWaitAdvised(
+            transcript_seq=advice.transcript_seq, wait_ms=advice.wait_ms, pts_ms=max(0, self._now_ms())
+        )
+        await self._publish(told)
 
     # --- the model ---------------------------------------------------------------------------------------------
 

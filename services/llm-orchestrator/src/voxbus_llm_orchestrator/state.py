@@ -136,7 +136,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """All of it. Mappings are never changed in place."""
+    """All of it. Mappings are never changed in place. `advice`: ms by transcript, None = the server did not answer."""
 
     started: bool = False
     ended: bool = False
@@ -148,6 +148,7 @@ class CallState:
     consumed: frozenset[int] = frozenset()
     partial_seq: int = 0
     partial_text: str = ""
+    advice: Mapping[int, int | None] = field(default_factory=dict)
     turns: Mapping[int, Turn] = field(default_factory=dict)
     replies: Mapping[int, Reply] = field(default_factory=dict)
     utterances: Mapping[int, Utterance] = field(default_factory=dict)
@@ -178,6 +179,11 @@ class CallState:
     def unconsumed(self) -> list[tuple[int, Final]]:
         """Finals no turn has taken yet, in order."""
         return [(seq, self.finals[seq]) for seq in sorted(self.finals) if seq not in self.consumed]
+
+    @property
+    def latest_words(self) -> int:
+        """The last transcript with words that no turn has taken, 0 = none."""
+        return max((seq for seq, final in self.unconsumed if final.text), default=0)
 
     @property
     def awaits_final(self) -> bool:

@@ -23,6 +23,7 @@ TABLE: tuple[Row, ...] = (
     rows_reply.carry_out_orders,
     rows_reply.speak_first,
     rows_reply.answer_tools,
+    rows_caller.ask_endpointing_server,
     rows_caller.commit,
     rows_caller.ask_back,
     rows_reply.ask_model,

@@ -5,6 +5,7 @@ import os
 import httpx
 
 from voxbus_llm_orchestrator.apply import INTERESTS
+from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
 from voxbus_llm_orchestrator.handlers import CallControl, serving
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.providers.guarded import GuardedTransport
@@ -37,11 +38,15 @@ class Orchestrator(StageWorker):
 
     def __init__(self, runtime: Runtime[Settings]) -> None:
         self._models = Models(lambda name: make_model(runtime.settings, name))
-        super().__init__(runtime, "llm-orchestrator", serving(runtime, self._models), INTERESTS)
+        transport = GuardedTransport(Guard.parse(runtime.settings.guard_allow))
+        self._endpointing_server = EndpointingServer(httpx.AsyncClient(transport=transport))
+        serve = serving(runtime, self._models, self._endpointing_server)
+        super().__init__(runtime, "llm-orchestrator", serve, INTERESTS)
 
     async def close(self) -> None:
         await super().close()
         await self._models.close()
+        await self._endpointing_server.close()
 
 
 async def wire(runtime: Runtime[Settings]) -> Orchestrator:

@@ -26,7 +26,7 @@ from voxbus_contracts.events.speech import SpeechPaused, SpeechStarted, SpeechSt
 from voxbus_contracts.events.stage import StageClaimed, StageReleased
 from voxbus_contracts.events.tool import ToolFinished, ToolRequested
 from voxbus_contracts.events.transcript import TranscriptFinal, TranscriptPartial
-from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured
+from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured, TurnWaitAdvised
 
 __all__ = [
     "BudgetExceeded",
@@ -70,5 +70,6 @@ __all__ = [
     "TurnCancelled",
     "TurnCommitted",
     "TurnMeasured",
+    "TurnWaitAdvised",
     "UsageRecorded",
 ]

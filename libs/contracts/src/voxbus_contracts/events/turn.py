@@ -16,7 +16,7 @@ class TurnCommitted(Event, name="turn.committed", owner="llm-orchestrator"):
         "transcript_seqs": [1],
         "anchor_pts_ms": 2860,
         "pts_ms": 3410,
-        "reason": "silence-after-final",
+        "reason": "silence",
     }
 
     turn: int = Field(ge=1)
@@ -24,9 +24,22 @@ class TurnCommitted(Event, name="turn.committed", owner="llm-orchestrator"):
     transcript_seqs: tuple[int, ...]
     anchor_pts_ms: PtsMs = Field(description="end of the last voiced sample of the caller")
     pts_ms: PtsMs = Field(description="the decision, on the audio clock")
-    reason: str = Field(description="the row of the turn table")
+    reason: str = Field(
+        description="what decided the wait: custom-rule, the smart plan's provider, number, punctuation, "
+        "no-punctuation, silence; or not-understood"
+    )
     endpointing_ms: int = Field(default=0, ge=0, description="anchor → silence long enough")
     recognition_ms: int = Field(default=0, ge=0, description="waited for the recognizer beyond that")
+
+
+class TurnWaitAdvised(Event, name="turn.wait-advised", owner="llm-orchestrator"):
+    """The customer's endpointing server said how long to wait after a transcript, or did not answer in time."""
+
+    example: ClassVar = {"transcript_seq": 2, "wait_ms": 800, "pts_ms": 3120}
+
+    transcript_seq: int = Field(ge=1)
+    wait_ms: int | None = Field(default=None, ge=0, description="after the last voiced sample; none = no answer")
+    pts_ms: PtsMs
 
 
 class TurnCancelled(Event, name="turn.cancelled", owner="llm-orchestrator"):
