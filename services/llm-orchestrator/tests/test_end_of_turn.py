@@ -15,6 +15,7 @@ from voxbus_llm_orchestrator.end_of_turn import (
     silence_needed_ms,
     wait_ms,
 )
+from voxbus_llm_orchestrator.endpointing import Endpointing, FixedSilence
 from voxbus_llm_orchestrator.pauses import TYPICAL_MS, Pauses, pauses_of
 from voxbus_llm_orchestrator.plan import Plan
 
@@ -114,7 +115,7 @@ def test_the_typical_pause_lies_between_those_heard_and_everybodys(heard_ms: lis
 
 
 def test_pauses_are_those_inside_turns() -> None:
-    virtual = VirtualCall(Plan(first_message_mode="assistant-waits-for-user", end_silence_ms=900))
+    virtual = VirtualCall(Plan(Endpointing(judge=FixedSilence(900)), first_message_mode="assistant-waits-for-user"))
     virtual.attach()
     virtual.caller_says("i want to", 1_000, 800)
     virtual.caller_says("order a pizza", 2_300, 900)

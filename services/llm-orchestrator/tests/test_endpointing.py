@@ -10,6 +10,7 @@ from voxbus_contracts.speaking import StartSpeakingPlan
 from voxbus_llm_orchestrator.endpointing import (
     LONGEST_WAIT_MS,
     UNSURE_WAIT_MS,
+    ByEvidence,
     Endpointing,
     FixedSilence,
     TurnSoFar,
@@ -131,3 +132,13 @@ def test_any_words_under_any_plan_have_a_bounded_wait_and_a_reason(
     wait = endpoint(plan(**fields), TurnSoFar(text, asked, 0, 100, advised_ms=advised_ms))
     assert 0 <= wait.ms <= LONGEST_WAIT_MS
     assert wait.reason
+
+
+def test_the_evidence_answers_a_finished_sentence_soon_and_gives_a_number_time() -> None:
+    judge = ByEvidence()
+    finished, trailing, dictating = (
+        judge.wait_ms(said(text)) for text in ("where is my order", "i want to go to the", "my number is five five")
+    )
+    assert finished < 700 < trailing <= LONGEST_WAIT_MS
+    assert dictating > 1100
+    assert endpoint(endpointing_of(StartSpeakingPlan(), judge), said("where is my order")) == Wait(finished, "evidence")

@@ -19,6 +19,8 @@ from voxbus_contracts.speaking import (
     StartSpeakingPlan,
     TranscriptionEndpointingPlan,
 )
+from voxbus_llm_orchestrator.end_of_turn import DEFAULT_POLICY, Evidence, Policy, probability, silence_needed_ms
+from voxbus_llm_orchestrator.pauses import Pauses
 
 LONGEST_WAIT_MS: Final = 15_000
 """No plan keeps the caller waiting longer; the public API's limit for rules and servers."""
@@ -38,15 +40,16 @@ _PUNCTUATED: Final = re.compile(r"[.!?。！？…]['\")\]]*\Z")
 class TurnSoFar:
     """What the caller has said since the last turn; the times are ms of the audio clock or lengths in it.
 
-    `asked` = the assistant's last message. `pauses_ms` = silences inside the caller's turns of this call.
-    `advised_ms` = what the customer's endpointing server said to this text, None = nothing (yet).
+    `asked` = the assistant's last message. `pauses` = the caller's on this call. `is_punctuated`: the recognizer writes
+    punctuation. `advised_ms` = what the customer's endpointing server said to this text, None = nothing (yet).
     """
 
     text: str
     asked: str = ""
     began_pts_ms: int = 0
     ended_pts_ms: int = 0
-    pauses_ms: tuple[int, ...] = ()
+    pauses: Pauses = field(default_factory=Pauses)
+    is_punctuated: bool = False
     advised_ms: int | None = None
 
     @property
@@ -55,15 +58,45 @@ class TurnSoFar:
 
 
 class Judge(Protocol):
-    """The platform's own judgement: one probability, one policy."""
+    """The platform's own judgement of a turn."""
 
     def probability(self, turn: TurnSoFar) -> float:
         """That the turn is over, 0 to 1."""
         ...
 
-    def wait_ms(self, probability: float) -> int:
+    def wait_ms(self, turn: TurnSoFar) -> int:
         """After the last voiced sample."""
         ...
+
+    @property
+    def reason(self) -> str:
+        """The name of the judgement."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ByEvidence:
+    """What the words and the caller's own pauses say: one probability, one policy."""
+
+    policy: Policy = DEFAULT_POLICY
+    language: str = "en"
+    reason: str = "evidence"
+
+    def probability(self, turn: TurnSoFar) -> float:
+        return probability(self._evidence(turn))
+
+    def wait_ms(self, turn: TurnSoFar) -> int:
+        return silence_needed_ms(self._evidence(turn), self.policy)
+
+    def _evidence(self, turn: TurnSoFar) -> Evidence:
+        return Evidence(
+            silence_ms=0,
+            text=turn.text,
+            has_punctuation=turn.is_punctuated,
+            pauses=turn.pauses,
+            speech_ms=turn.length_ms,
+            language=self.language,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +104,12 @@ class FixedSilence:
     """The same silence whatever was said."""
 
     silence_ms: int = 500
+    reason: str = "silence"
 
     def probability(self, turn: TurnSoFar) -> float:
         return 0.9 if _PUNCTUATED.search(turn.text) else 0.5
 
-    def wait_ms(self, probability: float) -> int:
+    def wait_ms(self, turn: TurnSoFar) -> int:
         return self.silence_ms
 
 
@@ -144,7 +178,7 @@ def endpoint(plan: Endpointing, turn: TurnSoFar) -> Wait:
         return Wait(_bounded(_by_probability(smart, plan.judge, turn)), smart.provider)
     if plan.by_transcript is not None:
         return _by_look(plan.by_transcript, turn.text)
-    return Wait(_bounded(plan.judge.wait_ms(plan.judge.probability(turn))), "silence")
+    return Wait(_bounded(plan.judge.wait_ms(turn)), plan.judge.reason)
 
 
 def rule_for(plan: Endpointing, turn: TurnSoFar) -> Rule | None:
@@ -153,11 +187,11 @@ def rule_for(plan: Endpointing, turn: TurnSoFar) -> Rule | None:
 
 
 def _by_probability(smart: Smart, judge: Judge, turn: TurnSoFar) -> float:
-    probability = judge.probability(turn)
+    over = judge.probability(turn)
     if smart.formula is not None:
-        return smart.formula.value(x=1.0 - probability, t=turn.length_ms / 1000)
-    wait_ms = judge.wait_ms(probability)
-    return max(wait_ms, UNSURE_WAIT_MS) if smart.provider == "krisp" and probability < smart.threshold else wait_ms
+        return smart.formula.value(x=1.0 - over, t=turn.length_ms / 1000)
+    wait_ms = judge.wait_ms(turn)
+    return max(wait_ms, UNSURE_WAIT_MS) if smart.provider == "krisp" and over < smart.threshold else wait_ms
 
 
 def _by_look(waits: ByTranscript, text: str) -> Wait:

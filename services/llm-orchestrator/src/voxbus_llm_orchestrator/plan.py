@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from voxbus_contracts.config import CallConfig
-from voxbus_llm_orchestrator.endpointing import Endpointing, FixedSilence, endpointing_of
+from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence, endpointing_of
 
 DECIDE_WITHIN_MS: Final = 500
 """A possible interruption is decided by then: by words, or by speech that still goes on."""
@@ -38,12 +38,14 @@ class Plan:
     end_call_phrases: tuple[str, ...] = ()
 
 
-def plan_of(config: CallConfig, end_silence_ms: int) -> Plan:
-    """`end_silence_ms`: the silence that ends a turn when no plan of the assistant says otherwise."""
+def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
+    """`end_silence_ms`: a fixed silence that ends a turn in place of the evidence, where no plan says otherwise."""
     assistant = config.assistant
+    language = assistant.transcriber.language
+    judge = ByEvidence(language=language) if end_silence_ms is None else FixedSilence(end_silence_ms)
     start, stop = assistant.start_speaking_plan, assistant.stop_speaking_plan
     return Plan(
-        endpointing=endpointing_of(start, FixedSilence(end_silence_ms)),
+        endpointing=endpointing_of(start, judge),
         wait_ms=round(start.wait_seconds * 1000),
         voice_ms=round(stop.voice_seconds * 1000),
         num_words=stop.num_words,

@@ -48,7 +48,7 @@ class CallShell:
         assistant: Assistant,
         models: Models,
         is_lost: Callable[[str], bool],
-        end_silence_ms: int,
+        end_silence_ms: int | None,
         endpointing_server: EndpointingServer,
     ) -> None:
         self._call = call
