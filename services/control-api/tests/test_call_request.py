@@ -40,6 +40,30 @@ def test_every_offending_field_is_named_in_the_spelling_of_the_api() -> None:
     assert not any("warm" in problem for problem in refused.value.problems), "values are not quoted"
 
 
+@pytest.mark.parametrize(
+    ("plan", "field"),
+    [
+        ({"numWords": 11}, "numWords"),
+        ({"numWords": -1}, "numWords"),
+        ({"voiceSeconds": 0.6}, "voiceSeconds"),
+        ({"backoffSeconds": 10.5}, "backoffSeconds"),
+        ({"acknowledgementPhrases": ["okay", "…"]}, "acknowledgementPhrases.1"),
+        ({"interruptionPhrases": ["x" * 241]}, "interruptionPhrases.0"),
+        ({"acknowledgementPhrases": ["No"], "interruptionPhrases": ["no"]}, "interruptionPhrases"),
+    ],
+)
+def test_a_stop_speaking_plan_out_of_range_or_against_itself_is_refused(plan: dict[str, Any], field: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        validate_assistant({"stopSpeakingPlan": plan})
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"stopSpeakingPlan.{field} must ")
+
+
+def test_a_stop_speaking_plan_that_moves_a_phrase_from_one_list_to_the_other_is_taken() -> None:
+    for phrases in ({"acknowledgementPhrases": ["no"]}, {"interruptionPhrases": ["yeah"]}):
+        validate_assistant({"stopSpeakingPlan": phrases})
+
+
 def test_fields_that_are_null_count_as_not_given() -> None:
     assert validate_assistant({"voice": None, "model": {"temperature": None}}) == Assistant()
 

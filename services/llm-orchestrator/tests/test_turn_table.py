@@ -56,18 +56,18 @@ def test_words_during_the_answer_clear_it_and_the_history_has_what_was_heard() -
     (interrupted,) = virtual.said(e.ReplyInterrupted)
     assert LONG.startswith(interrupted.heard)
     cleared = virtual.said(e.PlaybackCleared)[0]
-    expected = int(len(LONG.split()) * cleared.played_ms / (len(LONG) * 50))
-    assert len(interrupted.heard.split()) == expected > 0
+    assert 0 <= cleared.played_ms - len(interrupted.heard) * 50 < 50 * len(" answer")
+    assert interrupted.reason == "interruption-phrase"
     assert [turn.text for turn in virtual.said(e.TurnCommitted)] == ["tell me", "stop please"]
 
 
-def test_speech_that_goes_on_interrupts_within_half_a_second_even_without_words() -> None:
+def test_speech_that_goes_on_interrupts_half_a_second_after_the_pause_even_without_words() -> None:
     virtual = call(answers=[[LONG]])
     virtual.caller_says("tell me", 500, 500)
     virtual.caller_says("", 2500, 2000)
     virtual.run(10_000)
     clear = virtual.said(c.ClearPlayback)[0]
-    assert clear.pts_ms == 3000
+    assert clear.pts_ms == 2500 + QUIET.voice_ms + 500
 
 
 def test_a_cough_resumes_the_paused_answer() -> None:

@@ -17,6 +17,7 @@ from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.table import decide
 
 MS_PER_CHARACTER = 50
+_UNTIL_RESUMED_MS = 10**9
 
 
 @dataclass
@@ -34,10 +35,14 @@ class Line:
 
     sounding: dict[int, int] = field(default_factory=dict)
     lengths: dict[int, int] = field(default_factory=dict)
+    reflexes: dict[int, str] = field(default_factory=dict)
     cleared: int = 0
     free_at_ms: int = 0
     finished: set[int] = field(default_factory=set)
     back_ms: int = 0
+    paused_ms: int | None = None
+    paused_played: int = 0
+    spent_speech: int = 0
     played_before: dict[int, int] = field(default_factory=dict)
 
 
@@ -88,14 +93,20 @@ class VirtualCall:
     def break_line(self, ms: int, back_ms: int | None = None) -> None:
         """The connection is lost; media-ingress keeps what was to be said, and goes on when the caller is back."""
         self.happens(ms, "media-ingress", e.MediaDetached(attachment=1, pts_ms=ms, clean=False, code=1006))
-        self.at(ms, lambda: self._hold(10**9 if back_ms is None else back_ms - ms))
+        self.at(ms, lambda: self._lose_line(10**9 if back_ms is None else back_ms - ms))
         if back_ms is not None:
             self.attach(back_ms, attachment=2)
 
-    def _hold(self, for_ms: int) -> None:
-        """Everything of the line that is still to come, comes later."""
+    def _lose_line(self, for_ms: int) -> None:
+        if self.line.paused_ms is not None:
+            self._shift(self.now_ms - self.line.paused_ms - _UNTIL_RESUMED_MS)
+            self.line.paused_ms = None
         self.line.back_ms = self.now_ms + for_ms
         self.line.played_before = {seq: self.now_ms - at for seq, at in self.line.sounding.items()}
+        self._shift(for_ms)
+
+    def _shift(self, for_ms: int) -> None:
+        """Everything of the line that is still to come, comes later."""
         self._agenda = [
             (at + for_ms, order, action) if getattr(action, "line", False) else (at, order, action)
             for at, order, action in self._agenda
@@ -155,6 +166,8 @@ class VirtualCall:
         entry = Entry(producer, message, f"e{len(self.log)}")
         self.log.append(entry)
         self.state = apply(self.state, message, entry.event_id)
+        if isinstance(message, e.SpeechStarted):
+            self.at(max(self.now_ms + 1, message.pts_ms + self.plan.voice_ms), self._obey_reflex)
 
     def settle(self) -> int | None:
         for _ in range(100):
@@ -218,13 +231,17 @@ class VirtualCall:
                 self._play(message)
             case c.ClearPlayback():
                 self._clear(message.up_to_utterance_seq)
+            case c.ResumePlayback():
+                self.line.spent_speech = max(self.line.spent_speech, message.speech_seq)
+                self._go_on("command")
 
     def _play(self, say: c.SaySentence) -> None:
         line, seq = self.line, say.utterance_seq
         length = MS_PER_CHARACTER * len(say.text)
-        start = max(self.now_ms + 20, line.free_at_ms)
+        start = max(self.now_ms + 20, line.free_at_ms, say.not_before_pts_ms)
         line.free_at_ms = start + length
         line.lengths[seq] = length
+        line.reflexes[seq] = say.reflex
         synthesized = e.SpeechSynthesized(
             utterance_seq=seq, duration_ms=length, characters=len(say.text), first_audio_ms=5, provider="virtual"
         )
@@ -249,22 +266,51 @@ class VirtualCall:
                     utterance_seq=seq, pts_ms=self.now_ms, anchor_pts_ms=anchor, v2v_ms=v2v, left_pts_ms=self.now_ms
                 ),
             )
+            self.at(self.now_ms + 20, self._obey_reflex)
 
     def _finished(self, seq: int, length: int) -> None:
         if seq > self.line.cleared:
             self.line.finished.add(seq)
             self.log_it("media-ingress", e.PlaybackFinished(utterance_seq=seq, played_ms=length, pts_ms=self.now_ms))
 
+    def _obey_reflex(self) -> None:
+        """Falls silent for speech that has lasted long enough, once per stretch; without a decision goes on."""
+        line, stretches = self.line, self.state.stretches
+        seq = max(stretches, default=0)
+        is_due = seq > line.spent_speech and stretches[seq].started_pts_ms + self.plan.voice_ms <= self.now_ms
+        sounding = [at for at in line.sounding if at > line.cleared and at not in line.finished]
+        may = sounding and line.reflexes[sounding[0]] == "pause" and self.now_ms >= line.back_ms
+        if not is_due or stretches[seq].stopped_pts_ms is not None or not may or line.paused_ms is not None:
+            return
+        line.spent_speech, line.paused_ms = seq, self.now_ms
+        played = line.paused_played = self.now_ms - line.sounding[sounding[0]]
+        self._shift(_UNTIL_RESUMED_MS)
+        paused = e.PlaybackPaused(utterance_seq=sounding[0], played_ms=played, pts_ms=self.now_ms, reason="reflex")
+        self.log_it("media-ingress", paused)
+        self.at(self.now_ms + 700, lambda: self._go_on("no-decision") if line.spent_speech == seq else None)
+
+    def _go_on(self, reason: str) -> None:
+        line, paused_ms = self.line, self.line.paused_ms
+        if paused_ms is None:
+            return
+        line.paused_ms = None
+        (seq, *_) = (at for at in line.sounding if at > line.cleared and at not in line.finished)
+        self._shift(self.now_ms - paused_ms - _UNTIL_RESUMED_MS)
+        resumed = e.PlaybackResumed(utterance_seq=seq, played_ms=line.paused_played, pts_ms=self.now_ms, reason=reason)
+        self.log_it("media-ingress", resumed)
+
     def _clear(self, upto: int) -> None:
         line = self.line
         sounding = [seq for seq in line.sounding if line.cleared < seq <= upto and seq not in line.finished]
         line.cleared = max(line.cleared, upto)
+        paused_ms, line.paused_ms = line.paused_ms, None
         line.free_at_ms = self.now_ms
         seq = sounding[0] if sounding else 0
         played = 0
         if seq:
             is_down = self.now_ms < line.back_ms
-            played = line.played_before.get(seq, 0) if is_down else self.now_ms - line.sounding[seq]
+            played = self.now_ms - line.sounding[seq] if paused_ms is None else line.paused_played
+            played = line.played_before.get(seq, 0) if is_down else played
         cleared = e.PlaybackCleared(up_to_utterance_seq=upto, utterance_seq=seq, played_ms=played, pts_ms=self.now_ms)
         self.happens(self.now_ms + 2, "media-ingress", cleared)
 

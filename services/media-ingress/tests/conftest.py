@@ -261,7 +261,14 @@ class Line:
             self.sent.append((self.now_ms, frame))
         self.events += self.playout.take_events()
 
-    def say(self, seq: int, reflex: str = "pause", min_voiced_ms: int = 200, anchor: int | None = None) -> None:
+    def say(
+        self,
+        seq: int,
+        reflex: str = "pause",
+        min_voiced_ms: int = 200,
+        anchor: int | None = None,
+        not_before: int = 0,
+    ) -> None:
         command = SaySentence.model_validate(
             {
                 "utterance_seq": seq,
@@ -271,6 +278,7 @@ class Line:
                 "reflex": reflex,
                 "min_voiced_ms": min_voiced_ms,
                 "anchor_pts_ms": anchor,
+                "not_before_pts_ms": not_before,
             }
         )
         self.said.add(seq)

@@ -250,9 +250,8 @@ def test_an_interrupted_answer_is_told_up_to_what_was_heard() -> None:
 def test_an_answer_cut_for_another_reason_is_no_interruption_by_the_caller() -> None:
     told = Told()
     told.by(STARTED, ReplyStarted(reply=2, turn=1, source="model"), say(3, "It ships."), began(3))
-    told.by(ClearPlayback(up_to_utterance_seq=3, reply=2, reason="told-to-say"))
-    broken = ReplyInterrupted(reply=2, turn=1, heard="It", up_to_utterance_seq=3, pts_ms=5_000, reason="caller-spoke")
-    assert "user-interrupted" not in told.types(broken)
+    broken = ReplyInterrupted(reply=2, turn=1, heard="It", up_to_utterance_seq=3, pts_ms=5_000, reason="told-to-say")
+    assert told.types(broken) == ["speech-update", "transcript", "conversation-update"]
 
 
 def test_a_turn_that_was_not_understood_adds_nothing_to_the_conversation() -> None:

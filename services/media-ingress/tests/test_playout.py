@@ -166,3 +166,16 @@ def test_a_later_attachment_goes_on_where_the_earlier_one_stopped(make_line: Cal
     assert line.heard == [(3, 7), (3, 8), (3, 9)]
     assert line.of(PlaybackStarted) == []
     assert [e.played_ms for e in line.events if isinstance(e, PlaybackFinished)] == [200]
+
+
+def test_an_utterance_waits_until_it_may_begin_and_those_after_it_wait_behind(line: Any) -> None:
+    line.say(1, not_before=500)
+    line.say(2)
+    line.frames(1, range(5), last=True)
+    line.frames(2, range(5), last=True)
+    line.run_until(499.0)
+    assert line.sent == []
+    line.run_until(1_000.0)
+    assert line.heard == [*((1, n) for n in range(5)), *((2, n) for n in range(5))]
+    assert [at for at, _ in line.sent] == [500.0 + 20 * n for n in range(10)]
+    assert line.events[0].waited_ms == 500.0

@@ -11,6 +11,7 @@ from voxbus_contracts.api_model import ApiModel, Server
 from voxbus_contracts.script import Script
 from voxbus_contracts.silence import Hook, KeypadInputPlan, MessagePlan
 from voxbus_contracts.speaking import StartSpeakingPlan
+from voxbus_contracts.stopping import StopSpeakingPlan
 
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-waits-for-user", "assistant-speaks-first-with-model-generated-message"
@@ -101,14 +102,6 @@ class Voice(ApiModel):
     provider: str = "vapi"
     voice_id: str = "Elliot"
     speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
-
-
-class StopSpeakingPlan(ApiModel):
-    """When the assistant must stop."""
-
-    num_words: Annotated[int, Field(ge=0, le=10)] = 0
-    voice_seconds: Annotated[float, Field(ge=0, le=0.5)] = 0.2
-    backoff_seconds: Annotated[float, Field(ge=0, le=10)] = 1.0
 
 
 class Assistant(ApiModel):

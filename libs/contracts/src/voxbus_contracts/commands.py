@@ -31,9 +31,11 @@ class SaySentence(Command, name="speech.say", owner="llm-orchestrator", consumer
     text: PersonalText
     anchor_pts_ms: int | None = Field(default=None, description="only the first sentence of an answer has one")
     reflex: Literal["none", "pause"] = "pause"
+    interruptible: bool = Field(default=True, description="words may end it, even where the reflex does not pause it")
     min_voiced_ms: int = Field(default=200, ge=0, description="speech this long pauses playback")
     hold: bool = Field(default=False, description="not to be heard before a reply.started names it in `utterances`")
     asked_pts_ms: int | None = Field(default=None, description="first sentence only: when the model was asked")
+    not_before_pts_ms: int = Field(default=0, ge=0, description="must not begin to sound earlier on the audio clock")
     model_ms: int = Field(default=0, ge=0, description="first sentence only: model asked → first token")
     sentence_ms: int = Field(default=0, ge=0, description="first sentence only: first token → sentence complete")
 

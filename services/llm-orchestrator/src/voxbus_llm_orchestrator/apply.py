@@ -22,6 +22,15 @@ from voxbus_llm_orchestrator.state import (
     Voiced,
 )
 
+_Report = (
+    e.PlaybackStarted
+    | e.PlaybackProgressed
+    | e.PlaybackPaused
+    | e.PlaybackResumed
+    | e.PlaybackFinished
+    | e.PlaybackCleared
+)
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -102,6 +111,10 @@ def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
 # --- turns and replies: ours ---
 
 
+def _dismissed(state: CallState, event: e.TranscriptDismissed, _id: str) -> CallState:
+    return replace(state, consumed=state.consumed | set(event.transcript_seqs))
+
+
 def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
     turn = Turn(event.text, event.anchor_pts_ms, event.endpointing_ms, event.recognition_ms, event.pts_ms)
     items = (*state.items, Item("turn", event.turn)) if event.text else state.items
@@ -136,11 +149,11 @@ def _reply_generated(state: CallState, event: e.ReplyGenerated, _id: str) -> Cal
 
 
 def _reply_finished(state: CallState, event: e.ReplyFinished, _id: str) -> CallState:
-    return _reply(state, event.reply, ended="finished", heard=event.heard)
+    return _reply(state, event.reply, ended="finished", heard=event.heard, ended_pts_ms=event.pts_ms)
 
 
 def _reply_interrupted(state: CallState, event: e.ReplyInterrupted, _id: str) -> CallState:
-    return _reply(state, event.reply, ended="interrupted", heard=event.heard)
+    return _reply(state, event.reply, ended="interrupted", heard=event.heard, ended_pts_ms=event.pts_ms)
 
 
 def _message_added(state: CallState, event: e.MessageAdded, _id: str) -> CallState:
@@ -154,7 +167,7 @@ def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
         command.turn,
         command.text,
         command.anchor_pts_ms,
-        command.reflex == "pause",
+        command.interruptible,
         command.model_ms,
         command.sentence_ms,
         command.asked_pts_ms,
@@ -166,7 +179,7 @@ def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
 
 def _clear(state: CallState, command: c.ClearPlayback, _id: str) -> CallState:
     replies = {
-        number: replace(reply, given_up_pts_ms=command.pts_ms)
+        number: replace(reply, given_up_pts_ms=command.pts_ms, given_up_reason=command.reason)
         if number <= command.reply and not reply.ended and reply.given_up_pts_ms is None
         else reply
         for number, reply in state.replies.items()
@@ -181,17 +194,21 @@ def _resume(state: CallState, command: c.ResumePlayback, _id: str) -> CallState:
 # --- playback and voice ---
 
 
-def _playback(state: CallState, seq: int, **changes: Any) -> CallState:
-    known = state.playbacks.get(seq) or Playback(int(changes.get("last_pts_ms", 0)))
-    return replace(state, playbacks=_with(state.playbacks, seq, replace(known, **changes)))
+def _playback(state: CallState, event: _Report, **changes: Any) -> CallState:
+    """Reports only ever add: one that comes twice, late or in another order takes nothing back."""
+    known = state.playbacks.get(event.utterance_seq) or Playback(event.pts_ms)
+    if known.finished or event.pts_ms < known.last_pts_ms:
+        changes.pop("paused", None)
+    changes["played_ms"] = max(known.played_ms, getattr(event, "played_ms", 0))
+    changes["last_pts_ms"] = known.last_pts_ms if known.finished else max(known.last_pts_ms, event.pts_ms)
+    return replace(state, playbacks=_with(state.playbacks, event.utterance_seq, replace(known, **changes)))
 
 
 def _playback_started(state: CallState, event: e.PlaybackStarted, _id: str) -> CallState:
     return _playback(
         state,
-        event.utterance_seq,
+        event,
         started_pts_ms=event.pts_ms,
-        last_pts_ms=event.pts_ms,
         v2v_ms=event.v2v_ms,
         left_pts_ms=event.left_pts_ms,
         waited_ms=event.waited_ms,
@@ -200,31 +217,26 @@ def _playback_started(state: CallState, event: e.PlaybackStarted, _id: str) -> C
 
 
 def _progressed(state: CallState, event: e.PlaybackProgressed, _id: str) -> CallState:
-    return _playback(state, event.utterance_seq, played_ms=event.played_ms, last_pts_ms=event.pts_ms)
+    return _playback(state, event)
 
 
 def _paused(state: CallState, event: e.PlaybackPaused, _id: str) -> CallState:
-    return _playback(state, event.utterance_seq, played_ms=event.played_ms, last_pts_ms=event.pts_ms, paused=True)
+    known = state.playbacks.get(event.utterance_seq)
+    latest_ms = max(event.pts_ms, (known.paused_pts_ms or 0) if known else 0)
+    return _playback(state, event, paused=True, paused_pts_ms=latest_ms)
 
 
 def _resumed(state: CallState, event: e.PlaybackResumed, _id: str) -> CallState:
-    return _playback(state, event.utterance_seq, played_ms=event.played_ms, last_pts_ms=event.pts_ms, paused=False)
+    return _playback(state, event, paused=False)
 
 
 def _finished(state: CallState, event: e.PlaybackFinished, _id: str) -> CallState:
-    return _playback(
-        state,
-        event.utterance_seq,
-        played_ms=event.played_ms,
-        last_pts_ms=event.pts_ms,
-        finished=True,
-        paused=False,
-    )
+    return _playback(state, event, paused=False, finished=True)
 
 
 def _cleared(state: CallState, event: e.PlaybackCleared, _id: str) -> CallState:
     if event.utterance_seq:
-        state = _playback(state, event.utterance_seq, played_ms=event.played_ms, last_pts_ms=event.pts_ms, paused=False)
+        state = _playback(state, event, paused=False)
     return replace(state, cleared_upto=max(state.cleared_upto, event.up_to_utterance_seq))
 
 
@@ -297,6 +309,7 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     e.SpeechStopped: _speech_stopped,
     e.TranscriptPartial: _partial,
     e.TranscriptFinal: _final,
+    e.TranscriptDismissed: _dismissed,
     e.TurnCommitted: _committed,
     e.TurnWaitAdvised: _advised,
     e.TurnMeasured: _measured,

@@ -5,6 +5,7 @@ from typing import Final
 
 from voxbus_contracts.config import CallConfig
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence, endpointing_of
+from voxbus_llm_orchestrator.phrases import DEFAULT_PHRASES, Phrases, phrases_of
 
 DECIDE_WITHIN_MS: Final = 500
 """A possible interruption is decided by then: by words, or by speech that still goes on."""
@@ -28,6 +29,8 @@ class Plan:
     wait_ms: int = 400
     voice_ms: int = 200
     num_words: int = 0
+    backoff_ms: int = 1_000
+    phrases: Phrases = DEFAULT_PHRASES
     max_duration_ms: int = 600_000
     silence_timeout_ms: int = 30_000
     resume_window_ms: int = 10_000
@@ -49,6 +52,8 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         wait_ms=round(start.wait_seconds * 1000),
         voice_ms=round(stop.voice_seconds * 1000),
         num_words=stop.num_words,
+        backoff_ms=round(stop.backoff_seconds * 1000),
+        phrases=phrases_of(stop.acknowledgement_phrases, stop.interruption_phrases),
         max_duration_ms=round(assistant.max_duration_seconds * 1000),
         silence_timeout_ms=round(assistant.silence_timeout_seconds * 1000),
         resume_window_ms=config.resume_window_ms,

@@ -1,51 +1,20 @@
-"""Rows about the caller's speech: interruption, and the end of a turn."""
+"""Rows about the end of the caller's turn."""
 
-from voxbus_contracts.commands import ResumePlayback
 from voxbus_contracts.events import ReplyStarted, TurnCommitted
 from voxbus_llm_orchestrator.decision import AskEndpointing, At, Decide, View
 from voxbus_llm_orchestrator.endpointing import TurnSoFar, endpoint, rule_for
 from voxbus_llm_orchestrator.plan import (
     ADVISED_WITHIN_MS,
     AWAIT_FINAL_MS,
-    DECIDE_WITHIN_MS,
     NOT_UNDERSTOOD_AFTER_MS,
     NOT_UNDERSTOOD_VOICED_MS,
 )
-from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
+from voxbus_llm_orchestrator.saying import Fixed, fixed_reply
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 
 ASK_BACK = "Sorry, I did not catch that. Could you say it again?"
 _ASK_BACK_AT_MOST = 2
-
-
-def interrupt(view: View) -> Decide | At | None:
-    """The caller speaks while the assistant answers: words decide, or speech that goes on; then all is cleared."""
-    state = view.state
-    stretch = state.stretch
-    replies = [number for number, reply in state.open_replies if reply.given_up_pts_ms is None]
-    if not replies or stretch is None or not _is_interruptible(state):
-        return None
-    if max(state.stretches) <= state.forgiven_seq:
-        return None
-    words = _words_said(state)
-    if words and words >= view.plan.num_words:
-        return Decide("caller-spoke", give_up(view, "caller-spoke"))
-    if not state.is_caller_speaking or view.plan.num_words:
-        return None
-    until = stretch.started_pts_ms + max(view.plan.voice_ms, DECIDE_WITHIN_MS)
-    return Decide("caller-goes-on-speaking", give_up(view, "caller-spoke")) if view.now_ms >= until else At(until)
-
-
-def forgive(view: View) -> Decide | None:
-    """It was a cough, or too few words: the assistant goes on with the next sample."""
-    state = view.state
-    if not state.is_paused or state.is_caller_speaking or state.awaits_final or not state.stretches:
-        return None
-    seq = max(state.stretches)
-    if seq <= state.forgiven_seq or (_words_said(state) and not view.plan.num_words):
-        return None
-    return Decide("nothing-said", (ResumePlayback(reason="nothing-said", speech_seq=seq),))
 
 
 def commit(view: View) -> Decide | At | None:
@@ -128,17 +97,3 @@ def ask_back(view: View) -> Decide | At | None:
         return Decide("not-understood-again", (committed,))
     answer = fixed_reply(state, view.plan, Fixed(ASK_BACK, "recovery"), view.now_ms)
     return Decide("not-understood", (committed, *answer))
-
-
-def _is_interruptible(state: CallState) -> bool:
-    """What sounds or is about to sound may be interrupted; before the first sound everything may."""
-    waiting = [seq for _, reply in state.open_replies for seq in reply.utterances]
-    return all(state.utterances[seq].interruptible for seq in waiting)
-
-
-def _words_said(state: CallState) -> int:
-    """Words recognized since the last turn was committed, partial ones included."""
-    texts = [final.text for _, final in state.unconsumed]
-    if state.partial_seq not in state.finals:
-        texts.append(state.partial_text)
-    return sum(len(text.split()) for text in texts)

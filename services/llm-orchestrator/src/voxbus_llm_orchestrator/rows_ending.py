@@ -3,15 +3,16 @@
 from voxbus_contracts.events import CallEnded
 from voxbus_llm_orchestrator.decision import At, Decide, View
 from voxbus_llm_orchestrator.rows_measure import measured_so_far
+from voxbus_llm_orchestrator.rows_reply import close_what_was_interrupted
 from voxbus_llm_orchestrator.saying import give_up
 
 
-def end_on_request(view: View) -> Decide | None:
+def end_on_request(view: View) -> Decide | At | None:
     """Somebody with the right to asked for it."""
     return _ended(view, view.state.end_reasons[0]) if view.state.end_reasons else None
 
 
-def end_on_hang_up(view: View) -> Decide | None:
+def end_on_hang_up(view: View) -> Decide | At | None:
     """The caller closed the line cleanly."""
     return _ended(view, "customer-ended-call") if view.state.detached_clean else None
 
@@ -34,7 +35,7 @@ def end_at_maximum_duration(view: View) -> Decide | At | None:
     return _ended(view, "exceeded-max-duration") if view.now_ms >= until else At(until)
 
 
-def end_after_farewell(view: View) -> Decide | None:
+def end_after_farewell(view: View) -> Decide | At | None:
     """The reply that was to end the call is over, or a phrase that ends it was heard."""
     for reply in view.state.replies.values():
         if not reply.ended:
@@ -62,6 +63,13 @@ def end_on_silence(view: View) -> Decide | At | None:
     return _ended(view, "silence-timed-out") if view.now_ms >= until else At(until)
 
 
-def _ended(view: View, reason: str) -> Decide:
+def _ended(view: View, reason: str) -> Decide | At:
+    """First what was begun is given up and its heard part logged; then the call is over."""
+    state = view.state
+    if state.awaited_replies:
+        return Decide(reason, give_up(view, "call-ended"))
+    closing = close_what_was_interrupted(view)
+    if closing is not None:
+        return closing
     ended = CallEnded(pts_ms=max(0, view.now_ms), reason=reason)
     return Decide(reason, (*give_up(view, "call-ended"), *measured_so_far(view.state), ended))

@@ -21,7 +21,8 @@ def close_what_was_interrupted(view: View) -> Decide | At | None:
             continue
         until = reply.given_up_pts_ms + CLEARED_WITHIN_MS
         upto = max(reply.utterances, default=0)
-        if upto > state.cleared_upto and view.now_ms < until:
+        is_line_there = state.detached_pts_ms is None and view.line_lost_pts_ms is None
+        if is_line_there and upto > state.cleared_upto and view.now_ms < until:
             return At(until)
         interrupted = ReplyInterrupted(
             reply=number,
@@ -29,7 +30,7 @@ def close_what_was_interrupted(view: View) -> Decide | At | None:
             heard=heard_of_reply(state, reply),
             up_to_utterance_seq=upto,
             pts_ms=max(0, view.now_ms),
-            reason="caller-spoke",
+            reason=reply.given_up_reason or "caller-spoke",
         )
         return Decide("interrupted", (interrupted,))
     return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from voxbus_contracts.commands import CancelSpeech, ClearPlayback, SaySentence
 from voxbus_contracts.events import ReplyGenerated, ReplyStarted
+from voxbus_contracts.events.reply import BY_CALLER
 from voxbus_llm_orchestrator.decision import DropModel, Out, View
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.sentences import SentenceSplitter
@@ -53,14 +54,23 @@ def say(state: CallState, plan: Plan, spoken: Spoken, texts: Iterable[str]) -> l
                 turn=spoken.turn,
                 text=text,
                 anchor_pts_ms=turn.anchor_pts_ms if turn and first else None,
-                reflex="pause" if spoken.interruptible else "none",
+                reflex="pause" if spoken.interruptible and not plan.num_words else "none",
+                interruptible=spoken.interruptible,
                 min_voiced_ms=plan.voice_ms,
                 asked_pts_ms=spoken.asked_pts_ms if first else None,
+                not_before_pts_ms=_not_before_pts_ms(state, plan) if first else 0,
                 model_ms=max(0, spoken.model_ms) if first else 0,
                 sentence_ms=max(0, spoken.sentence_ms) if first else 0,
             )
         )
     return outs
+
+
+def _not_before_pts_ms(state: CallState, plan: Plan) -> int:
+    """After the caller broke in the assistant is silent for a while, whatever it has to say."""
+    broken_in = (reply.given_up_pts_ms or 0 for reply in state.replies.values() if reply.given_up_reason in BY_CALLER)
+    latest = max(broken_in, default=None)
+    return 0 if latest is None else latest + plan.backoff_ms
 
 
 def fixed_reply(state: CallState, plan: Plan, fixed: Fixed, now_ms: int) -> tuple[Out, ...]:

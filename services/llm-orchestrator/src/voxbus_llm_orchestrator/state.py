@@ -51,6 +51,8 @@ class Playback:
     played_ms: int = 0
     finished: bool = False
     paused: bool = False
+    paused_pts_ms: int | None = None
+    """When it last fell silent in the middle; kept after it went on."""
     last_pts_ms: int = 0
     v2v_ms: float | None = None
     left_pts_ms: float | None = None
@@ -91,6 +93,8 @@ class Reply:
     generated: bool = False
     end_call: bool = False
     given_up_pts_ms: int | None = None
+    given_up_reason: str = ""
+    ended_pts_ms: int | None = None
     ended: Literal["", "finished", "interrupted"] = ""
     heard: str = ""
 
@@ -198,6 +202,11 @@ class CallState:
         return [(number, reply) for number, reply in sorted(self.replies.items()) if not reply.ended]
 
     @property
+    def awaited_replies(self) -> list[tuple[int, Reply]]:
+        """Open ones that nobody has given up."""
+        return [(number, reply) for number, reply in self.open_replies if reply.given_up_pts_ms is None]
+
+    @property
     def next_turn(self) -> int:
         return max(self.turns, default=0) + 1
 
@@ -219,7 +228,12 @@ class CallState:
 
     @property
     def is_paused(self) -> bool:
-        return any(
-            playback.paused and not playback.finished and seq > self.cleared_upto
-            for seq, playback in self.playbacks.items()
-        )
+        return self.paused_since_pts_ms is not None
+
+    @property
+    def paused_since_pts_ms(self) -> int | None:
+        """When what sounded fell silent, to go on or to be cleared; None = nothing waits like that."""
+        for seq, playback in self.playbacks.items():
+            if playback.paused and not playback.finished and seq > self.cleared_upto:
+                return playback.paused_pts_ms
+        return None

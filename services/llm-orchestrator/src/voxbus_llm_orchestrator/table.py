@@ -4,7 +4,7 @@ Every row looks at the state alone, never at how it came about. So a worker that
 the table, and does what is outstanding.
 """
 
-from voxbus_llm_orchestrator import rows_caller, rows_ending, rows_measure, rows_reply
+from voxbus_llm_orchestrator import rows_caller, rows_ending, rows_interruption, rows_measure, rows_reply
 from voxbus_llm_orchestrator.decision import At, Decide, Row, View
 
 TABLE: tuple[Row, ...] = (
@@ -15,8 +15,9 @@ TABLE: tuple[Row, ...] = (
     rows_ending.end_after_farewell,
     rows_ending.end_on_silence,
     rows_reply.close_what_was_interrupted,
-    rows_caller.interrupt,
-    rows_caller.forgive,
+    rows_interruption.interrupt,
+    rows_interruption.forgive,
+    rows_interruption.dismiss,
     rows_reply.order_tools,
     rows_reply.finish,
     rows_measure.measure,

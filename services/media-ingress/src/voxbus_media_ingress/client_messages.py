@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from voxbus_contracts import Message
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.commands import ClearPlayback, SaySentence
+from voxbus_contracts.commands import SaySentence
 from voxbus_contracts.events import (
     CallEnded,
     CallQueued,
@@ -35,6 +35,7 @@ from voxbus_contracts.events import (
     TranscriptPartial,
     TurnCommitted,
 )
+from voxbus_contracts.events.reply import BY_CALLER
 from voxbus_media_ingress.conversation import Conversation, Span
 from voxbus_media_ingress.told import told_assistant, told_tool_call, told_tool_with_call
 
@@ -78,7 +79,6 @@ class ClientMessages:
         self._says: dict[int, SaySentence] = {}
         self._finals: dict[int, Span] = {}
         self._reply_began: dict[int, int] = {}
-        self._clear_reasons: dict[int, str] = {}
         self._finished: list[SaySentence] = []
         self._hang_due_ms: int | None = None
         self.status = "queued"
@@ -95,7 +95,6 @@ class ClientMessages:
             TranscriptFinal: self._on_final,
             TurnCommitted: self._on_turn,
             MessageAdded: self._on_message_added,
-            ClearPlayback: self._on_clear,
             ReplyStarted: self._on_reply_started,
             SaySentence: self._on_say,
             PlaybackStarted: self._on_playback_started,
@@ -239,9 +238,6 @@ class ClientMessages:
             self._finished.append(say)
             self._send_transcript("assistant", "final", say.text)
 
-    def _on_clear(self, command: ClearPlayback) -> None:
-        self._clear_reasons[command.reply] = command.reason
-
     def _on_playback_cleared(self, event: PlaybackCleared) -> None:
         if event.utterance_seq:
             self._fall_silent()
@@ -258,7 +254,7 @@ class ClientMessages:
         self._hang_due_ms = None
         told = [word for said in self._finished if said.reply == event.reply for word in said.text.split()]
         self._send_transcript("assistant", "final", " ".join(event.heard.split()[len(told) :]))
-        if "caller" in self._clear_reasons.pop(event.reply, event.reason):
+        if event.reason in BY_CALLER:
             self._send("user-interrupted", {"turnId": self._turn_id(event.turn)})
         self._enter(event)
 

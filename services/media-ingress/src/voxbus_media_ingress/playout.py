@@ -200,11 +200,11 @@ class Playout:
         if utterance is not None and utterance.is_held:
             return None
         if utterance is not None and (utterance.has_next or (utterance.started and not utterance.starved)):
-            times.append(max(self._next_send_ms, self._announced_by_ms(utterance)))
+            times.append(max(self._next_send_ms, self._may_begin_ms(utterance)))
         if self._stuck_since_ms is not None:
-            announced_by_ms = self._announced_by_ms(utterance) if utterance is not None else 0.0
+            may_begin_ms = self._may_begin_ms(utterance) if utterance is not None else 0.0
             patience_ms = _UNSAID_MS if utterance is None else _HOLE_MS
-            times.append(max(self._next_send_ms, self._stuck_since_ms + patience_ms, announced_by_ms))
+            times.append(max(self._next_send_ms, self._stuck_since_ms + patience_ms, may_begin_ms))
         pauses_at = self._reflex_due()
         if pauses_at is not None:
             times.append(self._clock.time_of(pauses_at))
@@ -220,7 +220,7 @@ class Playout:
             return None
         self._pass_over_unsaid(now_ms)
         utterance = self._current
-        if utterance is not None and (utterance.is_held or now_ms < self._announced_by_ms(utterance)):
+        if utterance is not None and (utterance.is_held or now_ms < self._may_begin_ms(utterance)):
             utterance = None
         pcm = self._take(utterance, now_ms) if utterance is not None else None
         if utterance is None or pcm is None:
@@ -241,11 +241,14 @@ class Playout:
     def _pts_at(self, now_ms: float) -> int:
         return max(self._next_pts_ms, int(self._clock.position_at(now_ms)) // FRAME_MS * FRAME_MS)
 
-    def _announced_by_ms(self, utterance: Utterance) -> float:
-        """When it may begin although its say command has not come."""
-        if utterance.say is not None or utterance.started or utterance.arrived_ms is None:
+    def _may_begin_ms(self, utterance: Utterance) -> float:
+        """When it may begin: not before its say command allows it, and without one only after a while."""
+        say = utterance.say
+        if utterance.started:
             return 0.0
-        return utterance.arrived_ms + _UNANNOUNCED_MS
+        if say is not None:
+            return self._clock.time_of(say.not_before_pts_ms) if say.not_before_pts_ms else 0.0
+        return utterance.arrived_ms + _UNANNOUNCED_MS if utterance.arrived_ms is not None else 0.0
 
     def _take(self, utterance: Utterance, now_ms: float) -> bytes | None:
         pcm = utterance.take()

@@ -25,7 +25,7 @@ from voxbus_contracts.events.reply import (
 from voxbus_contracts.events.speech import SpeechPaused, SpeechStarted, SpeechStopped, SpeechSynthesized, SpokenWord
 from voxbus_contracts.events.stage import StageClaimed, StageReleased
 from voxbus_contracts.events.tool import ToolFinished, ToolRequested
-from voxbus_contracts.events.transcript import TranscriptFinal, TranscriptPartial
+from voxbus_contracts.events.transcript import TranscriptDismissed, TranscriptFinal, TranscriptPartial
 from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured, TurnWaitAdvised
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "StageReleased",
     "ToolFinished",
     "ToolRequested",
+    "TranscriptDismissed",
     "TranscriptFinal",
     "TranscriptPartial",
     "TurnCancelled",

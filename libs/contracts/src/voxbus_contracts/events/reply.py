@@ -4,7 +4,7 @@ An answer may be prepared before the caller's turn is over: ReplySpeculated, hel
 ReplyStarted with the same number, which lets it be heard, or ReplyDropped.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -59,6 +59,10 @@ class ReplyDropped(Event, name="reply.dropped", owner="llm-orchestrator"):
     pts_ms: PtsMs = 0
 
 
+BY_CALLER: Final = frozenset({"caller-spoke", "interruption-phrase"})
+"""Reasons of ReplyInterrupted that are the caller's doing."""
+
+
 class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
     """The assistant began to answer; the model is being asked, or a fixed text is said."""
 
@@ -98,7 +102,7 @@ class ReplyFinished(Event, name="reply.finished", owner="llm-orchestrator"):
 
 
 class ReplyInterrupted(Event, name="reply.interrupted", owner="llm-orchestrator"):
-    """The caller broke in: `heard` is what left media-ingress, and all that enters the history."""
+    """It was given up: `heard` is what left media-ingress, and all that enters the history."""
 
     example: ClassVar = {
         "reply": 2,
@@ -114,7 +118,7 @@ class ReplyInterrupted(Event, name="reply.interrupted", owner="llm-orchestrator"
     heard: PersonalText
     up_to_utterance_seq: int
     pts_ms: PtsMs
-    reason: str
+    reason: str = Field(description="caller-spoke | interruption-phrase | told-to-say | call-ended")
 
 
 class MessageAdded(Event, name="message.added", owner="llm-orchestrator"):

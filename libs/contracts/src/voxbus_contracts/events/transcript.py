@@ -39,3 +39,13 @@ class TranscriptFinal(Event, name="transcript.final", owner="stt-worker"):
     provider: str
     recognition_ms: int = Field(ge=0, description="from speech.stopped to this event")
     confidence: float | None = Field(default=None, ge=0, le=1)
+
+
+class TranscriptDismissed(Event, name="transcript.dismissed", owner="llm-orchestrator"):
+    """What was recognized while the assistant spoke is no turn of the caller's; names the transcripts it consumed."""
+
+    example: ClassVar = {"transcript_seqs": [4], "reason": "acknowledged", "pts_ms": 5220}
+
+    transcript_seqs: tuple[int, ...]
+    reason: str = Field(description="acknowledged | echo | nothing-said")
+    pts_ms: PtsMs
