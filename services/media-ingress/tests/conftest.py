@@ -190,7 +190,7 @@ class Rig:
         for index in frames:
             pcm = sound(seq, index)
             is_last = last and index == frames[-1]
-            await voice.publish_audio(
+            voice.publish_audio(
                 "agent", AudioFrame(pcm=pcm, pts_ms=20 * index, utterance_seq=seq, last=is_last, seq=index + 1)
             )
 

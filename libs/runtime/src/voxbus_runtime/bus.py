@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import nats.errors
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
@@ -19,6 +18,7 @@ from voxbus_contracts.envelope import BadEnvelope
 from voxbus_contracts.streams import CONFIGS, EVENTS
 from voxbus_contracts.subjects import parse
 from voxbus_runtime.errors import ConfigMissing
+from voxbus_runtime.live import LiveClient
 from voxbus_runtime.outbox import Outbox
 from voxbus_runtime.sequencing import LoggedMessage
 from voxbus_runtime.stream_reader import StoredMessage, last, read
@@ -36,7 +36,7 @@ def unix_ms() -> int:
 class Bus:
     """One process's connection; made by `connect`."""
 
-    def __init__(self, nc: Client, log: BoundLogger, worker: str) -> None:
+    def __init__(self, nc: LiveClient, log: BoundLogger, worker: str) -> None:
         self.nc = nc
         self.js: JetStreamContext = nc.jetstream(timeout=5)
         self.log = log
@@ -174,7 +174,7 @@ class Bus:
 
 async def connect(urls: str, name: str, log: BoundLogger) -> Bus:
     """Connects, waiting for the server as long as it takes and saying so."""
-    nc = Client()
+    nc = LiveClient(log)
     holder: list[Bus] = []
     said_at_s = 0.0
 

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Final
 
 import nats.errors
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from structlog.stdlib import BoundLogger
 
 from voxbus_contracts import BadPayload, CallRef, Command, Envelope, Event, UnknownMessage, decode
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.envelope import BadEnvelope, read_envelope
 from voxbus_contracts.events import StageClaimed
 from voxbus_contracts.streams import AUDIO
 from voxbus_contracts.subjects import AudioDirection
@@ -20,6 +19,7 @@ from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.errors import NotStored, OwnershipLost
 from voxbus_runtime.fence import Fence
+from voxbus_runtime.live import LiveSubscription, live_head
 from voxbus_runtime.metrics import FRAME_LATENCY
 from voxbus_runtime.sequencing import LoggedMessage, Sequencer
 from voxbus_runtime.stream_reader import last, read
@@ -54,13 +54,13 @@ class OwnedCall:
         self.fenced = asyncio.Event()
         self.log: BoundLogger = bus.log.bind(call=config.call, stage=stage)
         self._interests = interests | ALWAYS
-        self._audio_subjects = {direction: self.ref.audio(direction) for direction in _MAKER_OF}
+        self._audio_heads = {direction: live_head(self.ref.audio(direction)) for direction in _MAKER_OF}
         self._sequencer = Sequencer(self.fence)
         self._number = 0
         self._read_upto = 0
         self._early: list[LoggedMessage] | None = []
         self._ready: asyncio.Queue[LoggedMessage | None] = asyncio.Queue()
-        self._subscriptions: list[Subscription] = []
+        self._subscriptions: list[LiveSubscription] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop_listening: Callable[[], None] = lambda: None
         self._filling = False
@@ -70,7 +70,7 @@ class OwnedCall:
     async def listen(self) -> None:
         """Subscribes; messages wait until `begin` has folded the log."""
         for subject in (self.ref.all_events, self.ref.all_commands):
-            self._subscriptions.append(await self.bus.nc.subscribe(subject, cb=self._on_message))
+            self._subscriptions.append(await self.bus.nc.subscribe_live(subject, self._on_message))
         self._stop_listening = self.bus.on_reconnect(self._resync_soon)
 
     async def begin(self, epoch: int, address: str) -> None:
@@ -130,26 +130,37 @@ class OwnedCall:
 
     # --- audio -------------------------------------------------------------------------------------------------
 
-    async def publish_audio(self, direction: AudioDirection, frame: AudioFrame) -> None:
-        """Fire and forget: live audio never waits. While the bus is lost, frames are dropped here."""
-        frame.epoch = self.epoch
-        if self.bus.connected and not self.fenced.is_set():
-            await self.bus.nc.publish(self._audio_subjects[direction], frame.SerializeToString())
+    def publish_audio(self, direction: AudioDirection, frame: AudioFrame) -> bytes:
+        """Fire and forget: live audio never waits. While the bus is lost, frames are dropped here.
 
-    async def subscribe_audio(self, direction: AudioDirection, on_frame: Callable[[AudioFrame], None]) -> Subscription:
+        Gives the frame as it was sent, for `publish_audio_again`.
+        """
+        frame.epoch = self.epoch
+        payload = frame.SerializeToString()
+        self.publish_audio_again(direction, payload)
+        return payload
+
+    def publish_audio_again(self, direction: AudioDirection, payload: bytes) -> None:
+        """Sends a frame once more; readers drop those they know."""
+        if not self.fenced.is_set():
+            self.bus.nc.publish_live(self._audio_heads[direction], payload)
+
+    async def subscribe_audio(
+        self, direction: AudioDirection, on_frame: Callable[[AudioFrame], None]
+    ) -> LiveSubscription:
         """`on_frame` for each live frame that is not of an old epoch, in arrival order."""
         maker = _MAKER_OF[direction]
         parse, accepts, wall_ns = AudioFrame.FromString, self.fence.accepts, time.time_ns
         observe = FRAME_LATENCY.observe if direction == "caller" else None
 
-        async def on_message(msg: Msg) -> None:
-            frame = parse(msg.data)
+        def on_message(_subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
+            frame = parse(payload)
             if observe is not None and frame.origin_unix_us and not frame.filled:
                 observe(wall_ns() / 1e6 - frame.origin_unix_us / 1e3)
             if accepts(maker, frame.epoch):
                 on_frame(frame)
 
-        subscription = await self.bus.nc.subscribe(self.ref.audio(direction), cb=on_message)
+        subscription = await self.bus.nc.subscribe_live(self.ref.audio(direction), on_message)
         self._subscriptions.append(subscription)
         return subscription
 
@@ -191,10 +202,14 @@ class OwnedCall:
             traceparent=traceparent or self.config.traceparent,
         )
 
-    async def _on_message(self, msg: Msg) -> None:
-        logged = self.bus.logged(msg.subject, msg.data, msg.headers)
-        if logged is None:
+    def _on_message(self, subject: str, headers: dict[str, str] | None, payload: bytes) -> None:
+        kind, _, _, _, _, entity, what = subject.split(".")
+        try:
+            envelope = read_envelope(headers)
+        except BadEnvelope as wrong:
+            self.log.warning("message without a valid envelope is left out", subject=subject, problem=str(wrong))
             return
+        logged = LoggedMessage(envelope, "event" if kind == "event" else "command", f"{entity}.{what}", payload)
         if self._early is not None:
             self._early.append(logged)
         else:

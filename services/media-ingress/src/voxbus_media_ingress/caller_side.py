@@ -9,11 +9,11 @@ from voxbus_audio import SILENCE_FRAME, AudioError, WireDecoder, WireFormat
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.alarm import Alarm, now_ms
 from voxbus_media_ingress.clock import MAX_QUEUED_MS, CallerClock, CallerFrame
+from voxbus_media_ingress.connection import PLAIN_BYTES
 from voxbus_media_ingress.inbound import error_text
 from voxbus_media_ingress.publisher import Publisher
 
-# Decoding 64 KiB takes about 1 ms; other calls' frames get their turn in between.
-_PIECE_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = PLAIN_BYTES
 _FULL_PAUSE_S: Final = 0.1
 _STANDSTILL_MS: Final = 10.0
 _READ_FIRST_MS: Final = 3.0
@@ -47,22 +47,26 @@ class CallerSide:
         metrics.FILLED_FRAMES.inc(self.clock.filled_frames)
         metrics.DROPPED_FRAMES.inc(self.clock.dropped_frames)
 
-    async def on_bytes(self, wire: bytes) -> None:
-        """One binary message, of any length; a sample cut in two is joined with the next message."""
-        if len(wire) <= _PIECE_BYTES:
-            refused = self._take(wire)
-        else:
-            refused = 0
-            for start in range(0, len(wire), _PIECE_BYTES):
-                refused += self._take(wire[start : start + _PIECE_BYTES])
-                await asyncio.sleep(0)
+    def hear(self, wire: bytes) -> bool:
+        """One binary message of any length; a sample cut in two is joined with the next message.
+
+        False = more than may wait has come: the client is to be held back.
+        """
+        refused = self._take(wire)
         if refused:
             metrics.REFUSED_FRAMES.inc(refused)
             limit_s = MAX_QUEUED_MS // 1_000
             self._tell_once("audio-too-far-ahead", f"more than {limit_s} s of audio wait: send in real time")
-            await asyncio.sleep(_FULL_PAUSE_S)
         elif self._told == "audio-too-far-ahead":
             self._told = ""
+        return not refused
+
+    async def on_bytes(self, wire: bytes) -> None:
+        """Like `hear`, piece by piece, and waits while the client is to be held back."""
+        for start in range(0, len(wire), _PIECE_BYTES):
+            if not self.hear(wire[start : start + _PIECE_BYTES]):
+                await asyncio.sleep(_FULL_PAUSE_S)
+            await asyncio.sleep(0)
 
     def _take(self, wire: bytes) -> int:
         arrived_ms = now_ms()
@@ -93,7 +97,13 @@ class CallerSide:
         self._alarm.set(self._due_ms)
 
     def _on_alarm(self, at_ms: float) -> None:
-        """After a standstill of the loop the socket is read first: what waits there is not missing."""
+        """After a standstill of the loop the socket is read first: what waits there is not missing.
+
+        The alarm is not moved back for each frame that comes, so it mostly rings too early.
+        """
+        if at_ms < self._due_ms and not self._reads_first:
+            self._alarm.set(self._due_ms)
+            return
         self._reads_first = not self._reads_first and at_ms - self._due_ms > _STANDSTILL_MS
         if self._reads_first:
             self._alarm.set(at_ms + _READ_FIRST_MS)

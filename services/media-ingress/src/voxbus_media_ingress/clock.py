@@ -13,8 +13,7 @@ counts as sent ahead on purpose (a whole file at once), and nothing of it is eve
 from array import array
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from voxbus_audio import FRAME_MS, SILENCE_FRAME, is_quiet
 
@@ -29,8 +28,7 @@ _STANDING_MS: Final = 200.0
 _REMEMBERED: Final = 30_000 // FRAME_MS
 
 
-@dataclass(frozen=True, slots=True)
-class CallerFrame:
+class CallerFrame(NamedTuple):
     """20 ms of the caller: 640 bytes mono s16le 16 kHz. `arrived_ms` is when its last byte came from the socket.
 
     For filled frames and those of a burst sent ahead it is when they left the clock: nobody waited for them before.

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from voxbus_audio import FRAME_MS
+from voxbus_media_ingress.connection import MediaConnection
 
 _MAX_TEXT_BYTES: Final = 4 * 1024 * 1024
 
@@ -17,7 +17,7 @@ _MAX_TEXT_BYTES: Final = 4 * 1024 * 1024
 class CallerLine:
     """Queues audio and text for the socket, in order. `on_stuck` is called once when it does not read."""
 
-    def __init__(self, socket: ServerConnection, stuck_ms: int, on_stuck: Callable[[], None]) -> None:
+    def __init__(self, socket: MediaConnection, stuck_ms: int, on_stuck: Callable[[], None]) -> None:
         self._socket = socket
         self._stuck_ms = stuck_ms
         self._on_stuck = on_stuck
@@ -30,7 +30,9 @@ class CallerLine:
         self._idle.set()
 
     def audio(self, wire: bytes) -> None:
-        """20 ms of sound in the caller's format."""
+        """20 ms of sound in the caller's format; written at once unless something waits before it."""
+        if self._idle.is_set() and not self._is_stuck and self._socket.send_at_once(wire):
+            return
         self._put(wire)
         self._audio_ms += FRAME_MS
         if self._audio_ms > self._stuck_ms:

@@ -4,6 +4,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from voxbus_runtime.metrics import FrameHistogram
+
 ATTACHMENT_SPAN: Final = "media-ingress.attachment"
 """From the transport's arrival to its end, under the call's trace."""
 
@@ -15,13 +17,12 @@ DETACHED: Final = Counter("media_detached_transports", "Transports gone, by WebS
 
 REFUSED: Final = Counter("media_refused_transports", "Transports that were not let in, by error code", ["code"])
 
-FRAME_LATENCY: Final = Histogram(
-    "media_frame_latency_seconds",
-    "Caller frame: its last byte read from the socket → handed to the bus, seconds",
-    buckets=tuple(ms * _MS for ms in (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 200)),
+FRAME_LATENCY: Final = FrameHistogram(
+    "media_frame_latency_milliseconds",
+    "Caller frame: its last byte read from the socket → handed to the bus, ms",
+    (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 200),
 )
-"""Frames that came more than 20 ms early wait on purpose and count with their wait, those sent ahead without it;
-frames said again after the bus was away count with its absence."""
+"""Frames that came more than 20 ms early wait on purpose and count with their wait, those sent ahead without it."""
 
 V2V: Final = Histogram(
     "media_v2v_seconds",

@@ -18,6 +18,7 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.config import CallConfig
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.attachment import Attachment
+from voxbus_media_ingress.connection import MediaConnection
 from voxbus_media_ingress.ending import DRAINED, UNAVAILABLE
 from voxbus_media_ingress.errors import AttachRefused, SettingsClash
 from voxbus_media_ingress.handlers import INTERESTS, on_message, on_text
@@ -70,6 +71,7 @@ class MediaServer:
                 host,
                 port,
                 process_request=self._process_request,
+                create_connection=MediaConnection,
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,
                 write_limit=_WRITE_LIMIT_BYTES,
@@ -137,6 +139,7 @@ class MediaServer:
     # --- serving -----------------------------------------------------------------------------------------------
 
     async def _serve(self, socket: ServerConnection) -> None:
+        assert isinstance(socket, MediaConnection)
         config = self._admitted[socket]
         transport = Transport(socket, config.transport, self._settings.media_stuck_ms)
         transport.start()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import structlog
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
@@ -15,6 +14,7 @@ from voxbus_audio import wire_format
 from voxbus_contracts.config import TransportFormat
 from voxbus_media_ingress.alarm import now_ms
 from voxbus_media_ingress.caller_side import CallerSide
+from voxbus_media_ingress.connection import MediaConnection
 from voxbus_media_ingress.ending import BROKEN, STUCK, Ending, socket_closed
 from voxbus_media_ingress.line import CallerLine
 
@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 class Transport:
     """Reads and writes one socket. Audio goes onto the caller clock at once; texts wait for `serve`."""
 
-    def __init__(self, socket: ServerConnection, fmt: TransportFormat, stuck_ms: int) -> None:
+    def __init__(self, socket: MediaConnection, fmt: TransportFormat, stuck_ms: int) -> None:
         self.arrived_ms = now_ms()
         self.fmt = wire_format(fmt.encoding, fmt.sample_rate_hz)
         self.line = CallerLine(socket, stuck_ms, lambda: self._end(STUCK))
@@ -43,6 +43,7 @@ class Transport:
         # What the kernel holds for a caller that does not read cannot be taken back, and hides that it does not.
         plain = self._socket.transport.get_extra_info("socket")
         plain.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        self._socket.hand_over_audio(self.caller.hear)
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._guarded(self._read)), loop.create_task(self._guarded(self.line.run))]
 
@@ -75,6 +76,7 @@ class Transport:
                     self._on_text(received)
                 else:
                     await self.caller.on_bytes(received)
+                    self._socket.hand_over_audio(self.caller.hear)
         protocol = self._socket.protocol
         came_first = protocol.close_rcvd if protocol.close_rcvd_then_sent else protocol.close_sent
         close = came_first or protocol.close_rcvd

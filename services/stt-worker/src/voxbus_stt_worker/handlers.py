@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -42,9 +41,6 @@ class Intake:
 
     def on_frame(self, frame: AudioFrame) -> None:
         """A live frame, straight from the subscription."""
-        if frame.origin_unix_us:
-            late_us = time.time_ns() // 1_000 - frame.origin_unix_us
-            metrics.FRAME_LATENCY.observe(max(0, late_us) / 1_000_000)
         if self.recognition is not None:
             self.recognition.on_frame(heard(frame))
         else:

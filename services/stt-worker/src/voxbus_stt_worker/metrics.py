@@ -11,13 +11,6 @@ RECOGNITION: Final = Histogram(
     buckets=tuple(ms / 1_000 for ms in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)),
 )
 
-FRAME_LATENCY: Final = Histogram(
-    "stt_frame_latency_seconds",
-    "From the caller's last sample leaving the socket to the frame being put in its place here, seconds",
-    buckets=tuple(ms / 1_000 for ms in (0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 20, 50, 100)),
-)
-"""Both ends are read from the wall clocks of their machines: across machines it includes their difference."""
-
 FAULTS: Final = Counter("stt_faults", "Errors of recognizers", ["provider", "code"])
 
 GIVEN_UP: Final = Counter("stt_given_up_utterances", "Utterances with an empty final because recognition failed")

@@ -54,7 +54,7 @@ class CallLine:
         while not self._call.bus.connected:  # noqa: ASYNC110 - the bus tells its state, not its change
             await asyncio.sleep(_BUS_LOST_S)
         frame.seq = next(self._numbers)
-        await self._call.publish_audio("agent", frame)
+        self._call.publish_audio("agent", frame)
 
 
 class Mouth:

@@ -54,3 +54,19 @@ class CheapDetector:
         if lenient == strict:
             return Verdict.VOICED if strict else Verdict.SILENT
         return Verdict.LEANS_VOICED if leaning else Verdict.LEANS_SILENT
+
+
+class LoneDetector:
+    """One call's ear where nobody better is to be asked: a single level, always sure, at a third of the cost."""
+
+    __slots__ = ("_detector", "_quiet_dbfs")
+
+    def __init__(self, quiet_dbfs: float, mode: int) -> None:
+        self._quiet_dbfs = quiet_dbfs
+        self._detector = webrtcvad.Vad(mode)
+
+    def judge(self, pcm: bytes) -> Verdict:
+        """Judges one frame of 640 bytes."""
+        if is_quiet(pcm, self._quiet_dbfs) or not self._detector.is_speech(pcm, SAMPLE_RATE_HZ):
+            return Verdict.SILENT
+        return Verdict.VOICED

@@ -12,7 +12,7 @@ from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_vad import metrics
 from voxbus_vad.batching import Batcher, SileroOpinion
-from voxbus_vad.cheap import CheapDetector
+from voxbus_vad.cheap import CheapDetector, LoneDetector
 from voxbus_vad.detector import SpeechEvent, resumed
 from voxbus_vad.intake import Intake, catch_up
 from voxbus_vad.listening import Listener
@@ -37,8 +37,9 @@ class Ears:
         if call.config.assistant.start_speaking_plan.speculation.enabled:
             rules = replace(rules, pause_ms=settings.vad_pause_ms)
         history = [logged.message for logged in call.history if logged.message is not None]
+        cheap = LoneDetector if self.batcher is None else CheapDetector
         listener = Listener(
-            CheapDetector(settings.vad_quiet_dbfs, settings.vad_unsure_mode),
+            cheap(settings.vad_quiet_dbfs, settings.vad_unsure_mode),
             rules,
             resumed(history, rules),
             say,
