@@ -203,3 +203,67 @@ async def test_stopping_twice_is_harmless(nats_url: str) -> None:
 def test_a_message_rests_longer_after_each_failure_but_never_longer_than_half_a_minute() -> None:
     delays = [retry_delay_s(delivery) for delivery in (1, 2, 3, 10, 1000)]
     assert delays == [0.5, 1.0, 2.0, 30.0, 30.0]
+
+
+class GotBatches:
+    """A batch handler that fails while a poisonous event is among what it gets, as often as told."""
+
+    def __init__(self, poison: str = "", failures: int = 0) -> None:
+        self.batches: list[list[str]] = []
+        self.poison = poison
+        self.failures = failures
+
+    async def __call__(self, received: list[Received]) -> None:
+        ids = [each.envelope.event_id for each in received]
+        if self.poison in ids and self.failures:
+            self.failures -= 1
+            raise RuntimeError("not this one")
+        self.batches.append(ids)
+
+    @property
+    def all(self) -> list[str]:
+        return [event_id for batch in self.batches for event_id in batch]
+
+
+@asynccontextmanager
+async def gathering(url: str, handler: GotBatches) -> AsyncIterator[EventBroker]:
+    broker = EventBroker(url, "test", structlog.get_logger(), watch_every_s=0.1)
+    broker.consumes_batches(BILLING, gather_s=0.1)(handler)
+    await asyncio.wait_for(broker.start(), 10)
+    try:
+        yield broker
+    finally:
+        await asyncio.wait_for(broker.stop(), 15)
+
+
+@pytest.mark.integration
+async def test_what_comes_together_is_handed_over_together_and_in_order(nats_url: str) -> None:
+    got = GotBatches()
+    async with bus_at(nats_url) as bus:
+        voice = StoredPublisher(bus, "x")
+        for number in range(40):
+            await voice.publish_stored(REF, SPOKEN, event_id=f"together-{number}")
+        async with gathering(nats_url, got):
+            await eventually(lambda: len(got.all) == 40)
+            await voice.publish_stored(REF, SPOKEN, event_id="together-late")
+            await eventually(lambda: len(got.all) == 41)
+        info = await bus.js.consumer_info(BILLING.stream, BILLING.durable)
+        assert (info.num_ack_pending, info.num_pending) == (0, 0)
+    assert got.all == [*(f"together-{number}" for number in range(40)), "together-late"]
+    assert len(got.batches) < 10
+
+
+@pytest.mark.integration
+async def test_one_event_at_fault_holds_up_none_of_its_batch_and_comes_again(nats_url: str) -> None:
+    got = GotBatches(poison="fault-3", failures=2)
+    async with bus_at(nats_url) as bus:
+        voice = StoredPublisher(bus, "x")
+        for number in range(8):
+            await voice.publish_stored(REF, SPOKEN, event_id=f"fault-{number}")
+        await bus.js.publish(SPOKEN.subject(REF), b"{}")
+        async with gathering(nats_url, got):
+            await eventually(lambda: len(got.all) == 8)
+        info = await bus.js.consumer_info(BILLING.stream, BILLING.durable)
+        assert (info.num_ack_pending, info.num_pending) == (0, 0)
+    assert sorted(got.all) == [f"fault-{number}" for number in range(8)]
+    assert got.all[-1] == "fault-3"

@@ -44,7 +44,7 @@ async def test_an_event_delivered_three_times_over_a_restart_is_counted_once(tmp
     said = Said()
     for _ in range(3):
         ledger = await open_ledger(tmp_path / "billing.db")
-        await count(received(SPOKEN, "e1"), ledger, PriceTable(), said)
+        await count([received(SPOKEN, "e1")], ledger, PriceTable(), said)
         await ledger.close()
     (cost,) = said.by_id.values()
     assert cost.version == 1
@@ -55,9 +55,9 @@ async def test_a_kill_between_counting_and_publishing_loses_no_cost_and_counts_n
     said = Said(failures=1)
     ledger = await open_ledger(tmp_path / "billing.db")
     with pytest.raises(NotStored):
-        await count(received(SPOKEN, "e1"), ledger, PriceTable(), said)
+        await count([received(SPOKEN, "e1")], ledger, PriceTable(), said)
     assert not said.by_id
-    await count(received(SPOKEN, "e1"), ledger, PriceTable(), said)
+    await count([received(SPOKEN, "e1")], ledger, PriceTable(), said)
     await ledger.close()
     assert [(cost.version, cost.breakdown["ttsCharacters"]) for cost in said.by_id.values()] == [(1, 27)]
 
@@ -65,11 +65,11 @@ async def test_a_kill_between_counting_and_publishing_loses_no_cost_and_counts_n
 async def test_versions_grow_with_every_use_and_the_end_is_marked(tmp_path: Path) -> None:
     said = Said()
     ledger = await open_ledger(tmp_path / "billing.db")
-    await count(received(CallStarted(pts_ms=0, setup_ms=4), "e0"), ledger, PriceTable(), said)
+    await count([received(CallStarted(pts_ms=0, setup_ms=4), "e0")], ledger, PriceTable(), said)
     assert not said.by_id, "nothing is used yet"
-    await count(received(SPOKEN, "e1"), ledger, PriceTable(), said)
-    await count(received(SPOKEN, "e2"), ledger, PriceTable(), said)
-    await count(received(CallEnded(pts_ms=5, reason="customer-ended-call"), "e3"), ledger, PriceTable(), said)
+    await count([received(SPOKEN, "e1")], ledger, PriceTable(), said)
+    await count([received(SPOKEN, "e2")], ledger, PriceTable(), said)
+    await count([received(CallEnded(pts_ms=5, reason="customer-ended-call"), "e3")], ledger, PriceTable(), said)
     await ledger.close()
     costs = list(said.by_id.values())
     assert [cost.version for cost in costs] == [2, 3, 4]
@@ -81,7 +81,7 @@ async def test_versions_grow_with_every_use_and_the_end_is_marked(tmp_path: Path
 async def test_a_call_that_used_nothing_still_gets_its_final_cost(tmp_path: Path) -> None:
     said = Said()
     ledger = await open_ledger(tmp_path / "billing.db")
-    await count(received(CallEnded(pts_ms=0, reason="assistant-join-timed-out"), "e1"), ledger, PriceTable(), said)
+    await count([received(CallEnded(pts_ms=0, reason="assistant-join-timed-out"), "e1")], ledger, PriceTable(), said)
     await ledger.close()
     (cost,) = said.by_id.values()
     assert (cost.rows, cost.total, cost.ended) == ((), "0", True)
@@ -91,8 +91,23 @@ async def test_calls_do_not_share_an_account(tmp_path: Path) -> None:
     said = Said()
     ledger = await open_ledger(tmp_path / "billing.db")
     other = CallRef("acme", "22222222-2222-4222-8222-2222222222cd")
-    await count(received(SPOKEN, "e1"), ledger, PriceTable(), said)
+    await count([received(SPOKEN, "e1")], ledger, PriceTable(), said)
     first = received(SPOKEN, "e2")
     await count(Received(other, first.envelope, first.message, b"", 2), ledger, PriceTable(), said)
     await ledger.close()
     assert [cost.breakdown["ttsCharacters"] for cost in said.by_id.values()] == [27, 27]
+
+
+async def test_events_of_several_calls_entered_together_give_one_cost_per_call(tmp_path: Path) -> None:
+    said = Said()
+    ledger = await open_ledger(tmp_path / "billing.db")
+    other = CallRef("acme", "22222222-2222-4222-8222-2222222222cd")
+    envelope = Envelope("e3", SPOKEN.schema_id(), 1_000, "test", "tts-worker", 1, 1)
+    foreign = Received(other, envelope, SPOKEN, SPOKEN.payload(), stream_seq=1)
+    together = [received(SPOKEN, "e1"), foreign, received(SPOKEN, "e2"), received(SPOKEN, "e1")]
+    await count(together, ledger, PriceTable(), said)
+    await ledger.close()
+    assert {key: cost.breakdown["ttsCharacters"] for key, cost in said.by_id.items()} == {
+        f"cost.{REF}.2": 54,
+        f"cost.{other}.1": 27,
+    }

@@ -83,7 +83,7 @@ class Server:
                 occurred_at_ms=self.clock["ms"] + seq,
                 payload=message.payload().decode(),
             )
-            await self.events.add(row)
+            await self.events.add([row])
 
 
 @pytest.fixture

@@ -56,32 +56,36 @@ def row(number: int) -> EventRow:
     return EventRow(f"e{number}", CALL.id, number, "call.ended", "llm-orchestrator", 1, number, 1_000 + number, payload)
 
 
-async def test_events_that_wait_together_are_written_together(database: Database) -> None:
+async def test_a_batch_is_written_in_one_transaction(database: Database) -> None:
     counting = Failing(database)
     events = EventStore(counting)
-    await asyncio.gather(*(events.add(row(number)) for number in range(50)))
-    assert counting.written < 10
+    await events.add([row(number) for number in range(50)])
+    assert counting.written == 1
     assert len(await events.of_call(CALL.id)) == 50
 
 
-async def test_a_failed_transaction_loses_nobody_elses_event(database: Database) -> None:
+async def test_a_failed_batch_may_be_written_again_event_by_event(database: Database) -> None:
     events = EventStore(Failing(database, failures=1))
-    results = await asyncio.gather(*(events.add(row(number)) for number in range(20)), return_exceptions=True)
-    assert sum(isinstance(result, OSError) for result in results) == 1
+    rows = [row(number) for number in range(20)]
+    with pytest.raises(OSError, match="disk full"):
+        await events.add(rows)
+    assert await events.of_call(CALL.id) == []
+    for each in rows:
+        await events.add([each])
     assert len(await events.of_call(CALL.id)) == 20
 
 
 async def test_an_event_delivered_twice_is_stored_once(database: Database) -> None:
     events = EventStore(database)
-    await events.add(row(1))
-    await events.add(replace(row(1), stream_seq=9))
+    await events.add([row(1)])
+    await events.add([replace(row(1), stream_seq=9)])
     (stored,) = await events.of_call(CALL.id)
     assert stored.stream_seq == 1
 
 
 async def test_an_event_of_an_unknown_call_is_left_out(database: Database) -> None:
     events = EventStore(database)
-    await events.add(replace(row(1), call="22222222-2222-4222-8222-2222222222cd"))
+    await events.add([replace(row(1), call="22222222-2222-4222-8222-2222222222cd")])
     assert await events.of_call("22222222-2222-4222-8222-2222222222cd") == []
 
 
@@ -91,9 +95,10 @@ async def test_the_reaper_sees_first_attachment_and_no_call_that_started_or_ende
     assert [(each.ref.call, each.attached_at_ms) for each in await calls.waiting()] == [(CALL.id, None)]
     for number, ms in ((1, 700), (2, 900)):
         payload = ATTACHED.payload().decode()
-        await events.add(
-            replace(row(number), event_id=f"a{number}", name="media.attached", occurred_at_ms=ms, payload=payload)
+        attached = replace(
+            row(number), event_id=f"a{number}", name="media.attached", occurred_at_ms=ms, payload=payload
         )
+        await events.add([attached])
     assert [each.attached_at_ms for each in await calls.waiting()] == [700]
-    await events.add(row(3))
+    await events.add([row(3)])
     assert await calls.waiting() == []

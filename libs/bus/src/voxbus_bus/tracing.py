@@ -1,6 +1,6 @@
 """Trace context of a message. Span names hold the durable and the message's name, never a call's id."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
@@ -23,6 +23,26 @@ def consumer_span(durable: str, received: Received) -> Generator[None]:
         kind=SpanKind.CONSUMER,
         attributes=attributes,
         record_exception=False,  # its text may quote what a person said
+    ):
+        yield
+
+
+@contextmanager
+def batch_span(durable: str, received: Sequence[Received]) -> Generator[None]:
+    """A trace of its own for many messages, linked to the trace of each call among them."""
+    parents = {fact.envelope.traceparent for fact in received}
+    links = [
+        trace.Link(trace.get_current_span(context).get_span_context())
+        for parent in sorted(parents)
+        if (context := context_of(parent)) is not None
+    ]
+    with _TRACER.start_as_current_span(
+        f"{durable} batch",
+        context=Context(),
+        kind=SpanKind.CONSUMER,
+        links=links,
+        attributes={"messaging.system": "nats", "messaging.batch.message_count": len(received)},
+        record_exception=False,
     ):
         yield
 

@@ -61,7 +61,7 @@ class Bus:
 
     async def reconnected(self) -> None:
         self.log.info("bus is back")
-        await self.outbox.resend_all()
+        self.outbox.resend_all()
         for callback in list(self._reconnected):
             await callback()
 
@@ -91,7 +91,7 @@ class Bus:
             stage=stage,
             traceparent=traceparent,
         )
-        await self.outbox.publish(message.subject(ref), message.payload(), envelope.headers())
+        self.outbox.publish(message.subject(ref), message.payload(), envelope.headers())
         return envelope.event_id
 
     async def call_log(self, ref: CallRef, from_seq: int = 1, upto_seq: int | None = None) -> list[LoggedMessage]:

@@ -48,7 +48,7 @@ async def put_claims(bus: Bus, config: CallConfig, reason: str = "new") -> None:
 async def put_claim(bus: Bus, claim: Claim, attempt: int = 0) -> None:
     """On the queue, kept by the outbox until it is stored there; the same claim from several peers counts once."""
     message_id = f"{claim.message_id}.{attempt}" if attempt else claim.message_id
-    await bus.outbox.publish(claim.ref.claim(claim.stage), claim.payload(), {"Nats-Msg-Id": message_id})
+    bus.outbox.publish(claim.ref.claim(claim.stage), claim.payload(), {"Nats-Msg-Id": message_id})
 
 
 async def own(

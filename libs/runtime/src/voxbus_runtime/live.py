@@ -1,27 +1,29 @@
 """The live side of a NATS connection: frames and events handed over and written without a task in between.
 
 nats-py gives every message to a queue and wakes a task for it, and wakes another one for every message it sends. At
-fifty frames a second and call that is most of what a service does (measured November 2026: 80 µs a message, of which
-the handler needs 10). Here the parser calls the handler itself, and what is sent in one turn of the loop is one write.
+fifty frames a second and call that is most of what a service does. Here the socket's protocol calls the handler
+itself, and what is sent in one turn of the loop is one write. Everything else stays nats-py's: connecting,
+authentication, TLS, reconnecting, resubscribing, requests, JetStream.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.protocol.parser import Parser
+from nats.aio.subscription import Subscription
+from nats.errors import BadHeaderError, MaxPayloadError
 from structlog.stdlib import BoundLogger
 
 LiveHandler = Callable[[str, dict[str, str] | None, bytes], None]
-"""Subject, headers (None = none), payload. Must neither block nor raise; what it raises is logged and left."""
+"""Subject, headers (None = none), payload. Must not block; what it raises is logged and left."""
 
 MAX_UNWRITTEN_BYTES: Final = 8 * 1024 * 1024
-"""While a connection holds so much that the server has not taken, live audio is dropped: it would come too late."""
+"""While a connection holds so much that the server has not taken, nothing live is sent: it would come too late."""
 
 _CRLF: Final = b"\r\n"
-_STATUS_BYTES: Final = len(b"NATS/1.0\r\n")
+_VERSION_LINE: Final = b"NATS/1.0\r\n"
 
 
 class LiveClient(Client):
@@ -29,90 +31,122 @@ class LiveClient(Client):
 
     def __init__(self, log: BoundLogger) -> None:
         super().__init__()
-        self.handlers: dict[int, LiveHandler] = {}
         self.dropped = 0
+        self._handlers: dict[bytes, LiveHandler] = {}
         self._log = log
         self._unsent: list[bytes] = []
-        self._ps = LiveParser(self)
 
     async def subscribe_live(self, subject: str, handler: LiveHandler) -> "LiveSubscription":
         """Every message of `subject` from now on, in order, again after a reconnect."""
         subscription = await self.subscribe(subject, cb=_never)
-        self.handlers[subscription._id] = handler  # pyright: ignore[reportPrivateUsage]
+        self._handlers[_sid(subscription)] = handler
         return LiveSubscription(self, subscription)
 
+    def forget(self, subscription: Subscription) -> None:
+        self._handlers.pop(_sid(subscription), None)
+
     def publish_live(self, head: bytes, payload: bytes) -> bool:
-        """Sends now; False when the bus is lost or does not keep up. `head` is made by `live_head`."""
+        """Sends now; False when the bus is lost. `head` is made by `live_head`."""
+        return self._send(b"%b%d\r\n%b\r\n" % (head, len(payload), payload))
+
+    def publish_event(self, subject: str, reply: str, headers: Mapping[str, str], payload: bytes) -> bool:
+        """Sends a message with headers now; False when the bus is lost.
+
+        Raises MaxPayloadError for more than the server takes, BadHeaderError for a header with a line break.
+        """
+        lines = "".join([f"{key}: {value}\r\n" for key, value in headers.items()]).encode()
+        if lines.count(b"\n") != len(headers):
+            raise BadHeaderError(subject)
+        if len(payload) > self.max_payload:
+            raise MaxPayloadError
+        size = len(_VERSION_LINE) + len(lines) + 2
+        words = f"HPUB {subject} {reply} {size} {size + len(payload)}\r\n".encode()
+        return self._send(b"%b%b%b\r\n%b\r\n" % (words, _VERSION_LINE, lines, payload))
+
+    def hand_over(self, sid: bytes, subject: bytes, headers: bytes | None, payload: bytes) -> bool:
+        """False when `sid` is no live subscription."""
+        handler = self._handlers.get(sid)
+        if handler is None:
+            return False
+        try:
+            handler(subject.decode(), read_headers(headers) if headers else None, payload)
+        except Exception:  # noqa: BLE001 - the connection serves others, too
+            self._log.exception("a handler of live messages failed")
+        return True
+
+    def _send(self, message: bytes) -> bool:
         if not self.is_connected:
             return False
         if not self._unsent:
             asyncio.get_running_loop().call_soon(self._write)
-        self._unsent.append(b"%b%d\r\n%b\r\n" % (head, len(payload), payload))
+        self._unsent.append(message)
         return True
-
-    def hand_over(self, sid: int, subject: str, headers: dict[str, str] | None, payload: bytes) -> None:
-        try:
-            self.handlers[sid](subject, headers, payload)
-        except Exception:  # noqa: BLE001 - the connection serves others, too
-            self._log.exception("a handler of live messages failed")
 
     def _write(self) -> None:
         unsent, self._unsent = self._unsent, []
-        writer = getattr(self._transport, "_io_writer", None)
-        if writer is None or not self.is_connected:
+        transport = self._socket()
+        if transport is None or not self.is_connected:
             return
-        if writer.transport.get_write_buffer_size() > MAX_UNWRITTEN_BYTES:
+        if transport.get_write_buffer_size() > MAX_UNWRITTEN_BYTES:
             self.dropped += len(unsent)
             return
-        writer.write(b"".join(unsent))
+        transport.write(b"".join(unsent))
+
+    def _socket(self) -> Any:
+        writer = getattr(self._transport, "_io_writer", None)
+        return None if writer is None else writer.transport
+
+    async def _process_connect_init(self) -> None:
+        """The connection is made, also again: from here on live messages are taken out of what comes."""
+        await super()._process_connect_init()
+        transport, reader = self._socket(), getattr(self._transport, "_io_reader", None)
+        if transport is not None and reader is not None:
+            splitter = LiveProtocol(self, transport.get_protocol())
+            transport.set_protocol(splitter)
+            early = bytes(reader._buffer)
+            reader._buffer.clear()
+            splitter.data_received(early)
 
 
 class LiveSubscription:
     """What `subscribe_live` made."""
 
-    def __init__(self, client: LiveClient, subscription: Any) -> None:
+    def __init__(self, client: LiveClient, subscription: Subscription) -> None:
         self._client = client
         self._subscription = subscription
 
     async def unsubscribe(self) -> None:
         """Nothing is handed over any more, from now on."""
-        self._client.handlers.pop(self._subscription._id, None)
+        self._client.forget(self._subscription)
         await self._subscription.unsubscribe()
 
 
-class LiveParser(Parser):
-    """Hands messages of live subscriptions over at once; everything else goes nats-py's own way."""
+class LiveProtocol(asyncio.Protocol):
+    """Hands live messages over as their bytes come; everything else goes on to nats-py's reader, whole lines at a time.
 
-    def __init__(self, client: LiveClient) -> None:
-        super().__init__(client)
+    It stands before the protocol that nats-py's connection was made with.
+    """
+
+    def __init__(self, client: LiveClient, inner: asyncio.Protocol) -> None:
         self._client = client
+        self._inner = inner
         self._rest = b""
         self._needs_bytes = 0
-        self._connections = 0
 
-    def reset(self) -> None:
-        """A new connection begins."""
-        super().reset()
-        self._rest = b""
-        self._needs_bytes = 0
-        self._connections = getattr(self, "_connections", 0) + 1
-
-    async def parse(self, data: bytes = b"") -> None:
-        """Takes what came from the socket; an unfinished message waits for the rest."""
+    def data_received(self, data: bytes) -> None:
         data = self._rest + data if self._rest else data
-        if len(data) < self._needs_bytes:
+        length = len(data)
+        if length < self._needs_bytes:
             self._rest = data
             return
-        handlers = self._client.handlers
-        at, length, connection = 0, len(data), self._connections
-        self._rest, self._needs_bytes = b"", 0
+        at, others_from, self._needs_bytes = 0, 0, 0
+        hand_over = self._client.hand_over
         while at < length:
             line_end = data.find(_CRLF, at)
             if line_end < 0:
                 break
             has_headers = data.startswith(b"HMSG ", at)
             if not has_headers and not data.startswith(b"MSG ", at):
-                await super().parse(data[at : line_end + 2])
                 at = line_end + 2
                 continue
             words = data[at:line_end].split()
@@ -121,19 +155,27 @@ class LiveParser(Parser):
             if end + 2 > length:
                 self._needs_bytes = end + 2 - at
                 break
-            at = end + 2
-            sid = int(words[2])
             split = body + int(words[-2]) if has_headers else body
-            if sid in handlers:
-                headers = read_headers(data[body:split]) if has_headers else None
-                self._client.hand_over(sid, words[1].decode(), headers, data[split:end])
-                continue
-            reply = words[3] if len(words) == 5 + has_headers else b""
-            await self._client._process_msg(
-                sid, words[1], reply, data[split:end], data[body:split] if has_headers else b""
-            )
-        if connection == self._connections:
-            self._rest = data[at:]
+            if hand_over(words[2], words[1], data[body:split] if has_headers else None, data[split:end]):
+                if others_from < at:
+                    self._inner.data_received(data[others_from:at])
+                others_from = end + 2
+            at = end + 2
+        if others_from < at:
+            self._inner.data_received(data[others_from:at])
+        self._rest = data[at:]
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
 
 
 def live_head(subject: str) -> bytes:
@@ -144,11 +186,15 @@ def live_head(subject: str) -> bytes:
 def read_headers(block: bytes) -> dict[str, str]:
     """NATS headers as a dictionary; of a key that comes twice the last counts, as in nats-py."""
     headers: dict[str, str] = {}
-    for line in block[_STATUS_BYTES:].decode(errors="replace").split("\r\n"):
+    for line in block[len(_VERSION_LINE) :].decode(errors="replace").split("\r\n"):
         key, colon, value = line.partition(":")
         if colon:
             headers[key] = value.strip()
     return headers
+
+
+def _sid(subscription: Subscription) -> bytes:
+    return b"%d" % subscription._id  # pyright: ignore[reportPrivateUsage]
 
 
 async def _never(_: Msg) -> None:

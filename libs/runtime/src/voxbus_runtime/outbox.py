@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-
 from voxbus_runtime.errors import NotStored
+from voxbus_runtime.live import LiveClient
 
 RETRY_AFTER_S: Final = 2.0
 """A 3-node cluster took 7.3 s to elect a stream leader (measured November 2026); retries bridge that."""
@@ -34,7 +32,7 @@ class _Pending:
 class Outbox:
     """All unacknowledged events of one process, in order."""
 
-    def __init__(self, nc: Client) -> None:
+    def __init__(self, nc: LiveClient) -> None:
         self._nc = nc
         self._pending: dict[int, _Pending] = {}
         self._count = 0
@@ -42,20 +40,20 @@ class Outbox:
         self.retried = 0
 
     async def start(self) -> None:
-        await self._nc.subscribe(f"{self._inbox}.*", cb=self._on_ack)
+        await self._nc.subscribe_live(f"{self._inbox}.*", self._on_ack)
 
     @property
     def waiting(self) -> int:
         return len(self._pending)
 
-    async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> None:
+    def publish(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> None:
         """Sends now (or when the bus is back) and keeps until stored."""
-        await self._put(_Pending(subject, payload, dict(headers)))
+        self._put(_Pending(subject, payload, dict(headers)))
 
     async def stored(self, subject: str, payload: bytes, headers: Mapping[str, str], timeout_s: float = 15.0) -> int:
         """Like `publish`, and waits: the stream's sequence number. Raises NotStored; the retries go on."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        await self._put(_Pending(subject, payload, dict(headers), stored=future))
+        self._put(_Pending(subject, payload, dict(headers), stored=future))
         try:
             return await asyncio.wait_for(asyncio.shield(future), timeout_s)
         except TimeoutError:
@@ -73,34 +71,31 @@ class Outbox:
         while True:
             await asyncio.sleep(_TICK_S)
             if self._nc.is_connected:
-                await self._retry(time.monotonic() - RETRY_AFTER_S)
+                self._retry(time.monotonic() - RETRY_AFTER_S)
 
-    async def resend_all(self) -> None:
+    def resend_all(self) -> None:
         """After a reconnect: what was under way may have been lost."""
-        await self._retry(time.monotonic())
+        self._retry(time.monotonic())
 
-    async def _put(self, pending: _Pending) -> None:
+    def _put(self, pending: _Pending) -> None:
         self._count += 1
         self._pending[self._count] = pending
-        await self._send(self._count, pending)
+        self._send(self._count, pending)
 
-    async def _send(self, token: int, pending: _Pending) -> None:
+    def _send(self, token: int, pending: _Pending) -> None:
         pending.tried_at_s = time.monotonic()
-        if self._nc.is_connected:
-            await self._nc.publish(
-                pending.subject, pending.payload, reply=f"{self._inbox}.{token}", headers=pending.headers
-            )
+        self._nc.publish_event(pending.subject, f"{self._inbox}.{token}", pending.headers, pending.payload)
 
-    async def _retry(self, tried_before_s: float) -> None:
+    def _retry(self, tried_before_s: float) -> None:
         for token, pending in list(self._pending.items()):
             if pending.tried_at_s <= tried_before_s and token in self._pending:
                 self.retried += 1
-                await self._send(token, pending)
+                self._send(token, pending)
 
-    async def _on_ack(self, msg: Msg) -> None:
-        token = int(msg.subject.rpartition(".")[2])
+    def _on_ack(self, subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
+        token = int(subject.rpartition(".")[2])
         try:
-            sequence = int(json.loads(msg.data)["seq"])
+            sequence = int(json.loads(payload)["seq"])
         except (ValueError, KeyError, TypeError):
             return  # no responders or an API error: the retry asks again
         pending = self._pending.pop(token, None)

@@ -120,7 +120,7 @@ class OwnedCall:
     async def publish(self, message: Event | Command, *, traceparent: str = "") -> Envelope:
         """Says it on the bus now; the stream has it soon (retried until it does)."""
         envelope = self._envelope(message, traceparent)
-        await self.bus.outbox.publish(message.subject(self.ref), message.payload(), envelope.headers())
+        self.bus.outbox.publish(message.subject(self.ref), message.payload(), envelope.headers())
         return envelope
 
     async def publish_stored(self, message: Event | Command) -> int:

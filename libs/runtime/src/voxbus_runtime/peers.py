@@ -5,8 +5,6 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 
-from nats.aio.msg import Msg
-
 from voxbus_contracts.config import WorkerStatus
 from voxbus_contracts.subjects import ALL_WORKERS, worker_status
 from voxbus_runtime.bus import Bus
@@ -23,7 +21,7 @@ class Peers:
         self._lost: list[Callable[[str], None]] = []
 
     async def start(self) -> None:
-        await self._bus.nc.subscribe(ALL_WORKERS, cb=self._on_status)
+        await self._bus.nc.subscribe_live(ALL_WORKERS, self._on_status)
         self._bus.on_reconnect(self._on_reconnect)
         self._liveness.reset(time.monotonic())
 
@@ -60,9 +58,9 @@ class Peers:
     async def _on_reconnect(self) -> None:
         self._liveness.reset(time.monotonic())
 
-    async def _on_status(self, msg: Msg) -> None:
-        worker = msg.subject.split(".")[3]
-        if json.loads(msg.data).get("state") == "gone":
+    def _on_status(self, subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
+        worker = subject.split(".")[3]
+        if b"gone" in payload and json.loads(payload).get("state") == "gone":
             self._liveness.gone(worker)
             for callback in self._lost:
                 callback(worker)

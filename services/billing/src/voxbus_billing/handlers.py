@@ -1,34 +1,40 @@
 """What billing does with each event: enter it, and say what the call costs now."""
 
+from collections.abc import Sequence
+
 from voxbus_billing import metrics
 from voxbus_billing.ledger import Account, Entry, Ledger
 from voxbus_billing.prices import PriceTable
 from voxbus_billing.rates import bill
 from voxbus_bus import EventBroker, FactPublisher, Received
-from voxbus_bus.tracing import current_traceparent
 from voxbus_contracts.events import CostUpdated, UsageRecorded
 from voxbus_contracts.streams import BILLING
 
 
-def add_handlers(
-    broker: EventBroker, ledger: Ledger, prices: PriceTable, publisher: FactPublisher, *, workers: int
-) -> None:
-    @broker.consumes(BILLING, workers=workers)
-    async def on_usage_or_call(received: Received) -> None:  # pyright: ignore[reportUnusedFunction]
+def add_handlers(broker: EventBroker, ledger: Ledger, prices: PriceTable, publisher: FactPublisher) -> None:
+    @broker.consumes_batches(BILLING)
+    async def on_usage_or_call(received: list[Received]) -> None:  # pyright: ignore[reportUnusedFunction]
         await count(received, ledger, prices, publisher)
 
 
-async def count(received: Received, ledger: Ledger, prices: PriceTable, publisher: FactPublisher) -> None:
-    """Counts once; an event that comes again publishes the same version under the same id, which counts once too."""
-    account = await ledger.enter(entry_of(received))
-    (metrics.EVENTS_COUNTED if account.is_new else metrics.DOUBLES_SKIPPED).labels(received.name).inc()
-    if account.totals or account.ended:
-        await publisher.publish_stored(
-            received.ref,
-            cost_updated(account, prices),
-            event_id=f"cost.{received.ref}.{account.version}",
-            traceparent=current_traceparent(),
-        )
+async def count(received: Sequence[Received], ledger: Ledger, prices: PriceTable, publisher: FactPublisher) -> None:
+    """Counts each once, then says once per call what it costs now; what comes again says the same under the same id.
+
+    Returns when all is in the ledger and in the stream, so that what was not is delivered again.
+    """
+    entered = await ledger.enter([entry_of(each) for each in received])
+    for each in received:
+        is_new = each.envelope.event_id in entered.new
+        (metrics.EVENTS_COUNTED if is_new else metrics.DOUBLES_SKIPPED).labels(each.name).inc()
+    traceparents = {each.ref: each.envelope.traceparent for each in received}
+    for account in entered.accounts:
+        if account.totals or account.ended:
+            await publisher.publish_stored(
+                account.ref,
+                cost_updated(account, prices),
+                event_id=f"cost.{account.ref}.{account.version}",
+                traceparent=traceparents[account.ref],
+            )
 
 
 def entry_of(received: Received) -> Entry:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, event, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, event, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from voxbus_billing.rates import UsageTotal
@@ -49,13 +48,20 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A call's account after an entry. `version` = entries so far: equal versions have equal content."""
+    """A call's account as it stands. `version` = entries so far: equal versions have equal content."""
 
     ref: CallRef
     version: int
     totals: tuple[UsageTotal, ...]
     ended: bool
-    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What came of entering some events: ids of those that were not counted before, and the accounts they belong to."""
+
+    new: frozenset[str]
+    accounts: tuple[Account, ...]
 
 
 class Ledger:
@@ -65,24 +71,17 @@ class Ledger:
         self._engine = engine
         self._writing = asyncio.Lock()
 
-    async def enter(self, entry: Entry) -> Account:
-        """Counts the entry unless it is counted already, and returns the call's account, in one transaction."""
-        row: dict[str, Any] = {
-            "event_id": entry.event_id,
-            "org": entry.ref.org,
-            "call": entry.ref.call,
-            "name": entry.name,
-            "item": entry.item,
-            "provider": entry.provider,
-            "model": entry.model,
-            "unit": entry.unit,
-            "quantity": entry.quantity,
-            "occurred_at_ms": entry.occurred_at_ms,
-        }
+    async def enter(self, entries: Sequence[Entry]) -> Entered:
+        """Counts entries that are not counted yet, and returns the accounts of their calls, in one transaction."""
         async with self._writing, self._engine.begin() as connection:
-            statement = insert(_ENTRIES).on_conflict_do_nothing().returning(_ENTRIES.c.event_id)
-            written = (await connection.execute(statement, row)).first()
-            return await _account(connection, entry.ref, is_new=written is not None)
+            ids = [entry.event_id for entry in entries]
+            counted = select(_ENTRIES.c.event_id).where(_ENTRIES.c.event_id.in_(ids))
+            known = set((await connection.execute(counted)).scalars())
+            rows = {entry.event_id: _row(entry) for entry in entries if entry.event_id not in known}
+            if rows:
+                await connection.execute(insert(_ENTRIES), list(rows.values()))
+            refs = dict.fromkeys(entry.ref for entry in entries)
+            return Entered(frozenset(rows), tuple([await _account(connection, ref) for ref in refs]))
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -103,7 +102,22 @@ async def open_ledger(path: Path) -> Ledger:
     return Ledger(engine)
 
 
-async def _account(connection: AsyncConnection, ref: CallRef, *, is_new: bool) -> Account:
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "event_id": entry.event_id,
+        "org": entry.ref.org,
+        "call": entry.ref.call,
+        "name": entry.name,
+        "item": entry.item,
+        "provider": entry.provider,
+        "model": entry.model,
+        "unit": entry.unit,
+        "quantity": entry.quantity,
+        "occurred_at_ms": entry.occurred_at_ms,
+    }
+
+
+async def _account(connection: AsyncConnection, ref: CallRef) -> Account:
     columns = _ENTRIES.c
     groups = (columns.item, columns.provider, columns.model, columns.unit)
     of_call = (columns.org == ref.org, columns.call == ref.call)
@@ -120,5 +134,4 @@ async def _account(connection: AsyncConnection, ref: CallRef, *, is_new: bool) -
         version=sum(int(row[5]) for row in found),
         totals=tuple(UsageTotal(row[0], row[1], row[2], row[3], int(row[4])) for row in found if row[0]),
         ended=bool(ended),
-        is_new=is_new,
     )

@@ -10,6 +10,3 @@ class Settings(ServiceSettings):
 
     billing_prices: Path | None = None
     """TOML table of prices; none = the package's own, in which everything costs nothing (you host it yourself)."""
-
-    billing_workers: int = 16
-    """Events handled at a time; the ledger writes one at a time, so more only helps to hide publishing."""

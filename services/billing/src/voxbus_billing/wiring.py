@@ -24,5 +24,5 @@ async def wire(runtime: Runtime[Settings]) -> ConsumerComponent:
     ledger = await open_ledger(settings.data_dir / "billing" / "billing.db")
     broker = EventBroker(settings.nats_url, runtime.name, runtime.log)
     publisher = StoredPublisher(runtime.bus, "billing")
-    add_handlers(broker, ledger, prices, publisher, workers=settings.billing_workers)
+    add_handlers(broker, ledger, prices, publisher)
     return ConsumerComponent(broker, on_close=ledger.close)

@@ -1,7 +1,7 @@
-"""The events of calls, written as they come: whoever waits meanwhile is written together."""
+"""The events of calls, as many at a time as came together."""
 
-import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,26 +39,15 @@ class EventRow:
 
 
 class EventStore:
-    """`add` returns once the event is in the database; twice the same is once."""
+    """The records' raw material; twice the same event is once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: dict[str, EventRow] = {}
-        self._turn = asyncio.Lock()
 
-    async def add(self, row: EventRow) -> None:
-        """Events of calls that are unknown or deleted are left out."""
-        self._waiting[row.event_id] = row
-        async with self._turn:
-            rows, self._waiting = self._waiting, {}
-            if not rows:
-                return  # somebody before us took ours along
-            try:
-                async with self._database.write() as connection:
-                    await _write(connection, list(rows.values()))
-            except BaseException:
-                self._waiting = rows | self._waiting  # theirs must not be lost because ours failed
-                raise
+    async def add(self, rows: Sequence[EventRow]) -> None:
+        """All of them or, when it raises, none. Events of calls that are unknown or deleted are left out."""
+        async with self._database.write() as connection:
+            await _write(connection, rows)
 
     async def of_call(self, call: str) -> list[PastEvent]:
         async with self._database.read() as connection:
@@ -66,7 +55,7 @@ class EventStore:
         return [past for row in found if (past := _past(row)) is not None]
 
 
-async def _write(connection: AsyncConnection, rows: list[EventRow]) -> None:
+async def _write(connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
     calls = {row.call for row in rows}
     statement = select(CALLS.c.id).where(CALLS.c.id.in_(calls), CALLS.c.deleted_at_ms.is_(None))
     known = set((await connection.execute(statement)).scalars())

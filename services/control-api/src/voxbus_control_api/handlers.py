@@ -6,11 +6,11 @@ from voxbus_control_api import metrics
 from voxbus_control_api.event_store import EventRow, EventStore
 
 
-def add_handlers(broker: EventBroker, events: EventStore, *, workers: int) -> None:
-    @broker.consumes(CONTROL_API, workers=workers)
-    async def on_call_event(received: Received) -> None:  # pyright: ignore[reportUnusedFunction]
-        await events.add(row_of(received))
-        metrics.EVENTS_STORED.inc()
+def add_handlers(broker: EventBroker, events: EventStore) -> None:
+    @broker.consumes_batches(CONTROL_API)
+    async def on_call_events(received: list[Received]) -> None:  # pyright: ignore[reportUnusedFunction]
+        await events.add([row_of(each) for each in received])
+        metrics.EVENTS_STORED.inc(len(received))
 
 
 def row_of(received: Received) -> EventRow:

@@ -24,9 +24,6 @@ class Settings(ServiceSettings):
     api_max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """A longer request is refused with 413; prompts are long, files are not sent here."""
 
-    api_workers: int = Field(default=64, ge=1)
-    """Events handled at a time; all that wait together are written in one transaction."""
-
     media_url: str = "ws://127.0.0.1:8081"
     """How callers reach media-ingress; `/<call>/transport` is appended."""
 

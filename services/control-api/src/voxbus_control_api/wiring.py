@@ -76,7 +76,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     await ensure_key(keys, settings.api_key, settings.data_dir / "api-key", unix_ms())
     await ensure_demo(assistants, settings.default_assistant, settings.demo_server_url, unix_ms(), make=is_first_start)
     broker = EventBroker(settings.nats_url, runtime.name, runtime.log)
-    add_handlers(broker, events, workers=settings.api_workers)
+    add_handlers(broker, events)
     bus = CallBus(runtime.bus, StoredPublisher(runtime.bus, "control-api", timeout_s=_STORE_TIMEOUT_S))
     api = Api(
         keys=keys,

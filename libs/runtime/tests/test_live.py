@@ -1,0 +1,119 @@
+"""The short way of live messages: however the bytes are cut, each arrives once, whole, in order, where it belongs."""
+
+import asyncio
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from nats.errors import BadHeaderError, MaxPayloadError
+
+from voxbus_runtime.bus import connect
+from voxbus_runtime.live import LiveProtocol, live_head
+from voxbus_testing.nats import NatsServer, eventually
+
+
+class LiveSids:
+    """Stands for the client: messages of sid 1 and 2 are live."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[bytes, bytes, bytes | None, bytes]] = []
+
+    def hand_over(self, sid: bytes, subject: bytes, headers: bytes | None, payload: bytes) -> bool:
+        if sid not in (b"1", b"2"):
+            return False
+        self.got.append((sid, subject, headers, payload))
+        return True
+
+
+class Rest(asyncio.Protocol):
+    """Stands for nats-py's reader."""
+
+    def __init__(self) -> None:
+        self.got = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.got += data
+
+
+Message = tuple[int, bytes | None, bytes]
+messages = st.lists(
+    st.tuples(st.integers(1, 4), st.none() | st.binary(max_size=20), st.binary(max_size=60)) | st.just("PING"),
+    max_size=12,
+)
+
+
+def wire(message: Message | str) -> bytes:
+    if isinstance(message, str):
+        return b"PING\r\n"
+    sid, headers, payload = message
+    reply = b"inbox.7 " if sid % 2 else b""
+    if headers is None:
+        return b"MSG a.b %d %b%d\r\n%b\r\n" % (sid, reply, len(payload), payload)
+    block = b"NATS/1.0\r\n" + headers
+    size = len(block) + len(payload)
+    return b"HMSG a.b %d %b%d %d\r\n%b%b\r\n" % (sid, reply, len(block), size, block, payload)
+
+
+@given(messages, st.lists(st.integers(1, 40), min_size=1, max_size=20))
+def test_however_the_bytes_are_cut_every_message_goes_where_it_belongs(said: list[Any], cuts: list[int]) -> None:
+    live, rest = LiveSids(), Rest()
+    protocol = LiveProtocol(live, rest)  # pyright: ignore[reportArgumentType]
+    stream = b"".join(map(wire, said))
+    at = turn = 0
+    while at < len(stream):
+        size = cuts[turn % len(cuts)]
+        protocol.data_received(stream[at : at + size])
+        at, turn = at + size, turn + 1
+    is_live = [not isinstance(message, str) and message[0] <= 2 for message in said]
+    expected = [
+        (b"%d" % sid, b"a.b", None if headers is None else b"NATS/1.0\r\n" + headers, payload)
+        for (sid, headers, payload) in (message for message, live in zip(said, is_live, strict=True) if live)
+    ]
+    assert live.got == expected
+    assert rest.got == b"".join(wire(message) for message, live in zip(said, is_live, strict=True) if not live)
+
+
+async def test_a_live_subscription_hears_again_after_the_server_was_away(nats_server: NatsServer) -> None:
+    bus = await connect(nats_server.url, "live", structlog.get_logger())
+    heard: list[tuple[str, dict[str, str] | None, bytes]] = []
+    await bus.nc.subscribe_live("a.*", lambda *message: heard.append(message))
+    assert bus.nc.publish_live(live_head("a.one"), b"1")
+    await eventually(lambda: len(heard) == 1)
+    nats_server.kill()
+    await eventually(lambda: not bus.connected)
+    assert not bus.nc.publish_live(live_head("a.lost"), b"-")
+    nats_server.start()
+    await eventually(lambda: bus.connected)
+    assert bus.nc.publish_event("a.two", "", {"Key": "value"}, b"2")
+    await eventually(lambda: len(heard) == 2)
+    assert heard == [("a.one", None, b"1"), ("a.two", {"Key": "value"}, b"2")]
+    await bus.close()
+
+
+async def test_a_handler_that_fails_does_not_stop_the_others(nats_server: NatsServer) -> None:
+    bus = await connect(nats_server.url, "live", structlog.get_logger())
+    heard: list[bytes] = []
+
+    def fails(_subject: str, _headers: object, _payload: bytes) -> None:
+        raise ValueError("broken")
+
+    await bus.nc.subscribe_live("b.*", fails)
+    subscription = await bus.nc.subscribe_live("b.*", lambda _s, _h, payload: heard.append(payload))
+    bus.nc.publish_live(live_head("b.one"), b"1")
+    await eventually(lambda: heard == [b"1"])
+    await subscription.unsubscribe()
+    bus.nc.publish_live(live_head("b.one"), b"2")
+    await bus.nc.flush()
+    assert heard == [b"1"]
+    await bus.close()
+
+
+async def test_what_the_server_would_refuse_is_refused_here(nats_server: NatsServer) -> None:
+    bus = await connect(nats_server.url, "live", structlog.get_logger())
+    with pytest.raises(MaxPayloadError):
+        bus.nc.publish_event("c", "", {}, b"x" * (bus.nc.max_payload + 1))
+    with pytest.raises(BadHeaderError):
+        bus.nc.publish_event("c", "", {"Key": "a\r\nOther: b"}, b"")
+    await bus.close()
