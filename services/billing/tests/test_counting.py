@@ -93,7 +93,7 @@ async def test_calls_do_not_share_an_account(tmp_path: Path) -> None:
     other = CallRef("acme", "22222222-2222-4222-8222-2222222222cd")
     await count([received(SPOKEN, "e1")], ledger, PriceTable(), said)
     first = received(SPOKEN, "e2")
-    await count(Received(other, first.envelope, first.message, b"", 2), ledger, PriceTable(), said)
+    await count([Received(other, first.envelope, first.message, b"", 2)], ledger, PriceTable(), said)
     await ledger.close()
     assert [cost.breakdown["ttsCharacters"] for cost in said.by_id.values()] == [27, 27]
 
