@@ -254,7 +254,7 @@ async def hold(rig: Any, seq: int, reply: int) -> None:
         frame = AudioFrame(
             pcm=sound(seq, index), pts_ms=20 * index, utterance_seq=seq, last=index == 9, seq=index + 1, held=True
         )
-        await rig.stages["tts-worker"].publish_audio("agent", frame)
+        rig.stages["tts-worker"].publish_audio("agent", frame)
 
 
 async def test_a_prepared_answer_is_silent_until_it_is_given_and_then_leaves_within_a_frame(rig: Any) -> None:
