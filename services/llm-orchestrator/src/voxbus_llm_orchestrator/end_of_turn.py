@@ -1,24 +1,24 @@
 """The end of a turn by evidence: one probability that the caller has finished, one policy to wait by. Pure.
 
 A caller who has finished stays silent; one who has not goes on after a pause of a length of his own. So silence raises
-the odds that the turn is over by 1 / P(pause longer than this), and pauses are taken to be log-logistic: half of them
-are longer than the caller's typical one. What the words say, and an audio model where there is one, give the odds at
-the last voiced sample.
+the odds that the turn is over by 1 / P(pause longer than this). What the vad calls a pause has its shortest length, and
+what is beyond it is taken to be exponential: in the recordings of people who speak at length by themselves the median,
+the upper quartile and the 95th percentile lie 216, 504 and 824 ms beyond (an exponential with that median has 432 and
+933). What the words say, and an audio model where there is one, give the odds at the last voiced sample.
 """
 
 import math
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from voxbus_llm_orchestrator.completeness import Completeness, completeness
-from voxbus_llm_orchestrator.pauses import TYPICAL_MS, Pauses
-
-_PAUSE_SHAPE: Final = 2.6
-"""Of the log-logistic lengths of pauses; the quartiles of the recordings' pauses, 420 and 930 ms, are 3^(±1/shape) of
-the median apart."""
+from voxbus_llm_orchestrator.completeness import completeness
+from voxbus_llm_orchestrator.pauses import SHORTEST_MS, TYPICAL_BEYOND_MS, Pauses
 
 _PARTIAL_LOGIT: Final = -0.4
 """A transcript that still may change says a little less about the end."""
+
+_UNPUNCTUATED_LOGIT: Final = -0.7
+"""A recognizer that writes punctuation, and wrote none at the end."""
 
 _AUDIO_WEIGHT: Final = 0.8
 """Of the audio model's log odds beside those of the words: both hear the same sentence, so they do not add in full."""
@@ -31,10 +31,10 @@ _CERTAIN: Final = 0.98
 class Evidence:
     """What is known when the caller is silent.
 
-    `silence_ms` since the last voiced sample; `text` of the turn so far, `is_final` or a stable partial;
-    `has_punctuation` = the recognizer writes punctuation, so that missing punctuation tells something; `pauses` of this
-    caller; `speech_ms` = voiced length of the turn; `audio` = probability of the optional audio model that the turn is
-    over.
+    `silence_ms` since the last voiced sample; `text` of the turn so far, `is_final` or a stable partial; `asked` = what
+    the assistant said before it; `has_punctuation` = the recognizer writes punctuation, so that missing punctuation
+    tells something; `pauses` of this caller; `speech_ms` = length of the turn; `audio` = probability of the optional
+    audio model that the turn is over.
     """
 
     silence_ms: int
@@ -45,19 +45,20 @@ class Evidence:
     speech_ms: int = 0
     audio: float | None = None
     language: str = "en"
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """`threshold` = probability from which the turn counts as over; the wait lies between `wait_ms` and `timeout_ms`.
 
-    `pause_ms` stretches the curve between them: the typical pause.
+    `beyond_ms` stretches the curve between them: how long pauses last on average beyond the shortest.
     """
 
     threshold: float = 0.8
     wait_ms: int = 250
     timeout_ms: int = 1_700
-    pause_ms: float = float(TYPICAL_MS)
+    beyond_ms: float = float(TYPICAL_BEYOND_MS)
 
 
 DEFAULT_POLICY: Final = Policy()
@@ -65,10 +66,9 @@ DEFAULT_POLICY: Final = Policy()
 
 def probability(evidence: Evidence) -> float:
     """That the turn is over, 0..1; never falls while the silence grows."""
-    odds = _odds_of_text(evidence) * _odds_of_audio(evidence.audio)
-    longer = max(0, evidence.silence_ms) / evidence.pauses.typical_ms
-    odds *= 1 + longer**_PAUSE_SHAPE
-    return odds / (1 + odds)
+    logit = _logit_of_text(evidence) + _logit_of_audio(evidence.audio)
+    logit += max(0, evidence.silence_ms - SHORTEST_MS) / evidence.pauses.beyond_ms
+    return 1 / (1 + math.exp(-logit))
 
 
 def wait_ms(probability: float, policy: Policy = DEFAULT_POLICY) -> int:
@@ -81,8 +81,7 @@ def wait_ms(probability: float, policy: Policy = DEFAULT_POLICY) -> int:
         return policy.wait_ms
     if probability <= 0:
         return policy.timeout_ms
-    growth = _odds(policy.threshold) / _odds(probability)
-    needed = policy.pause_ms * (growth - 1) ** (1 / _PAUSE_SHAPE)
+    needed = SHORTEST_MS + policy.beyond_ms * (_logit(policy.threshold) - _logit(probability))
     return max(policy.wait_ms, math.ceil(min(policy.timeout_ms, needed)))
 
 
@@ -91,30 +90,24 @@ def silence_needed_ms(evidence: Evidence, policy: Policy = DEFAULT_POLICY) -> in
 
     So it stays the same until something is heard, whenever it is asked.
     """
+    pace = evidence.pauses.beyond_ms / TYPICAL_BEYOND_MS
     at_the_anchor = probability(replace(evidence, silence_ms=0))
-    return wait_ms(at_the_anchor, replace(policy, pause_ms=policy.pause_ms * _pace(evidence.pauses)))
+    return wait_ms(at_the_anchor, replace(policy, beyond_ms=policy.beyond_ms * pace))
 
 
-def _pace(pauses: Pauses) -> float:
-    """How much longer this caller's pauses are than everybody's."""
-    return pauses.typical_ms / TYPICAL_MS
-
-
-def _odds_of_text(evidence: Evidence) -> float:
-    judged: Completeness = completeness(evidence.text, evidence.language)
-    score = judged.score
+def _logit_of_text(evidence: Evidence) -> float:
+    logit = _logit(completeness(evidence.text, evidence.language, evidence.asked).score)
     if evidence.has_punctuation and not evidence.text.rstrip().endswith((".", "!", "?", '."', '?"')):
-        score *= 0.5
-    logit = math.log(_odds(score))
-    return math.exp(logit if evidence.is_final else logit + _PARTIAL_LOGIT)
+        logit += _UNPUNCTUATED_LOGIT
+    return logit if evidence.is_final else logit + _PARTIAL_LOGIT
 
 
-def _odds_of_audio(audio: float | None) -> float:
+def _logit_of_audio(audio: float | None) -> float:
     if audio is None:
-        return 1.0
-    bounded = min(_CERTAIN, max(1 - _CERTAIN, audio))
-    return math.exp(_AUDIO_WEIGHT * math.log(_odds(bounded)))
+        return 0.0
+    return _AUDIO_WEIGHT * _logit(min(_CERTAIN, max(1 - _CERTAIN, audio)))
 
 
-def _odds(share: float) -> float:
-    return share / (1 - share)
+def _logit(share: float) -> float:
+    """Log odds."""
+    return math.log(share) - math.log1p(-share)

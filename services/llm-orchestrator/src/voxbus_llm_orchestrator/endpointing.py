@@ -96,6 +96,7 @@ class ByEvidence:
             pauses=turn.pauses,
             speech_ms=turn.length_ms,
             language=self.language,
+            asked=turn.asked,
         )
 
 

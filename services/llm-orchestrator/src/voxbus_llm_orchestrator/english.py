@@ -58,22 +58,38 @@ AUXILIARIES: Final = _words(
     "gonna wanna gotta ought going trying about"
 )
 
-TRANSITIVES: Final = _words(
-    "want wants wanted need needs needed like prefer take takes took give gives gave get gets got put puts make makes "
-    "made say says said tell tells told ask asks bring send sent buy find found keep keeps let lets see saw saying "
-    "seen called becomes became mean means said seem seems use uses used using making taking getting looking having "
-    "wondering sounds received began include includes add adds change order cancel book visit enter hear leave report"
+HARDLY_LAST: Final = _words(
+    "get gets getting got let lets put make makes making keep keeps bring send give gives gave giving say says take "
+    "took taking came comes coming told tell tells thank seem seems seemed looks looked according supposed including "
+    "even only very quite rather every entire during never always can't won't didn't brought nearly especially "
+    "although"
 )
-"""Verbs that want an object: seldom the last word, and then seldom without one before."""
+"""Words that close fewer than one in sixty of the sentences they stand in, besides the little words above."""
 
-LINKING: Final = _words(
-    "very really quite too pretty rather just even only almost more most less much many few several all whole entire "
-    "next last first second third same new old big small large little long short good great nice high low full whole "
-    "thin real exact actual main current previous different important certain probably maybe perhaps actually "
-    "basically usually currently recently still never always often exactly kind sort lot couple bunch pair cup one's "
-    "north south east west saint customer credit phone account email medium dark light iced double triple single"
+SELDOM_LAST: Final = _words(
+    "just any new into still most need many last first next look pretty probably find kind couple sort big small "
+    "little large old long short good high low feel felt may few went try trying each used use using see saw think "
+    "thought hear heard buy bought found want wanted wants other both same own also actually really basically usually "
+    "currently recently maybe perhaps someone somebody nobody least set full whole turn know known call pay ask hold "
+    "hope become made stay certain given likely middle single double triple amount played add adds change cancel book "
+    "visit enter consider personal private current previous different important main real exact huge twenty thirty "
+    "forty fifty sixty seventy eighty ninety hundred thousand hardly not two three four credit customer medium iced "
+    "extra totally mostly spend spent start starting stop open close press leave report received sounds began include "
+    "moved dial access"
 )
-"""Adverbs and adjectives that usually stand before what they belong to."""
+"""Words that close fewer than one in twenty of the sentences they stand in: verbs that want an object, and what stands
+before a noun. After an article such a verb is a noun, and may well be the last."""
+
+OFTEN_LAST: Final = _words(
+    "please thanks me you him them us it here there again too today tomorrow tonight yesterday now then later soon "
+    "yet ago instead anyway though anymore either myself yourself himself themselves together back away out off up "
+    "down everything something anything nothing everyone anyone one ones else sir ma'am morning afternoon evening "
+    "night day days week weeks month months year years minutes o'clock am pm right okay yes life home job house "
+    "country problem problems issue issues children others moment mine true wrong system season number office town "
+    "area list street order account phone email address name time way thing things people place world money food "
+    "hello bye"
+)
+"""Words that sentences like to end with."""
 
 SHORT_ANSWERS: Final = frozenset(
     {
@@ -91,13 +107,8 @@ SHORT_ANSWERS: Final = frozenset(
 )
 """Whole texts, or ends of one, that are an answer or a farewell by themselves."""
 
-FINAL_WORDS: Final = _words(
-    "please thanks me you him them us it here there again too today tomorrow tonight yesterday now then later soon "
-    "already yet ago instead anyway though anymore either myself yourself together forward back away out off up down "
-    "everything something anything nothing everyone someone anyone everybody somebody anybody one ones else sir ma'am "
-    "morning afternoon evening week month year o'clock am pm"
-)
-"""Words a sentence likes to end with."""
+SUBORDINATORS: Final = _words("if when because while unless although since to for after before once until")
+"""A text that begins with one wants a second clause."""
 
 QUESTION_WORDS: Final = _words("what where when why who whom whose which how what's where's when's who's how's")
 INVERSIONS: Final = _words(
@@ -109,7 +120,12 @@ INVERSIONS: Final = _words(
 VERBS: Final = frozenset(
     {
         *AUXILIARIES,
-        *TRANSITIVES,
+        *_words(
+            "get got let put make makes keep bring send give gave say said take took tell told seem looks used use"
+        ),
+        *_words(
+            "see saw think thought hear heard buy found want wanted wants need needs like pay ask hold hope become"
+        ),
         *_words("go goes went come comes came know knows think thinks work works call calls calling live lives look"),
         *_words(
             "talk speak wait try help start stop pay turn play open close press check please sounds happen happened"

@@ -1,21 +1,22 @@
 """How long this caller pauses inside a turn: a running estimate that begins with what callers do in general. Pure."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from voxbus_llm_orchestrator.state import CallState, Stretch, Turn
 
-TYPICAL_MS: Final = 600
-"""Median pause inside a turn, measured November 2026 over pauses of at least 300 ms in recordings of many people."""
+SHORTEST_MS: Final = 200
+"""The vad reports no shorter pause."""
 
-_PRIOR_WEIGHT: Final = 4
-"""The typical pause counts like this many pauses of the caller."""
+TYPICAL_BEYOND_MS: Final = 280
+"""How much longer than the shortest pauses inside a turn are on average: recordings of people speaking at length."""
 
-_SHORTEST_MS: Final = 200
-_LONGEST_MS: Final = 3_000
-"""Shorter gaps are consonants, longer ones are not counted as pauses of one turn."""
+_LONGEST_MS: Final = 1_500
+"""Longer gaps are not pauses of one turn; they would make the estimate useless for the others."""
+
+_PRIOR_WEIGHT: Final = 8
+"""What callers do in general counts like this many pauses of this one."""
 
 _CUT_OFF_WITHIN_MS: Final = 700
 """Who speaks again this soon after a turn was committed had not ended it."""
@@ -23,22 +24,21 @@ _CUT_OFF_WITHIN_MS: Final = 700
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Pauses heard so far: how many, and the sum of the logarithms of their lengths in ms."""
+    """Pauses heard so far: how many, and by how much they were longer than the shortest, together, ms."""
 
     count: int = 0
-    log_sum: float = 0.0
+    beyond_sum_ms: int = 0
 
     def heard(self, pause_ms: int) -> "Pauses":
         """With one more pause; gaps that are none change nothing."""
-        if not _SHORTEST_MS <= pause_ms <= _LONGEST_MS:
+        if not SHORTEST_MS <= pause_ms <= _LONGEST_MS:
             return self
-        return Pauses(self.count + 1, self.log_sum + math.log(pause_ms))
+        return Pauses(self.count + 1, self.beyond_sum_ms + pause_ms - SHORTEST_MS)
 
     @property
-    def typical_ms(self) -> float:
-        """The caller's median pause, drawn towards everybody's while few were heard."""
-        prior = _PRIOR_WEIGHT * math.log(TYPICAL_MS)
-        return math.exp((prior + self.log_sum) / (_PRIOR_WEIGHT + self.count))
+    def beyond_ms(self) -> float:
+        """By how much this caller's pauses exceed the shortest on average, drawn towards everybody's at first."""
+        return (_PRIOR_WEIGHT * TYPICAL_BEYOND_MS + self.beyond_sum_ms) / (_PRIOR_WEIGHT + self.count)
 
 
 def pauses_of(state: CallState) -> Pauses:

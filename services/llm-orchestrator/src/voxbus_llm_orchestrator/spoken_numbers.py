@@ -66,11 +66,12 @@ class ReadOut:
         return self.digits >= needed and not self.is_repeating
 
 
-def read_out(words: list[str]) -> ReadOut:
-    """`words` in lower case; figures may be words, too ("555-0199")."""
+def read_out(words: list[str], asked: list[str] | None = None) -> ReadOut:
+    """`words` in lower case; figures may be words, too ("555-0199"). `asked` = the words of the question before it."""
     start = _run_start(words)
     run = words[start:]
-    announced_by = [word for word in words[max(0, start - _ANNOUNCED_WITHIN) : start] if word in NUMBER_NOUNS]
+    before = [*(asked or ()), *words[max(0, start - _ANNOUNCED_WITHIN) : start]]
+    announced_by = [word for word in before if word in NUMBER_NOUNS]
     digits, singles, first = _counted(run)
     return ReadOut(
         digits=digits,
@@ -82,7 +83,8 @@ def read_out(words: list[str]) -> ReadOut:
     )
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Digits, or a word for a number."""
     return word in UNITS or word in _TEENS or word in _TENS or word in _ZEROS or bool(_FIGURES.fullmatch(word))
 
 
@@ -90,7 +92,7 @@ def _run_start(words: list[str]) -> int:
     """Where the digits at the end begin; a word that sounds like a digit counts after digits, the last after two."""
     start = len(words)
     for at, word in enumerate(words):
-        if _is_number(word) or word in _REPEATS:
+        if is_number(word) or word in _REPEATS:
             start = min(start, at)
         elif word not in _JOINTS and word not in _SOUND_ALIKE:
             start = len(words)
