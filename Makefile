@@ -13,7 +13,6 @@ up: $(VENV)/.members ## install what is needed and start everything; Ctrl-C ends
 
 test: $(VENV)/.members $(VENV)/.test ## unit, architecture and integration tests
 	$(BIN)/pytest -m "not slow and not e2e"
-
 lint: $(VENV)/.members $(VENV)/.test $(VENV)/.lint ## style, types and import layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -22,23 +21,22 @@ lint: $(VENV)/.members $(VENV)/.test $(VENV)/.lint ## style, types and import la
 
 bench: $(VENV)/.members $(VENV)/.test ## measure latency, CPU and memory per call
 	$(BIN)/voxbus bench $(BENCH)
+bench-peers: $(VENV)/.members $(VENV)/.test ## the same against peers, some 20 minutes; writes docs/benchmarks.md
+	$(BIN)/python tests/bench/peers $(BENCH)
 
 gen: $(VENV)/.members $(VENV)/.test ## write docs/events.md, schemas, AsyncAPI and protobuf stubs
 	$(BIN)/voxbus gen
-
 docs: $(VENV)/.members $(VENV)/.test ## check that what `make gen` writes is committed
 	$(BIN)/voxbus gen --check
 
 locks: ## compile requirements/*.in into hash-pinned locks (needs uv)
 	$(COMPILE) requirements/base.in -o requirements/base.lock
 	$(foreach name,$(LOCKS),$(COMPILE) -c requirements/base.lock requirements/$(name).in -o requirements/$(name).lock &&) true
-
 clean: ## remove the virtual environment and caches; data in .voxbus stays
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find libs services tests -name __pycache__ -prune -exec rm -rf {} +
-
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -57,4 +55,4 @@ $(VENV)/.run $(VENV)/.test $(VENV)/.lint:
 $(VENV)/.members: $(addsuffix /pyproject.toml,$(MEMBERS)) | $(VENV)/.run
 	$(PIP) --quiet --no-index --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
 	@touch $@
-.PHONY: up test lint bench gen docs locks clean help
+.PHONY: up test lint bench bench-peers gen docs locks clean help

@@ -19,7 +19,7 @@ from voxbus_cli.errors import StackFailed
 
 _READY: Final = re.compile(r"voxbus ready api=(\S+) nats=(\S+) key=(\S+)")
 _START_WITHIN_S: Final = 120.0
-_END_WITHIN_S: Final = 20.0
+_END_WITHIN_S: Final = 8.0
 _USUAL_SLOTS: Final = 100
 
 
