@@ -14,7 +14,7 @@ Delimiter = Literal["#", "*", ""]
 
 
 class MessagePlan(ApiModel):
-    """The older spelling of idle messages: one of them, by chance, each time the caller has been silent that long."""
+    """The older spelling of idle messages: one after the other, each time the caller has been silent that long."""
 
     idle_messages: tuple[Annotated[str, Field(max_length=1_000)], ...] = ()
     idle_timeout_seconds: Annotated[float, Field(ge=1, le=60)] = 10

@@ -1,5 +1,6 @@
 """What the model says, as decisions. Pure: the shell brings each part, these functions say what to log and do."""
 
+from dataclasses import replace
 from typing import Any
 
 from voxbus_contracts.commands import EndCall
@@ -8,6 +9,8 @@ from voxbus_llm_orchestrator.decision import Out
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.saying import Spoken, say, sentences_of
 from voxbus_llm_orchestrator.state import CallState
+
+MODEL_SPEAKS_FIRST = "assistant-speaks-first-with-model-generated-message"
 
 APOLOGY = "Sorry, I have a technical problem. Could you say that again?"
 
@@ -20,7 +23,16 @@ def is_wanted(state: CallState, reply: int) -> bool:
 
 def said(state: CallState, plan: Plan, spoken: Spoken, sentence: str) -> list[Out]:
     """The model has completed a sentence."""
-    return say(state, plan, spoken, [sentence]) if is_wanted(state, spoken.reply) else []
+    if not is_wanted(state, spoken.reply):
+        return []
+    if _opens_the_call(state, plan, spoken.reply):
+        spoken = replace(spoken, interruptible=plan.first_message_interruptible)
+    return say(state, plan, spoken, [sentence])
+
+
+def _opens_the_call(state: CallState, plan: Plan, reply: int) -> bool:
+    """The model's first message, which like a fixed one is interruptible only if the assistant says so."""
+    return reply == 1 and not state.turns and plan.first_message_mode == MODEL_SPEAKS_FIRST
 
 
 def wants_tool(state: CallState, reply: int, name: str, arguments: dict[str, Any], now_ms: int = 0) -> list[Out]:

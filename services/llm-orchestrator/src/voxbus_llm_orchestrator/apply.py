@@ -12,6 +12,7 @@ from voxbus_llm_orchestrator.state import (
     CallState,
     Final,
     Item,
+    Key,
     Order,
     Playback,
     Reply,
@@ -108,6 +109,10 @@ def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
     )
 
 
+def _keys_pressed(state: CallState, event: e.DtmfReceived, _id: str) -> CallState:
+    return replace(state, keys=(*state.keys, *(Key(digit, event.pts_ms) for digit in event.digits)))
+
+
 # --- turns and replies: ours ---
 
 
@@ -122,6 +127,7 @@ def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
         state,
         turns=_with(state.turns, event.turn, turn),
         consumed=state.consumed | set(event.transcript_seqs),
+        keys_taken=state.keys_taken + event.keys,
         items=items,
     )
 
@@ -138,7 +144,7 @@ def _measured(state: CallState, event: e.TurnMeasured, _id: str) -> CallState:
 def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallState:
     return replace(
         state,
-        replies=_with(state.replies, event.reply, Reply(event.turn, event.source, event.pts_ms)),
+        replies=_with(state.replies, event.reply, Reply(event.turn, event.source, event.pts_ms, cause=event.cause)),
         items=(*state.items, Item("reply", event.reply)),
         carried_out=state.carried_out | {event.cause} if event.cause else state.carried_out,
     )
@@ -307,6 +313,7 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     c.EndCall: _end_ordered,
     e.SpeechStarted: _speech_started,
     e.SpeechStopped: _speech_stopped,
+    e.DtmfReceived: _keys_pressed,
     e.TranscriptPartial: _partial,
     e.TranscriptFinal: _final,
     e.TranscriptDismissed: _dismissed,

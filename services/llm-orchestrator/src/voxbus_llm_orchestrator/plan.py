@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.silence import SPEECH_TIMEOUT, Hook
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence, endpointing_of
+from voxbus_llm_orchestrator.keypad import KeypadPlan
 from voxbus_llm_orchestrator.phrases import DEFAULT_PHRASES, Phrases, phrases_of
 
 DECIDE_WITHIN_MS: Final = 500
@@ -19,6 +22,18 @@ ADVISED_WITHIN_MS: Final = 1_500
 NOT_UNDERSTOOD_AFTER_MS: Final = 1_200
 NOT_UNDERSTOOD_VOICED_MS: Final = 600
 """Speech this long of which nothing was understood is answered with a question; shorter noise is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """What to do after the caller's silence: say one of the texts in turn, ask the model by a prompt, end the call."""
+
+    after_ms: int
+    at_most: int
+    is_reset_by_speech: bool = False
+    texts: tuple[str, ...] = ()
+    prompt: str = ""
+    ends_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,9 @@ class Plan:
     first_message_interruptible: bool = False
     end_call_message: str = ""
     end_call_phrases: tuple[str, ...] = ()
+    silence_timeout_message: str = ""
+    idle: tuple[Idle, ...] = ()
+    keypad: KeypadPlan | None = None
 
 
 def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
@@ -61,5 +79,39 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         first_message_mode=assistant.first_message_mode,
         first_message_interruptible=assistant.first_message_interruptions_enabled,
         end_call_message=(assistant.end_call_message or "").strip(),
-        end_call_phrases=tuple(phrase.lower() for phrase in assistant.end_call_phrases if phrase.strip()),
+        end_call_phrases=tuple(phrase for phrase in assistant.end_call_phrases if phrase.strip()),
+        silence_timeout_message=(assistant.message_plan.silence_timeout_message or "").strip(),
+        idle=_idle_of(assistant),
+        keypad=_keypad_of(assistant),
     )
+
+
+def _idle_of(assistant: Assistant) -> tuple[Idle, ...]:
+    """The message plan, then the hooks on the caller's silence in their order."""
+    plan = assistant.message_plan
+    texts = tuple(text.strip() for text in plan.idle_messages if text.strip())
+    by_plan = Idle(
+        after_ms=round(plan.idle_timeout_seconds * 1000),
+        at_most=plan.idle_message_max_spoken_count,
+        is_reset_by_speech=plan.idle_message_reset_count_on_user_speech_enabled,
+        texts=texts,
+    )
+    hooks = [_idle_of_hook(hook) for hook in assistant.hooks if hook.on == SPEECH_TIMEOUT]
+    return (*((by_plan,) if texts else ()), *(idle for idle in hooks if idle.texts or idle.prompt or idle.ends_call))
+
+
+def _idle_of_hook(hook: Hook) -> Idle:
+    says = [action for action in hook.do if action.type == "say"]
+    return Idle(
+        after_ms=round(hook.options.timeout_seconds * 1000),
+        at_most=hook.options.trigger_max_count,
+        is_reset_by_speech=hook.options.trigger_reset_mode == "onUserSpeech",
+        texts=next((action.texts for action in says if action.texts), ()),
+        prompt=next((action.prompt_text for action in says if action.prompt_text), ""),
+        ends_call=any(action.ends_the_call for action in hook.do),
+    )
+
+
+def _keypad_of(assistant: Assistant) -> KeypadPlan | None:
+    plan = assistant.keypad_input_plan
+    return KeypadPlan(round(plan.timeout_seconds * 1000), plan.marks) if plan.enabled else None

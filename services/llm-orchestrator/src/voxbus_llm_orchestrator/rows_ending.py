@@ -1,10 +1,21 @@
 """Rows that end the call."""
 
+import re
+
 from voxbus_contracts.events import CallEnded
 from voxbus_llm_orchestrator.decision import At, Decide, View
+from voxbus_llm_orchestrator.quiet import quiet_since_ms
 from voxbus_llm_orchestrator.rows_measure import measured_so_far
 from voxbus_llm_orchestrator.rows_reply import close_what_was_interrupted
-from voxbus_llm_orchestrator.saying import give_up
+from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
+
+SILENCE_TIMEOUT = "silence-timeout"
+"""The source of the last message after long silence; a caller who breaks it off is there after all."""
+
+_FAREWELLS = {SILENCE_TIMEOUT: "silence-timed-out"}
+"""Why the call ends after a fixed reply that ends it, where it is not the assistant's own wish."""
+
+_WORD = re.compile(r"[\w']+")
 
 
 def end_on_request(view: View) -> Decide | At | None:
@@ -40,27 +51,35 @@ def end_after_farewell(view: View) -> Decide | At | None:
     for reply in view.state.replies.values():
         if not reply.ended:
             continue
-        if reply.end_call:
-            return _ended(view, "assistant-ended-call")
-        heard = reply.heard.lower()
-        if any(phrase in heard for phrase in view.plan.end_call_phrases):
+        if reply.end_call and not (reply.source == SILENCE_TIMEOUT and reply.ended == "interrupted"):
+            return _ended(view, _FAREWELLS.get(reply.source, "assistant-ended-call"))
+        if view.plan.end_call_phrases and _has_phrase(reply.heard, view.plan.end_call_phrases):
             return _ended(view, "assistant-said-end-call-phrase")
     return None
 
 
 def end_on_silence(view: View) -> Decide | At | None:
-    """Nobody has said anything for too long, and nothing is under way."""
-    state = view.state
-    busy = state.is_caller_speaking or state.open_replies or any(not tool.finished for tool in state.tools.values())
-    if not state.started or busy:
+    """Nobody has said anything for too long, and nothing is under way; a last message may say so first."""
+    since = quiet_since_ms(view.state)
+    if since is None:
         return None
-    stretch = state.stretch
-    last_ms = max(
-        (stretch.stopped_pts_ms or 0) if stretch else 0,
-        max((playback.last_pts_ms for playback in state.playbacks.values()), default=0),
-    )
-    until = last_ms + view.plan.silence_timeout_ms
-    return _ended(view, "silence-timed-out") if view.now_ms >= until else At(until)
+    until = since + view.plan.silence_timeout_ms
+    if view.now_ms < until:
+        return At(until)
+    if not view.plan.silence_timeout_message:
+        return _ended(view, "silence-timed-out")
+    fixed = Fixed(view.plan.silence_timeout_message, SILENCE_TIMEOUT, end_call=True)
+    return Decide("silence-timed-out", fixed_reply(view.state, view.plan, fixed, view.now_ms))
+
+
+def _has_phrase(heard: str, phrases: tuple[str, ...]) -> bool:
+    """Whole words, whatever their case and the punctuation between them."""
+    said = f" {_words(heard)} "
+    return any(f" {words} " in said for phrase in phrases if (words := _words(phrase)))
+
+
+def _words(text: str) -> str:
+    return " ".join(_WORD.findall(text.lower()))
 
 
 def _ended(view: View, reason: str) -> Decide | At:

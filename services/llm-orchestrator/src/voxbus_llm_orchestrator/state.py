@@ -30,6 +30,14 @@ class Final:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """A key the caller pressed."""
+
+    digit: str
+    pts_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """A sentence we asked to be said."""
 
@@ -97,6 +105,7 @@ class Reply:
     ended_pts_ms: int | None = None
     ended: Literal["", "finished", "interrupted"] = ""
     heard: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,8 @@ class CallState:
     stretches: Mapping[int, Stretch] = field(default_factory=dict)
     finals: Mapping[int, Final] = field(default_factory=dict)
     consumed: frozenset[int] = frozenset()
+    keys: tuple[Key, ...] = ()
+    keys_taken: int = 0
     partial_seq: int = 0
     partial_text: str = ""
     advice: Mapping[int, int | None] = field(default_factory=dict)

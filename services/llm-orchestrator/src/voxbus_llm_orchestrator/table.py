@@ -4,7 +4,15 @@ Every row looks at the state alone, never at how it came about. So a worker that
 the table, and does what is outstanding.
 """
 
-from voxbus_llm_orchestrator import rows_caller, rows_ending, rows_interruption, rows_measure, rows_reply
+from voxbus_llm_orchestrator import (
+    rows_caller,
+    rows_ending,
+    rows_idle,
+    rows_interruption,
+    rows_keypad,
+    rows_measure,
+    rows_reply,
+)
 from voxbus_llm_orchestrator.decision import At, Decide, Row, View
 
 TABLE: tuple[Row, ...] = (
@@ -24,9 +32,11 @@ TABLE: tuple[Row, ...] = (
     rows_reply.carry_out_orders,
     rows_reply.speak_first,
     rows_reply.answer_tools,
+    rows_keypad.take_keys,
     rows_caller.ask_endpointing_server,
     rows_caller.commit,
     rows_caller.ask_back,
+    rows_idle.say_something_idle,
     rows_reply.ask_model,
 )
 

@@ -70,8 +70,10 @@ class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
 
     reply: int = Field(ge=1)
     turn: int = Field(ge=0, description="0 = not an answer to a turn (first message, say)")
-    source: str = Field(description="model | first-message | say | tool | recovery")
-    cause: str = Field(default="", description="event id of the command it carries out")
+    source: str = Field(
+        description="model | tool | first-message | say | recovery | idle-message | silence-timeout | filler"
+    )
+    cause: str = Field(default="", description="event id of the command it carries out, or what else made it due")
     pts_ms: PtsMs = 0
     utterances: tuple[UtteranceSeq, ...] = Field(
         default=(), description="sentences held until now, which may be heard from now on"

@@ -22,11 +22,12 @@ class TurnCommitted(Event, name="turn.committed", owner="llm-orchestrator"):
     turn: int = Field(ge=1)
     text: PersonalText
     transcript_seqs: tuple[int, ...]
-    anchor_pts_ms: PtsMs = Field(description="end of the last voiced sample of the caller")
+    keys: int = Field(default=0, ge=0, description="pressed keys it consumed")
+    anchor_pts_ms: PtsMs = Field(description="end of the last voiced sample of the caller, or the last key")
     pts_ms: PtsMs = Field(description="the decision, on the audio clock")
     reason: str = Field(
         description="what decided the wait: custom-rule, the smart plan's provider, number, punctuation, "
-        "no-punctuation, silence; or not-understood"
+        "no-punctuation, evidence, silence; or keypad, not-understood"
     )
     endpointing_ms: int = Field(default=0, ge=0, description="anchor → silence long enough")
     recognition_ms: int = Field(default=0, ge=0, description="waited for the recognizer beyond that")
