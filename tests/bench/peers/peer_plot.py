@@ -47,4 +47,4 @@ def _line(latency: Axes, cpu: Axes, figures: Sequence[Figures]) -> None:
 
 def _top(figures: Sequence[Figures]) -> float:
     """A peer that has broken down would flatten everybody else: the panel ends at 1.5 s."""
-    return min(1_500.0, 1.1 * max((each.v2v_p95 or 0.0 for each in figures), default=NOMINAL_MS))
+    return min(1_500.0, 1.1 * max(NOMINAL_MS, *(each.v2v_p95 or 0.0 for each in figures)))
