@@ -104,11 +104,14 @@ def claims_consumer(stage: str) -> ConsumerSpec:
 TOOL_RUNNER: Final = ConsumerSpec(
     EVENTS.name, "tool-runner", (subjects.commands_named("tool", "run"),), ack_wait_s=3, max_ack_pending=10_000
 )
+_RECORDED_WITHIN_S: Final = 5
+"""What a service had fetched when it stopped comes again after this; batches take far less, and twice is once."""
+
 BILLING: Final = ConsumerSpec(
     EVENTS.name,
     "billing",
     (subjects.events_named("usage", "recorded"), subjects.events_named("call", "*")),
-    ack_wait_s=30,
+    ack_wait_s=_RECORDED_WITHIN_S,
     max_ack_pending=1_000,
 )
 _RECORDED: Final = ("call", "media", "stage", "turn", "reply", "tool", "cost", "fault")
@@ -122,7 +125,7 @@ CONTROL_API: Final = ConsumerSpec(
         ),
         subjects.events_named("transcript", "final"),
     ),
-    ack_wait_s=30,
+    ack_wait_s=_RECORDED_WITHIN_S,
     max_ack_pending=1_000,
 )
 
