@@ -45,7 +45,7 @@ def test_a_quantile_of_nothing_is_nothing() -> None:
 def test_the_callers_figures_tell_what_was_answered_and_what_was_not() -> None:
     found = callers_figures(
         heard(
-            Turn(1.0, first_s=1.6, told_ms=590.0),
+            Turn(1.0, first_s=1.6, told_ms=590.0, parts_ms={"model": 150.0, "voice": 80.0}),
             Turn(2.0, first_s=2.58, underruns=2, late_s=0.04),
             Turn(3.0, silent_after_s=0.25),
         )
@@ -54,6 +54,7 @@ def test_the_callers_figures_tell_what_was_answered_and_what_was_not() -> None:
     assert found["v2v_ms"] == {"p50": 600.0, "p95": 600.0, "max": 600.0}
     assert found["net_overhead_ms"]["max"] == 40.0
     assert found["heard_minus_told_ms"]["p50"] == 10.0
+    assert found["told_parts_ms"]["model"] == {"p50": 150.0, "p95": 150.0, "max": 150.0}
     assert found["underruns"] == {"turns": 1, "worst_ms": 40.0}
     assert found["barge_in"]["silent_after_ms"]["p50"] == 250.0
     assert found["barge_in"]["beyond_voice_seconds_ms"]["p50"] == 50.0
@@ -76,7 +77,9 @@ def test_a_histogram_knows_no_more_than_its_last_bound() -> None:
 
 
 @pytest.mark.parametrize("machine", [{}, machine_figures(MACHINE, 2)], ids=["elsewhere", "ours"])
-@pytest.mark.parametrize("turns", [(), (Turn(1.0, first_s=1.6, silent_after_s=0.3),)], ids=["none", "one"])
+@pytest.mark.parametrize(
+    "turns", [(), (Turn(1.0, first_s=1.6, silent_after_s=0.3, parts_ms={"bus": 4.0}),)], ids=["none", "one"]
+)
 def test_every_result_is_both_json_and_a_table(machine: dict[str, object], turns: tuple[Turn, ...]) -> None:
     result = {
         "calls": 2,

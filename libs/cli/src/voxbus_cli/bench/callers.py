@@ -167,10 +167,10 @@ class Callers:
                 record = (await self._http.get(f"/call/{line.call_id}")).json()
             await asyncio.sleep(0.2)
         metrics = (record.get("artifact") or {}).get("performanceMetrics") or {}
-        told = metrics.get("turnLatencies") or []
+        told = metrics.get("voxbusTurns") or []
         if len(told) == len(line.asking.turns):
             for turn, as_told in zip(line.asking.turns, told, strict=True):
-                turn.told_ms = as_told.get("turnLatency")
+                turn.told_ms, turn.parts_ms = as_told.get("v2v_ms"), as_told.get("parts", {})
 
 
 class _HungUp(Exception):

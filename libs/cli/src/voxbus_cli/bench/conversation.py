@@ -4,8 +4,8 @@ Times are seconds of one monotonic clock. A turn's v2v runs from the sending of 
 of the answer's first loud sample.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from voxbus_audio import peak
@@ -28,8 +28,8 @@ _MISSING_BYTES: Final = 3_200
 class Turn:
     """One question and what came of it.
 
-    `silent_after_s`: what the question, as an interruption, took to silence the answer before. `told_ms`: v2v as the
-    call's record has it.
+    `silent_after_s`: what the question, as an interruption, took to silence the answer before. `told_ms` and
+    `parts_ms`: v2v and its parts as the call's record has them.
     """
 
     asked_s: float
@@ -39,6 +39,7 @@ class Turn:
     late_s: float = 0.0
     silent_after_s: float | None = None
     told_ms: float | None = None
+    parts_ms: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property
     def v2v_ms(self) -> float | None:

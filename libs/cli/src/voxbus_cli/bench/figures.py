@@ -59,6 +59,7 @@ def callers_figures(heard: Heard) -> dict[str, Any]:
         "nominal_ms": NOMINAL_MS,
         "net_overhead_ms": spread([ms - NOMINAL_MS for ms in v2v_ms]),
         "told_v2v_ms": spread([told_ms for told_ms, _ in told]),
+        "told_parts_ms": _parts(heard.turns),
         "heard_minus_told_ms": spread([heard_ms - told_ms for told_ms, heard_ms in told]),
         "underruns": {
             "turns": sum(turn.underruns > 0 for turn in heard.turns),
@@ -97,6 +98,12 @@ def machine_figures(machine: Machine, calls: int) -> dict[str, Any]:
             for name in percent
         },
     }
+
+
+def _parts(turns: Sequence[Turn]) -> dict[str, dict[str, float | None]]:
+    """Each part's own spread; parts of one turn add up, their quantiles do not."""
+    names = dict.fromkeys(name for turn in turns for name in turn.parts_ms)
+    return {name: spread([turn.parts_ms[name] for turn in turns if name in turn.parts_ms]) for name in names}
 
 
 def _frame_latency(before: str, after: str) -> dict[str, float | None]:

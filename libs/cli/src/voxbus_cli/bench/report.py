@@ -16,6 +16,7 @@ def report(result: dict[str, Any]) -> str:
         _line("v2v", result["v2v_ms"]),
         f"{_line('net overhead', result['net_overhead_ms'])}   (beyond the providers' {result['nominal_ms']} ms)",
         f"{_line('v2v as recorded', result['told_v2v_ms'])}   (heard {_ms(later_ms, 1)} later)",
+        *([f"{'  its parts, p50 / p95':<24} {_parts(result['told_parts_ms'])}"] if result["told_parts_ms"] else []),
         f"{'underruns':<24} {result['underruns']['turns']} turns, worst {result['underruns']['worst_ms']:.0f} ms",
         f"{'model':<24} {result['model']['starts_per_turn']:.2f} starts per turn, {result['model']['cut_off']} cut off",
     ]
@@ -45,6 +46,10 @@ def _machine(result: dict[str, Any]) -> list[str]:
         shown = "-" if lag is None else f"{lag:.2f}"
         lines.append(f"{service:<18}{figures['cpu_percent_per_call']:>16.3f}{figures['memory_mb']:>12.0f}{shown:>18}")
     return lines
+
+
+def _parts(parts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {figures['p50']:.0f} / {figures['p95']:.0f}" for name, figures in parts.items())
 
 
 def _frames(stage: str, latency: dict[str, Any]) -> str:
