@@ -44,6 +44,7 @@ def test_a_senseless_realtime_factor_is_refused(factor: str, capsys: pytest.Capt
         (["--calls", "0"], "--calls"),
         (["--calls", "many"], "--calls"),
         (["--seconds", "nan"], "--seconds"),
+        (["--seconds", "7"], "--seconds"),
         (["--wait-seconds", "6"], "--wait-seconds"),
         (["--speculation", "maybe"], "--speculation"),
         (["--key", "k"], "--api"),

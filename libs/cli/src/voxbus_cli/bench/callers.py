@@ -130,7 +130,7 @@ class Callers:
                     hearing.cancel()
                     await asyncio.gather(hearing, return_exceptions=True)
         except (OSError, httpx.HTTPError, websockets.WebSocketException, _HungUp) as wrong:
-            line.error = f"{type(wrong).__name__}: {wrong}"
+            line.error = str(wrong) or type(wrong).__name__
 
     async def _place(self, line: Line) -> str:
         body = {"assistant": self._job.assistant, "transport": {"provider": "vapi.websocket"}}

@@ -4,6 +4,9 @@ import argparse
 
 from voxbus_cli.commands import Commands
 
+LEAST_S = 8.0
+"""Question, answer and pause take some 7.5 s: in this time every caller has asked."""
+
 _DESCRIPTION = """Makes simultaneous real calls over the public API and reports latency as the callers hear it, and what
 the machine paid for it. Recognizer, model and voice are stubs of fixed behaviour, so that what is measured is the
 stack. Starts a stack of its own unless --api names one; nothing else should run on the machine meanwhile."""
@@ -18,7 +21,7 @@ def add_bench_parser(commands: Commands) -> None:
         "bench", help="measure latency, CPU and memory of simultaneous calls", description=_DESCRIPTION, epilog=_EPILOG
     )
     parser.add_argument("--calls", type=_calls, default=20, metavar="N", help="simultaneous calls (20)")
-    parser.add_argument("--seconds", type=_seconds, default=30.0, metavar="S", help="how long is measured (30)")
+    parser.add_argument("--seconds", type=_seconds, default=30.0, metavar="S", help="how long is measured (30; at least 8)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--speculation", choices=("on", "off"), default="on", help="of the assistants (on)")
     parser.add_argument(
@@ -41,7 +44,7 @@ def _calls(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    return _number(text, 1.0, 86_400.0)
+    return _number(text, LEAST_S, 86_400.0)
 
 
 def _wait(text: str) -> float:
