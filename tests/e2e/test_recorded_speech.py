@@ -67,7 +67,6 @@ async def test_a_recorded_caller_gets_an_answer_to_their_words(stack: Stack, wat
             "transcript.final",
             "turn.committed",
             "reply.started",
-            "speech.say",
             "playback.started",
             "playback.finished",
             "reply.finished",

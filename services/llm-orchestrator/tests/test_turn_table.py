@@ -1,10 +1,12 @@
 """The turn table in virtual time."""
 
+from dataclasses import replace
+
 from virtual_call import VirtualCall
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
-from voxbus_llm_orchestrator.plan import Plan
+from voxbus_llm_orchestrator.plan import Plan, Speculating
 from voxbus_llm_orchestrator.rows_caller import ASK_BACK
 
 QUIET = Plan(first_message_mode="assistant-waits-for-user")
@@ -26,7 +28,7 @@ def test_the_assistant_opens_the_call_and_its_words_enter_the_history_once_heard
 
 
 def test_silence_after_a_final_commits_the_turn_and_the_answer_carries_its_anchor() -> None:
-    virtual = call(answers=[["It ships on Friday."]])
+    virtual = call(replace(QUIET, speculating=Speculating(enabled=False)), [["It ships on Friday."]])
     virtual.caller_says("where is my order", 1000, 1500)
     virtual.run(8_000)
     (turn,) = virtual.said(e.TurnCommitted)

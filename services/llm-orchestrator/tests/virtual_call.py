@@ -5,14 +5,22 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from virtual_model import VirtualModel
+
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_contracts.message import Message
-from voxbus_llm_orchestrator import answering
 from voxbus_llm_orchestrator.apply import apply
-from voxbus_llm_orchestrator.decision import AskEndpointing, AskModel, At, Decide, DropModel, Out, View
+from voxbus_llm_orchestrator.decision import (
+    AskEndpointing,
+    AskModel,
+    At,
+    Decide,
+    DropModel,
+    Out,
+    View,
+)
 from voxbus_llm_orchestrator.plan import Plan
-from voxbus_llm_orchestrator.saying import Spoken
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.table import decide
 
@@ -44,21 +52,18 @@ class Line:
     paused_played: int = 0
     spent_speech: int = 0
     played_before: dict[int, int] = field(default_factory=dict)
+    held: dict[int, c.SaySentence] = field(default_factory=dict)
 
 
-class VirtualCall:
+class VirtualCall(VirtualModel):
     """Runs until a time; `answers` are the model's replies in order, each a list of sentences or (tool, arguments)."""
 
     def __init__(self, plan: Plan, answers: list[list[object]] | None = None) -> None:
-        self.plan = plan
+        super().__init__(plan, answers)
         self.now_ms = 0
-        self.state = CallState()
         self.log: list[Entry] = []
         self.reasons: list[str] = []
-        self.answers = answers or []
         self.line = Line()
-        self.asking = 0
-        self.model_delay_ms = 50
         self.drops: type[Message] | None = None
         """Messages of this kind are lost."""
         self.advising = 0
@@ -67,7 +72,6 @@ class VirtualCall:
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._speech_seq = 0
-        self._asked = 0
 
     # --- the world ---
 
@@ -144,6 +148,14 @@ class VirtualCall:
         )
         self.happens(end_ms + 220, "stt-worker", final)
 
+    def caller_pauses(self, seq: int, pts_ms: int) -> None:
+        """The vad tells of 40 ms of silence inside a stretch."""
+        self.happens(pts_ms + 40, "vad", e.SpeechPaused(speech_seq=seq, pts_ms=pts_ms, detected_pts_ms=pts_ms + 40))
+
+    def recognizer_guesses(self, text: str, ms: int, seq: int = 1) -> None:
+        partial = e.TranscriptPartial(transcript_seq=seq, text=text, start_pts_ms=0, end_pts_ms=ms)
+        self.happens(ms, "stt-worker", partial)
+
     def run(self, until_ms: int) -> "VirtualCall":
         wake = self.settle()
         while not self.state.ended:
@@ -158,6 +170,16 @@ class VirtualCall:
         self.now_ms = max(self.now_ms, until_ms)
         return self
 
+    def worker_dies(self, ms: int) -> None:
+        """Another takes over: it knows the log, and nothing of the model's request."""
+        self.at(ms, self._take_over)
+
+    def _take_over(self) -> None:
+        self.asked_all()
+        self.state = CallState()
+        for entry in self.log:
+            self.state = apply(self.state, entry.message, entry.event_id)
+
     # --- the orchestrator ---
 
     def log_it(self, producer: str, message: Message) -> None:
@@ -171,7 +193,9 @@ class VirtualCall:
 
     def settle(self) -> int | None:
         for _ in range(100):
-            answer = decide(View(self.state, self.plan, self.now_ms, self.asking, advising=self.advising))
+            self.go_on_with_what_waited()
+            view = View(self.state, self.plan, self.now_ms, self.asking, advising=self.advising, spent=self.spent)
+            answer = decide(view)
             if not isinstance(answer, Decide):
                 assert answer is None or answer.pts_ms > self.now_ms, "the table asked to be woken in the past"
                 return answer.pts_ms if isinstance(answer, At) else None
@@ -183,10 +207,10 @@ class VirtualCall:
         for out in outs:
             match out:
                 case AskModel(reply):
-                    self.asking = reply
-                    self.at(self.now_ms + self.model_delay_ms, lambda reply=reply: self._answer(reply))
+                    self.ask(reply)
+                    self.at(self.now_ms + self.model_delay_ms, lambda reply=reply: self.answer(reply))
                 case DropModel():
-                    self.asking = 0
+                    self.asked_all()
                 case AskEndpointing(seq):
                     self.advising = seq
                     if self.advice_ms:
@@ -200,40 +224,32 @@ class VirtualCall:
         told = e.TurnWaitAdvised(transcript_seq=seq, wait_ms=wait_ms, pts_ms=at_ms)
         self.happens(at_ms, "llm-orchestrator", told)
 
-    def _answer(self, reply: int) -> None:
-        if self.asking != reply:
-            return
-        asked_ms = self.now_ms - self.model_delay_ms
-        parts = self.answers[self._asked] if self._asked < len(self.answers) else ["Yes."]
-        self._asked += 1
-        for part in parts:
-            if isinstance(part, str):
-                turn = self.state.replies[reply].turn
-                self.carry_out(
-                    answering.said(
-                        self.state,
-                        self.plan,
-                        Spoken(reply, turn, model_ms=self.model_delay_ms, asked_pts_ms=asked_ms),
-                        part,
-                    )
-                )
-            else:
-                name, arguments = part
-                self.carry_out(answering.wants_tool(self.state, reply, name, arguments, self.now_ms))
-        self.asking = 0
-        self.carry_out(answering.generated(self.state, self.plan, reply, 10, end_call=False))
-
     # --- line and voice ---
 
     def _react(self, message: Message) -> None:
         match message:
+            case c.SaySentence(hold=True):
+                self.line.held[message.utterance_seq] = message
+                self._synthesize(message)
             case c.SaySentence():
+                self._synthesize(message)
                 self._play(message)
+            case e.ReplyStarted():
+                for seq in message.utterances:
+                    anchor = message.anchor_pts_ms if seq == min(message.utterances) else None
+                    self._play(self.line.held.pop(seq).model_copy(update={"anchor_pts_ms": anchor}))
             case c.ClearPlayback():
                 self._clear(message.up_to_utterance_seq)
             case c.ResumePlayback():
                 self.line.spent_speech = max(self.line.spent_speech, message.speech_seq)
                 self._go_on("command")
+
+    def _synthesize(self, say: c.SaySentence) -> None:
+        seq, length = say.utterance_seq, MS_PER_CHARACTER * len(say.text)
+        synthesized = e.SpeechSynthesized(
+            utterance_seq=seq, duration_ms=length, characters=len(say.text), first_audio_ms=5, provider="virtual"
+        )
+        self.happens(self.now_ms + 10, "tts-worker", synthesized)
 
     def _play(self, say: c.SaySentence) -> None:
         line, seq = self.line, say.utterance_seq
@@ -242,10 +258,6 @@ class VirtualCall:
         line.free_at_ms = start + length
         line.lengths[seq] = length
         line.reflexes[seq] = say.reflex
-        synthesized = e.SpeechSynthesized(
-            utterance_seq=seq, duration_ms=length, characters=len(say.text), first_audio_ms=5, provider="virtual"
-        )
-        self.happens(self.now_ms + 10, "tts-worker", synthesized)
         self._on_line(start, lambda: self._started(seq, say.anchor_pts_ms))
         self._on_line(start + length, lambda: self._finished(seq, length))
 
@@ -301,6 +313,7 @@ class VirtualCall:
 
     def _clear(self, upto: int) -> None:
         line = self.line
+        line.held = {seq: say for seq, say in line.held.items() if seq > upto}
         sounding = [seq for seq in line.sounding if line.cleared < seq <= upto and seq not in line.finished]
         line.cleared = max(line.cleared, upto)
         paused_ms, line.paused_ms = line.paused_ms, None

@@ -16,7 +16,9 @@ APOLOGY = "Sorry, I have a technical problem. Could you say that again?"
 
 
 def is_wanted(state: CallState, reply: int) -> bool:
-    """Does anybody still wait for this reply?"""
+    """Does anybody still wait for this reply, or may it still be given?"""
+    if reply == state.speculating:
+        return True
     known = state.replies.get(reply)
     return known is not None and not known.ended and not known.generated and known.given_up_pts_ms is None
 

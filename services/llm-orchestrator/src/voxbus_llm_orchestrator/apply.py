@@ -16,6 +16,7 @@ from voxbus_llm_orchestrator.state import (
     Order,
     Playback,
     Reply,
+    Speculation,
     Stretch,
     ToolRun,
     Turn,
@@ -92,6 +93,15 @@ def _speech_stopped(state: CallState, event: e.SpeechStopped, _id: str) -> CallS
     return replace(state, stretches=_with(state.stretches, event.speech_seq, stretch))
 
 
+def _speech_paused(state: CallState, event: e.SpeechPaused, _id: str) -> CallState:
+    known = state.stretches.get(event.speech_seq)
+    if known is None or known.stopped_pts_ms is not None:
+        return state
+    return replace(
+        state, stretches=_with(state.stretches, event.speech_seq, replace(known, paused_pts_ms=event.pts_ms))
+    )
+
+
 def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallState:
     if event.transcript_seq in state.finals or event.transcript_seq < state.partial_seq:
         return state
@@ -142,11 +152,42 @@ def _measured(state: CallState, event: e.TurnMeasured, _id: str) -> CallState:
 
 
 def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallState:
+    if event.reply in state.speculations:
+        state = _given(state, event)
+    reply = Reply(event.turn, event.source, event.pts_ms, event.utterances, cause=event.cause)
     return replace(
         state,
-        replies=_with(state.replies, event.reply, Reply(event.turn, event.source, event.pts_ms, cause=event.cause)),
+        replies=_with(state.replies, event.reply, reply),
         items=(*state.items, Item("reply", event.reply)),
         carried_out=state.carried_out | {event.cause} if event.cause else state.carried_out,
+    )
+
+
+def _speculated(state: CallState, event: e.ReplySpeculated, _id: str) -> CallState:
+    speculation = Speculation(event.turn, event.text, event.context, event.basis, event.pts_ms)
+    return replace(state, speculations=_with(state.speculations, event.reply, speculation), speculating=event.reply)
+
+
+def _given(state: CallState, event: e.ReplyStarted) -> CallState:
+    """The turn takes the prepared answer; its first sentence carries the anchor of the turn's latency."""
+    given = replace(state.speculations[event.reply], fate="given")
+    state = replace(state, speculations=_with(state.speculations, event.reply, given), speculating=0)
+    first = min(event.utterances, default=0)
+    if first not in state.utterances:
+        return state
+    utterance = replace(state.utterances[first], anchor_pts_ms=event.anchor_pts_ms)
+    return replace(state, utterances=_with(state.utterances, first, utterance))
+
+
+def _dropped(state: CallState, event: e.ReplyDropped, _id: str) -> CallState:
+    known = state.speculations.get(event.reply)
+    if known is None:
+        return state
+    return replace(
+        state,
+        speculations=_with(state.speculations, event.reply, replace(known, fate="dropped")),
+        speculating=0,
+        wasted_tokens=state.wasted_tokens + event.prompt_tokens + event.completion_tokens,
     )
 
 
@@ -180,7 +221,13 @@ def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
     )
     state = replace(state, utterances=_with(state.utterances, command.utterance_seq, utterance))
     known = state.replies.get(command.reply)
-    return _reply(state, command.reply, utterances=(*known.utterances, command.utterance_seq)) if known else state
+    if known is not None:
+        return _reply(state, command.reply, utterances=(*known.utterances, command.utterance_seq))
+    prepared = state.speculations.get(command.reply)
+    if prepared is None:
+        return state
+    prepared = replace(prepared, utterances=(*prepared.utterances, command.utterance_seq))
+    return replace(state, speculations=_with(state.speculations, command.reply, prepared))
 
 
 def _clear(state: CallState, command: c.ClearPlayback, _id: str) -> CallState:
@@ -312,6 +359,7 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     e.MediaDetached: _detached,
     c.EndCall: _end_ordered,
     e.SpeechStarted: _speech_started,
+    e.SpeechPaused: _speech_paused,
     e.SpeechStopped: _speech_stopped,
     e.DtmfReceived: _keys_pressed,
     e.TranscriptPartial: _partial,
@@ -320,6 +368,8 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     e.TurnCommitted: _committed,
     e.TurnWaitAdvised: _advised,
     e.TurnMeasured: _measured,
+    e.ReplySpeculated: _speculated,
+    e.ReplyDropped: _dropped,
     e.ReplyStarted: _reply_started,
     e.ReplyGenerated: _reply_generated,
     e.ReplyFinished: _reply_finished,

@@ -9,8 +9,13 @@ _CUT_OFF = "You were cut off after the words above. Go on from there; repeat not
 
 
 def messages_for(state: CallState, assistant: Assistant, reply: int) -> tuple[Turn, ...]:
-    """Everything before `reply`, and what this reply has said already when its first worker was lost."""
+    """Everything before `reply`, and what this reply has said already when its first worker was lost.
+
+    An answer that is being prepared answers what the caller was understood to have said so far.
+    """
     turns = _before(state, assistant, reply)
+    if reply not in state.replies:
+        return (*turns, Turn("user", state.speculations[reply].text))
     said = said_so_far(state, state.replies[reply])
     if said:
         turns += [Turn("assistant", " ".join(said)), Turn("system", _CUT_OFF)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from voxbus_contracts.message import Command, Event
 from voxbus_llm_orchestrator.plan import Plan
@@ -9,12 +10,23 @@ from voxbus_llm_orchestrator.state import CallState
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens a request to the model has used so far; an estimate until the model has told."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+NOTHING_SPENT: Final = Spent()
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The state, and what only the running process knows: the time, its model request, whether the line's owner lives.
 
-    `asking` = reply the model is being asked for right now, 0 = none. `advising` = transcript about which the
-    customer's endpointing server was asked last. `line_lost_pts_ms` = since when media-ingress has given no sign of
-    life.
+    `asking` = reply the model is being asked for right now, 0 = none; `spent`: by that request. `advising` = transcript
+    about which the customer's endpointing server was asked last. `line_lost_pts_ms` = since when media-ingress has
+    given no sign of life.
     """
 
     state: CallState
@@ -23,6 +35,7 @@ class View:
     asking: int = 0
     line_lost_pts_ms: int | None = None
     advising: int = 0
+    spent: Spent = NOTHING_SPENT
 
 
 @dataclass(frozen=True, slots=True)

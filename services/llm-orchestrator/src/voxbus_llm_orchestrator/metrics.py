@@ -32,6 +32,9 @@ ENDED: Final = Counter("voxbus_calls_ended", "Calls ended", ["reason"])
 ENDPOINTING_FAILURES: Final = Counter(
     "voxbus_endpointing_server_failures", "Customers' endpointing servers that failed"
 )
+SPECULATIONS: Final = Counter(
+    "voxbus_speculations", "Answers prepared ahead of a turn, by what became of them", ["fate"]
+)
 
 _PART_CHILDREN: Final = {part: TURN_PART.labels(part) for part in PARTS}
 

@@ -37,10 +37,20 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
+class Speculating:
+    """Whether answers are prepared in the caller's pauses, in which language, and how much of it may be in vain."""
+
+    enabled: bool = True
+    max_wasted_tokens: int = 20_000
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything the table needs to know of the assistant and the call."""
 
     endpointing: Endpointing = field(default_factory=Endpointing)
+    speculating: Speculating = field(default_factory=Speculating)
     wait_ms: int = 400
     voice_ms: int = 200
     num_words: int = 0
@@ -67,6 +77,7 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
     start, stop = assistant.start_speaking_plan, assistant.stop_speaking_plan
     return Plan(
         endpointing=endpointing_of(start, judge),
+        speculating=Speculating(start.speculation.enabled, start.speculation.max_wasted_tokens, language),
         wait_ms=round(start.wait_seconds * 1000),
         voice_ms=round(stop.voice_seconds * 1000),
         num_words=stop.num_words,

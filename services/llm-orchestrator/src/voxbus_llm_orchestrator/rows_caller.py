@@ -1,6 +1,6 @@
 """Rows about the end of the caller's turn."""
 
-from voxbus_contracts.events import ReplyStarted, TurnCommitted
+from voxbus_contracts.events import TurnCommitted
 from voxbus_llm_orchestrator.decision import AskEndpointing, At, Decide, View
 from voxbus_llm_orchestrator.endpointing import TurnSoFar, endpoint, rule_for
 from voxbus_llm_orchestrator.plan import (
@@ -10,6 +10,7 @@ from voxbus_llm_orchestrator.plan import (
     NOT_UNDERSTOOD_VOICED_MS,
 )
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply
+from voxbus_llm_orchestrator.speculation import answer_to
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 
@@ -41,8 +42,7 @@ def commit(view: View) -> Decide | At | None:
         endpointing_ms=needed,
         recognition_ms=waited - needed,
     )
-    started = ReplyStarted(reply=state.next_reply, turn=turn, source="model", pts_ms=view.now_ms)
-    return Decide("silence-after-final", (committed, started))
+    return Decide("silence-after-final", (committed, answer_to(view, turn, so_far.text, anchor)))
 
 
 def ask_endpointing_server(view: View) -> Decide | None:

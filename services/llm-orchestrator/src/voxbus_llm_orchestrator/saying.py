@@ -9,12 +9,16 @@ from voxbus_contracts.events.reply import BY_CALLER
 from voxbus_llm_orchestrator.decision import DropModel, Out, View
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.sentences import SentenceSplitter
+from voxbus_llm_orchestrator.speculation import dropped
 from voxbus_llm_orchestrator.state import CallState
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Whose words they are, and how they came about; the times belong to the first sentence."""
+    """Whose words they are, and how they came about; the times belong to the first sentence.
+
+    `hold`: the answer is only being prepared.
+    """
 
     reply: int
     turn: int = 0
@@ -22,6 +26,7 @@ class Spoken:
     model_ms: int = 0
     sentence_ms: int = 0
     asked_pts_ms: int | None = None
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ def say(state: CallState, plan: Plan, spoken: Spoken, texts: Iterable[str]) -> l
                 reflex="pause" if spoken.interruptible and not plan.num_words else "none",
                 interruptible=spoken.interruptible,
                 min_voiced_ms=plan.voice_ms,
+                hold=spoken.hold,
                 asked_pts_ms=spoken.asked_pts_ms if first else None,
                 not_before_pts_ms=_not_before_pts_ms(state, plan) if first else 0,
                 model_ms=max(0, spoken.model_ms) if first else 0,
@@ -84,10 +90,10 @@ def fixed_reply(state: CallState, plan: Plan, fixed: Fixed, now_ms: int) -> tupl
 
 
 def give_up(view: View, reason: str) -> tuple[Out, ...]:
-    """Nothing that was begun is said any further: model, voice and playback stop."""
+    """Nothing that was begun or prepared is said any further: model, voice and playback stop."""
     upto = view.state.next_utterance - 1
     clear = ClearPlayback(
         up_to_utterance_seq=upto, reply=view.state.next_reply - 1, pts_ms=max(0, view.now_ms), reason=reason
     )
-    outs: tuple[Out, ...] = (DropModel(), clear)
+    outs: tuple[Out, ...] = (*dropped(view, reason), DropModel(), clear)
     return (*outs, CancelSpeech(up_to_utterance_seq=upto)) if upto else outs

@@ -5,23 +5,34 @@ import contextlib
 from collections.abc import Callable, Iterable
 
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.events import CallEnded, FaultRaised, StageClaimed, TurnMeasured, TurnWaitAdvised, UsageRecorded
+from voxbus_contracts.events import (
+    CallEnded,
+    FaultRaised,
+    ReplyDropped,
+    ReplyStarted,
+    StageClaimed,
+    TurnMeasured,
+    TurnWaitAdvised,
+    UsageRecorded,
+)
 from voxbus_contracts.message import Command, Event, Message
 from voxbus_llm_orchestrator import answering, metrics
 from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.asking import Answered, Before, Heard, SentenceReady, ToolWanted, ask
 from voxbus_llm_orchestrator.audio_clock import AudioClock
 from voxbus_llm_orchestrator.conversation import messages_for, openai_messages, said_so_far, without_continuation
-from voxbus_llm_orchestrator.decision import AskEndpointing, AskModel, At, Decide, DropModel, Out, View
+from voxbus_llm_orchestrator.decision import NOTHING_SPENT, AskEndpointing, AskModel, At, Decide, DropModel, Out, View
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.plan import plan_of
 from voxbus_llm_orchestrator.saying import Spoken
+from voxbus_llm_orchestrator.speculation import dropped, may_go_ahead
+from voxbus_llm_orchestrator.spending import after, estimated
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.table import decide
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_providers.errors import ProviderError
-from voxbus_providers.model import ModelRequest
+from voxbus_providers.model import ModelRequest, ModelUsage
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
@@ -61,6 +72,9 @@ class CallShell:
         self._inputs: asyncio.Queue[Input] = asyncio.Queue()
         self._asking: asyncio.Task[None] | None = None
         self._asking_reply = 0
+        self._asked_pts_ms = 0
+        self._spent = NOTHING_SPENT
+        self._waiting: list[Heard] = []
         self._endpointing_server = endpointing_server
         self._advising: asyncio.Task[None] | None = None
         self._advising_seq = 0
@@ -141,6 +155,7 @@ class CallShell:
     async def _settle(self) -> int | None:
         """Carries out what the table decides until it has nothing more to do now; when to ask it again."""
         for _ in range(_TOO_MANY_DECISIONS):
+            await self._go_on_with_what_waited()
             answer = decide(self._view())
             if not isinstance(answer, Decide):
                 return answer.pts_ms if isinstance(answer, At) else None
@@ -152,7 +167,15 @@ class CallShell:
         return self._now_ms() + _LINE_CHECK_MS
 
     def _view(self) -> View:
-        return View(self._state, self._plan, self._now_ms(), self._asking_reply, self._line_lost_ms, self._advising_seq)
+        return View(
+            self._state,
+            self._plan,
+            self._now_ms(),
+            self._asking_reply,
+            self._line_lost_ms,
+            self._advising_seq,
+            self._spent,
+        )
 
     def _now_ms(self) -> int:
         return self._clock.now_ms(unix_ms())
@@ -178,7 +201,15 @@ class CallShell:
             await self._call.publish(message)
         if isinstance(message, TurnMeasured):
             metrics.observe_turn(message)
+        if isinstance(message, ReplyStarted) and message.reply == self._state.speculating:
+            metrics.SPECULATIONS.labels("given").inc()
         self._state = apply(self._state, message)
+        if isinstance(message, ReplyDropped):
+            await self._on_dropped(message)
+
+    async def _on_dropped(self, drop: ReplyDropped) -> None:
+        metrics.SPECULATIONS.labels(drop.reason).inc()
+        await self._record_usage(ModelUsage(drop.prompt_tokens, drop.completion_tokens), wasted=True)
 
     # --- the customer's endpointing server -----------------------------------------------------------------------
 
@@ -208,20 +239,24 @@ class CallShell:
 
     def _ask_model(self, reply: int) -> None:
         self._drop_model()
-        self._asking_reply = reply
+        self._asking_reply, self._asked_pts_ms = reply, max(0, self._now_ms())
         self._asking = asyncio.create_task(self._ask(reply))
 
     def _drop_model(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
-        self._asking, self._asking_reply = None, 0
+        self._asked_all()
+
+    def _asked_all(self) -> None:
+        self._asking, self._asking_reply, self._spent = None, 0, NOTHING_SPENT
+        self._waiting = []
 
     async def _ask(self, reply: int) -> None:
         assistant = self._assistant
-        known = self._state.replies[reply]
+        known = self._state.replies.get(reply)
         try:
             name, model = self._models.get(assistant.model)
-            before = Before(len(said_so_far(self._state, known)), len(known.tools))
+            before = Before(len(said_so_far(self._state, known)), len(known.tools)) if known else Before()
             messages = messages_for(self._state, assistant, reply)
             if model.capabilities.deterministic:
                 messages = without_continuation(messages, before.sentences)
@@ -230,6 +265,7 @@ class CallShell:
                 return
             else:
                 before = Before()
+                self._spent = estimated(messages)
             request = ModelRequest(
                 assistant.model, messages, assistant.model.tools, call=self._call.ref.call, org=self._call.ref.org
             )
@@ -245,39 +281,55 @@ class CallShell:
         state, plan = self._state, self._plan
         if not answering.is_wanted(state, reply):
             return
+        self._spent = after(self._spent, heard)
+        if not may_go_ahead(state, reply, heard, self._waiting):
+            self._waiting.append(heard)
+            return
         match heard:
             case SentenceReady():
+                is_prepared = reply == state.speculating
                 spoken = Spoken(
                     reply,
-                    state.replies[reply].turn,
+                    state.speculations[reply].turn if is_prepared else state.replies[reply].turn,
                     model_ms=heard.first_token_ms,
                     sentence_ms=heard.sentence_ms,
-                    asked_pts_ms=self._now_ms() - heard.first_token_ms - heard.sentence_ms,
+                    asked_pts_ms=self._asked_pts_ms,
+                    hold=is_prepared,
                 )
                 await self._carry_out(answering.said(state, plan, spoken, heard.text))
             case ToolWanted():
                 await self._carry_out(answering.wants_tool(state, reply, heard.name, heard.arguments, self._now_ms()))
             case Answered():
-                await self._record_usage(heard)
-                self._asking, self._asking_reply = None, 0
+                if heard.usage is not None:
+                    await self._record_usage(heard.usage)
+                self._asked_all()
                 await self._carry_out(answering.generated(state, plan, reply, heard.first_token_ms, heard.end_call))
+
+    async def _go_on_with_what_waited(self) -> None:
+        """The turn has taken the answer that was prepared: what else the model said of it is done now, in order."""
+        reply = self._asking_reply
+        if self._waiting and reply != self._state.speculating:
+            waiting, self._waiting = self._waiting, []
+            for heard in waiting:
+                await self._on_heard(reply, heard)
 
     async def _on_failure(self, reply: int, problem: ProviderError) -> None:
         self._call.log.warning("model failed", provider=problem.provider, code=problem.code, problem=problem.detail)
-        self._asking, self._asking_reply = None, 0
+        if reply == self._state.speculating:
+            await self._carry_out(dropped(self._view(), "model-failed"))
+            return
+        self._asked_all()
         provider = self._assistant.model.provider
         await self._carry_out(answering.failed(self._state, self._plan, reply, provider, problem.detail))
 
-    async def _record_usage(self, answered: Answered) -> None:
-        if answered.usage is None:
-            return
+    async def _record_usage(self, used: ModelUsage, *, wasted: bool = False) -> None:
         model = self._assistant.model
         counts = {
-            "prompt_tokens": answered.usage.prompt_tokens,
-            "completion_tokens": answered.usage.completion_tokens,
-            "cached_prompt_tokens": answered.usage.cached_prompt_tokens,
+            "prompt_tokens": used.prompt_tokens,
+            "completion_tokens": used.completion_tokens,
+            "cached_prompt_tokens": used.cached_prompt_tokens,
         }
         for unit, quantity in counts.items():
             if quantity:
-                usage = {"item": "model", "provider": model.provider, "model": model.model}
+                usage = {"item": "model", "provider": model.provider, "model": model.model, "wasted": wasted}
                 await self._publish(UsageRecorded.model_validate({**usage, "unit": unit, "quantity": quantity}))

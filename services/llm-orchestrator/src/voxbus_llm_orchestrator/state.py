@@ -18,6 +18,8 @@ class Stretch:
     started_pts_ms: int
     stopped_pts_ms: int | None = None
     voiced_ms: int = 0
+    paused_pts_ms: int | None = None
+    """End of the last voiced sample before its latest pause; whether the caller went on is not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,19 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Speculation:
+    """An answer prepared before the turn is over: to what words, in what conversation, and what became of it."""
+
+    turn: int
+    text: str
+    context: int
+    basis: Literal["partial", "final"]
+    started_pts_ms: int
+    utterances: tuple[int, ...] = ()
+    fate: Literal["", "given", "dropped"] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolRun:
     """A tool the model asked for."""
 
@@ -149,7 +164,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """All of it. Mappings are never changed in place. `advice`: ms by transcript, None = the server did not answer."""
+    """All of it. Mappings are never changed in place.
+
+    `advice`: ms by transcript, None = the server did not answer. `speculations` are numbered like replies, and one that
+    is given becomes one; `speculating` = the open one, 0 = none.
+    """
 
     started: bool = False
     ended: bool = False
@@ -166,6 +185,9 @@ class CallState:
     advice: Mapping[int, int | None] = field(default_factory=dict)
     turns: Mapping[int, Turn] = field(default_factory=dict)
     replies: Mapping[int, Reply] = field(default_factory=dict)
+    speculations: Mapping[int, Speculation] = field(default_factory=dict)
+    speculating: int = 0
+    wasted_tokens: int = 0
     utterances: Mapping[int, Utterance] = field(default_factory=dict)
     playbacks: Mapping[int, Playback] = field(default_factory=dict)
     voiced: Mapping[int, Voiced] = field(default_factory=dict)
@@ -223,7 +245,7 @@ class CallState:
 
     @property
     def next_reply(self) -> int:
-        return max(self.replies, default=0) + 1
+        return max(max(self.replies, default=0), max(self.speculations, default=0)) + 1
 
     @property
     def next_utterance(self) -> int:

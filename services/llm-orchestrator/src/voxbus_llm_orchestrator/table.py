@@ -12,6 +12,7 @@ from voxbus_llm_orchestrator import (
     rows_keypad,
     rows_measure,
     rows_reply,
+    rows_speculation,
 )
 from voxbus_llm_orchestrator.decision import At, Decide, Row, View
 
@@ -26,6 +27,7 @@ TABLE: tuple[Row, ...] = (
     rows_interruption.interrupt,
     rows_interruption.forgive,
     rows_interruption.dismiss,
+    rows_speculation.drop,
     rows_reply.order_tools,
     rows_reply.finish,
     rows_measure.measure,
@@ -37,6 +39,7 @@ TABLE: tuple[Row, ...] = (
     rows_caller.commit,
     rows_caller.ask_back,
     rows_idle.say_something_idle,
+    rows_speculation.start,
     rows_reply.ask_model,
 )
 
