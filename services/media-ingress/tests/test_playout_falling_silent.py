@@ -88,7 +88,9 @@ def test_speech_that_lasted_long_enough_when_it_is_reported_pauses_at_once(line:
     line.frames(1, range(50))
     line.run_until(205.0)
     line.speech_started(1, 140)
-    assert line.of(PlaybackPaused) == [PlaybackPaused(utterance_seq=1, played_ms=220, pts_ms=220, reason="reflex")]
+    assert line.of(PlaybackPaused) == [
+        PlaybackPaused(utterance_seq=1, played_ms=220, pts_ms=220, reason="reflex", voiced_to_silent_ms=40.0)
+    ]
     assert line.sent[-1][0] == 200.0
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from voxbus_audio import FRAME_BYTES, FRAME_MS, SILENCE_FRAME, WireEncoder, WireFormat
-from voxbus_contracts.events import PlaybackStarted
+from voxbus_contracts.events import PlaybackPaused, PlaybackStarted
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.alarm import Alarm, now_ms
+from voxbus_media_ingress.echo_guard import EchoGuard
 from voxbus_media_ingress.line import CallerLine
 from voxbus_media_ingress.playout import PlaybackEvent, Playout
 from voxbus_media_ingress.publisher import Publisher
@@ -52,6 +53,11 @@ class AgentSide:
         # The first push builds the resampler (up to 4 ms): not in the middle of the first answer.
         self._encoder.push(SILENCE_FRAME)
 
+    @property
+    def echo(self) -> EchoGuard:
+        """Told of every frame that leaves; to be told of every frame of the caller."""
+        return self._playout.echo
+
     def start(self) -> None:
         self._pace(now_ms())
 
@@ -63,6 +69,7 @@ class AgentSide:
         self._alarm.stop()
         metrics.UNDERRUNS.inc(self._playout.underruns)
         metrics.LOST_FRAMES.inc(self._playout.lost_frames)
+        metrics.ECHOES.inc(self._playout.echoes)
 
     def on_frame(self, frame: AudioFrame) -> None:
         at_ms = now_ms()
@@ -103,6 +110,8 @@ class AgentSide:
             self._publisher.say(event)
             if isinstance(event, PlaybackStarted) and event.v2v_ms is not None:
                 metrics.V2V.observe(event.v2v_ms / 1_000)
+            if isinstance(event, PlaybackPaused) and event.voiced_to_silent_ms is not None:
+                metrics.BARGE_IN.observe(max(0.0, event.voiced_to_silent_ms - event.min_voiced_ms) / 1_000)
             self._on_event(event)
 
     def _notice_loss(self) -> None:

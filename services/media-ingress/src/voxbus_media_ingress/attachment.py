@@ -117,7 +117,7 @@ class Attachment:
         if not past.has_rung:
             self._say_and_tell(CallRinging())
         await call.subscribe_audio("agent", self.agent.on_frame)
-        self.caller.start(self.publisher)
+        self.caller.start(self.publisher, self.agent.echo)
         self.agent.start()
         if self._opening.is_resumed:
             self._refill.set()

@@ -10,6 +10,7 @@ from voxbus_media_ingress import metrics
 from voxbus_media_ingress.alarm import Alarm, now_ms
 from voxbus_media_ingress.clock import MAX_QUEUED_MS, CallerClock, CallerFrame
 from voxbus_media_ingress.connection import PLAIN_BYTES
+from voxbus_media_ingress.echo_guard import EchoGuard
 from voxbus_media_ingress.inbound import error_text
 from voxbus_media_ingress.publisher import Publisher
 
@@ -30,6 +31,7 @@ class CallerSide:
         self.clock = CallerClock(now_ms())
         self._decoder = WireDecoder(fmt)
         self._publisher: Publisher | None = None
+        self._echo: EchoGuard | None = None
         self._tell = tell
         self._alarm = Alarm(self._on_alarm)
         self._due_ms = 0.0
@@ -37,8 +39,9 @@ class CallerSide:
         self._told = ""
         self._unix_minus_monotonic_ms = time.time_ns() / 1_000_000 - now_ms()
 
-    def start(self, publisher: Publisher) -> None:
+    def start(self, publisher: Publisher, echo: EchoGuard) -> None:
         self._publisher = publisher
+        self._echo = echo
         self._pace(now_ms())
 
     def stop(self) -> None:
@@ -91,6 +94,8 @@ class CallerSide:
             pcm = SILENCE_FRAME if self.muted else frame.pcm
             origin_unix_us = int((frame.arrived_ms + self._unix_minus_monotonic_ms) * 1_000)
             publisher.caller(frame.pts_ms, pcm, frame.filled, origin_unix_us)
+            if self._echo is not None:
+                self._echo.heard(frame.pts_ms, pcm)
 
     def _set_alarm(self, at_ms: float) -> None:
         self._due_ms = self.clock.next_due(at_ms)

@@ -41,3 +41,11 @@ UNDERRUNS: Final = Counter("media_playout_underruns", "Times the line was silent
 LOST_FRAMES: Final = Counter("media_lost_frames", "Agent frames that never came and were played as silence")
 
 REPUBLISHED_FRAMES: Final = Counter("media_republished_frames", "Frames said again after the bus came back")
+
+ECHOES: Final = Counter("media_echoes", "Stretches of speech that were the agent's own sound coming back at first")
+
+BARGE_IN: Final = Histogram(
+    "media_barge_in_seconds",
+    "Caller's first voiced sample arrived, plus the voice it takes to pause → the agent is silent, seconds",
+    buckets=tuple(ms * _MS for ms in (5, 10, 20, 30, 40, 60, 80, 100, 150, 200, 500)),
+)

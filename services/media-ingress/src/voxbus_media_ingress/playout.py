@@ -23,6 +23,7 @@ from voxbus_contracts.events import (
     SpeechStopped,
 )
 from voxbus_media_ingress.clock import CallerClock
+from voxbus_media_ingress.echo_guard import EchoGuard
 from voxbus_media_ingress.reflex import Reflex
 from voxbus_media_ingress.utterance import AgentFrame, Utterance
 
@@ -31,6 +32,8 @@ PlaybackEvent = (
 )
 
 DECISION_MS: Final = 700.0
+# Speech that is an echo so far may become the caller's own: three frames make a difference.
+_ECHO_AGAIN_MS: Final = 60
 _PROGRESS_FRAMES: Final = 500 // FRAME_MS
 # A late timer is caught up with frame by frame; after a longer stop the rhythm starts anew.
 _CATCH_UP_MS: Final = 100.0
@@ -66,6 +69,7 @@ class Playout:
     def __init__(self, clock: CallerClock, after_seq: int = 0, played_frames: int = 0) -> None:
         self._clock = clock
         self._reflex = Reflex()
+        self.echo = EchoGuard()
         self._floor = after_seq
         self._cancelled = 0
         self._cleared = 0
@@ -84,6 +88,7 @@ class Playout:
         self.underruns = 0
         self.lost_frames = 0
         self.skipped_utterances = 0
+        self.echoes = 0
 
     @property
     def is_paused(self) -> bool:
@@ -269,6 +274,7 @@ class Playout:
         if utterance.next_index == 1:
             self._report_start(utterance, now_ms)
         frame = SentFrame(self._floor + 1, self._next_pts_ms, SILENCE_FRAME if self.assistant_muted else pcm)
+        self.echo.played(frame.pts_ms, frame.pcm)
         self._next_send_ms += FRAME_MS
         self._next_pts_ms += FRAME_MS
         utterance.sent_here += 1
@@ -309,20 +315,44 @@ class Playout:
 
     def _obey_reflex(self, now_ms: float) -> None:
         due_pts_ms = self._reflex_due()
-        if due_pts_ms is not None and self._clock.time_of(due_pts_ms) <= now_ms:
-            self._reflex.spend()
-            self._be_quiet("reflex", now_ms + DECISION_MS, now_ms)
+        if due_pts_ms is None or self._clock.time_of(due_pts_ms) > now_ms:
+            return
+        if self.echo.explains_the_latest():
+            self.echoes += self._reflex.wait_until(int(self._clock.position_at(now_ms)) + _ECHO_AGAIN_MS)
+            return
+        self._reflex.spend()
+        self._be_quiet("reflex", now_ms + DECISION_MS, now_ms)
 
     def _be_quiet(self, reason: str, until_ms: float | None, now_ms: float) -> None:
         utterance = self._current
         seq = self._floor + 1 if utterance is not None and utterance.started else 0
         self._pause = _Pause(seq, until_ms)
-        self._idle = True
         if utterance is not None and seq:
-            pts_ms = self._pts_at(now_ms)
+            min_voiced_ms = utterance.say.min_voiced_ms if utterance.say is not None else 0
             self._events.append(
-                PlaybackPaused(utterance_seq=seq, played_ms=utterance.played_ms, pts_ms=pts_ms, reason=reason)
+                PlaybackPaused(
+                    utterance_seq=seq,
+                    played_ms=utterance.played_ms,
+                    pts_ms=self._pts_at(now_ms),
+                    reason=reason,
+                    min_voiced_ms=min_voiced_ms,
+                    voiced_to_silent_ms=self._voiced_to_silent_ms(utterance.sent_here, min_voiced_ms, now_ms),
+                )
             )
+        self._idle = True
+
+    def _voiced_to_silent_ms(self, sent_frames: int, min_voiced_ms: int, now_ms: float) -> float | None:
+        """From the arrival of the caller's first voiced sample to the end of the last frame that left.
+
+        None where that says nothing: when what sounds began only after it should have fallen silent already.
+        """
+        voiced_pts_ms = self._reflex.voiced_since_pts_ms
+        arrived_ms = None if voiced_pts_ms is None else self._clock.arrival_of(voiced_pts_ms + FRAME_MS)
+        if arrived_ms is None:
+            return None
+        silent_ms = now_ms if self._idle else max(now_ms, self._next_send_ms)
+        sounds_since_ms = silent_ms - sent_frames * FRAME_MS
+        return round(silent_ms - arrived_ms, 2) if sounds_since_ms <= arrived_ms + min_voiced_ms else None
 
     def _go_on(self, reason: str, now_ms: float) -> None:
         utterance = self._current

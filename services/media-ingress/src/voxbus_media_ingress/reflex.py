@@ -7,14 +7,16 @@ from voxbus_contracts.events import SpeechStarted, SpeechStopped
 class Reflex:
     """Follows the caller's speech. A stretch of speech pauses playback at most once: after a resume it is ignored."""
 
-    __slots__ = ("_open", "_spent_seq")
+    __slots__ = ("_not_before_pts_ms", "_open", "_spent_seq")
 
     def __init__(self) -> None:
         self._open: SpeechStarted | None = None
         self._spent_seq = 0
+        self._not_before_pts_ms = 0
 
     def on_speech_started(self, speech: SpeechStarted) -> None:
         self._open = speech
+        self._not_before_pts_ms = 0
 
     def on_speech_stopped(self, speech: SpeechStopped) -> None:
         if self._open is not None and self._open.speech_seq <= speech.speech_seq:
@@ -24,7 +26,18 @@ class Reflex:
         """When on the audio clock this sentence must fall silent; None when it need not."""
         if say is None or say.reflex != "pause" or self._open is None or self._open.speech_seq <= self._spent_seq:
             return None
-        return self._open.pts_ms + say.min_voiced_ms
+        return max(self._open.pts_ms + say.min_voiced_ms, self._not_before_pts_ms)
+
+    @property
+    def voiced_since_pts_ms(self) -> int | None:
+        """First voiced sample of the stretch that is open; unknown when that began as an echo."""
+        return self._open.pts_ms if self._open is not None and not self._not_before_pts_ms else None
+
+    def wait_until(self, pts_ms: int) -> bool:
+        """So far the open stretch is an echo: it is looked at again then. Says whether it is the first time."""
+        is_first = not self._not_before_pts_ms
+        self._not_before_pts_ms = pts_ms
+        return is_first
 
     def spend(self, upto_seq: int = 0) -> None:
         """Stretches of speech up to this one have had their pause; 0 = the open one."""

@@ -49,12 +49,23 @@ class PlaybackProgressed(Event, name="playback.progressed", owner="media-ingress
 class PlaybackPaused(Event, name="playback.paused", owner="media-ingress"):
     """The line is quiet in the middle of an utterance; the rest is kept."""
 
-    example: ClassVar = {"utterance_seq": 1, "played_ms": 620, "pts_ms": 4040, "reason": "reflex"}
+    example: ClassVar = {
+        "utterance_seq": 1,
+        "played_ms": 620,
+        "pts_ms": 4040,
+        "reason": "reflex",
+        "min_voiced_ms": 200,
+        "voiced_to_silent_ms": 218.4,
+    }
 
     utterance_seq: UtteranceSeq
     played_ms: int
     pts_ms: PtsMs
     reason: str = Field(description="reflex | command")
+    min_voiced_ms: int = Field(default=0, ge=0, description="the voice it took")
+    voiced_to_silent_ms: float | None = Field(
+        default=None, description="arrival of the caller's first voiced sample → the line is silent, one clock"
+    )
 
 
 class PlaybackResumed(Event, name="playback.resumed", owner="media-ingress"):

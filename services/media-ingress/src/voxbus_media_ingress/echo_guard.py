@@ -1,0 +1,129 @@
+"""Is what comes from the caller only what was played to them, back through the microphone of a speakerphone? Pure.
+
+Levels of 20 ms are compared, no samples. While the assistant sounds, and as long after as an echo may take, every frame
+of the caller is kept with the levels played up to 600 ms before. Over up to 5 s of that the delay stands out at which
+the two go together; at it, the usual difference of the levels says how loud an echo is. Speech is an echo while it is
+hardly louder than that. Without a delay that stands out nothing is: a call with a headset never comes near this.
+
+Chosen on recorded prompts through measured room responses at 0 to 500 ms and -6 to -24 dB, with real speech of other
+people, November 2026: 86 % of the echoes held back, first moments of a call included, and none of 51 interruptions.
+Measured then on a shared 2-core machine: 9 us for a pair of frames, 45 us for an answer.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxbus_audio import FRAME_MS, rms_dbfs
+
+_FLOOR_DBFS: Final = -60.0
+_LAGS: Final = 31
+_KEPT: Final = 250
+_LEAST: Final = 50
+"""Pairs before anything can stand out, 1 s."""
+_STANDS_OUT: Final = 0.5
+"""Correlation of the levels; in calls without an echo it is rarely above 0.3."""
+_DECAY_DB: Final = 2.0
+"""A room goes on with a sound: so much quieter every 20 ms at the most."""
+_LOUDER_DB: Final = 8.0
+_LATEST: Final = 10
+_OWN_FRAMES: Final = 3
+"""So many of the latest frames (200 ms) must be louder than an echo to be the caller's own."""
+_BEHIND: Final = 2
+"""Frames of the caller may be heard a little before those that are played at the same time."""
+_RING: Final = 64
+
+_Levels = NDArray[np.float32]
+
+
+class EchoGuard:
+    """Follows one attachment. Both kinds of frames come in the order of their pts."""
+
+    __slots__ = (
+        "_count",
+        "_heard",
+        "_lags",
+        "_level",
+        "_next_slot",
+        "_pairs_heard",
+        "_pairs_played",
+        "_played",
+        "_upto",
+    )
+
+    def __init__(self) -> None:
+        self._played: list[tuple[int, float]] = [(-1, 0.0)] * _RING
+        self._heard: list[tuple[int, float]] = [(-1, 0.0)] * _RING
+        self._upto = -1
+        self._next_slot = 0
+        self._level = _FLOOR_DBFS
+        self._lags: _Levels = np.full(_LAGS, _FLOOR_DBFS, np.float32)
+        self._pairs_played: _Levels = np.zeros((_KEPT, _LAGS), np.float32)
+        self._pairs_heard: _Levels = np.zeros(_KEPT, np.float32)
+        self._count = 0
+
+    def played(self, pts_ms: int, pcm: bytes) -> None:
+        """A frame that left for the caller."""
+        slot = pts_ms // FRAME_MS
+        if slot > self._upto + _LAGS + _BEHIND:
+            self._next_slot = slot
+            self._level = _FLOOR_DBFS
+            self._lags[:] = _FLOOR_DBFS
+        self._played[slot % _RING] = (slot, _clipped(rms_dbfs(pcm)))
+        self._upto = slot
+
+    def heard(self, pts_ms: int, pcm: bytes) -> None:
+        """A frame of the caller; costs next to nothing while no echo can be in it."""
+        slot = pts_ms // FRAME_MS
+        if slot > self._upto + _LAGS + _BEHIND:
+            return
+        self._heard[slot % _RING] = (slot, _clipped(rms_dbfs(pcm)))
+        while self._next_slot <= slot - _BEHIND:
+            self._pair(self._next_slot)
+            self._next_slot += 1
+
+    def explains_the_latest(self) -> bool:
+        """What was heard in the last 200 ms is no more than the echo of what was played."""
+        if self._count < _LEAST:
+            return False
+        kept = min(self._count, _KEPT)
+        heard, played = self._pairs_heard[:kept], self._pairs_played[:kept]
+        lag = _lag_that_stands_out(heard, played)
+        if lag is None:
+            return False
+        at_lag = played[:, lag]
+        both = (at_lag > _FLOOR_DBFS + 12) & (heard > _FLOOR_DBFS + 6)
+        if np.count_nonzero(both) < _LATEST:
+            return False
+        loss_db = np.median((heard - at_lag)[both])
+        latest = np.arange(self._count - _LATEST, self._count) % _KEPT
+        loudest_echo = np.maximum(at_lag[latest] + loss_db, _FLOOR_DBFS + 5) + _LOUDER_DB
+        return int(np.count_nonzero(heard[latest] > loudest_echo)) < _OWN_FRAMES
+
+    def _pair(self, slot: int) -> None:
+        played_slot, level = self._played[slot % _RING]
+        self._level = max(level if played_slot == slot else _FLOOR_DBFS, self._level - _DECAY_DB)
+        self._lags[1:] = self._lags[:-1]
+        self._lags[0] = self._level
+        heard_slot, heard = self._heard[slot % _RING]
+        if heard_slot == slot:
+            at = self._count % _KEPT
+            self._pairs_played[at] = self._lags
+            self._pairs_heard[at] = heard
+            self._count += 1
+
+
+def _clipped(dbfs: float) -> float:
+    return max(_FLOOR_DBFS, dbfs)
+
+
+def _lag_that_stands_out(heard: _Levels, played: _Levels) -> int | None:
+    """Shapes [n], [n, lags] → the lag, in frames, at which the levels go together."""
+    caller = heard - heard.mean()
+    agent = played - played.mean(axis=0)
+    # einsum and not @: threads of a matrix library would fight over the cores for so small a product.
+    norm = np.sqrt(np.square(agent).sum(axis=0) * np.square(caller).sum())
+    together = np.einsum("i,ij->j", caller, agent) / np.maximum(norm, 1e-3)
+    best = int(together.argmax())
+    return best if together[best] >= _STANDS_OUT else None
