@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 
 from voxbus_cli.environment import StackSettings
 from voxbus_cli.errors import BadInput, PortTaken
-from voxbus_cli.stack.broker import broker_config, read_version
+from voxbus_cli.stack.broker import broker_config, broker_environment, read_version
 from voxbus_cli.stack.folder import announced, cluster_key, held_folder
 from voxbus_cli.stack.logs import KEPT_OLD, last_lines, rotate
 from voxbus_cli.stack.plan import planned_ports
@@ -171,3 +171,9 @@ def test_the_limits_of_nats_hold_every_stream_whatever_the_machine(tmp_path: Pat
     limits = dict(line.strip().split(": ") for line in config.splitlines() if "_store:" in line)
     assert int(limits["max_memory_store"]) > 512 * 1024 * 1024
     assert int(limits["max_file_store"]) > (4096 + 512 + 64) * 1024 * 1024
+
+
+def test_the_bus_leaves_cores_to_the_services_unless_somebody_says_otherwise() -> None:
+    assert broker_environment({"PATH": "/bin"}, 2) == {"PATH": "/bin", "GOMAXPROCS": "1", "GOGC": "200"}
+    assert broker_environment({}, 16)["GOMAXPROCS"] == "4"
+    assert broker_environment({"GOMAXPROCS": "3"}, 16)["GOMAXPROCS"] == "3"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from voxbus_cli.environment import HOST, StackSettings
 from voxbus_cli.errors import NotReachable, StackFailed
-from voxbus_cli.stack.broker import BROKER, connect
+from voxbus_cli.stack.broker import BROKER, broker_environment, connect
 from voxbus_cli.stack.child import Child, Death
 from voxbus_cli.stack.logs import last_lines
 from voxbus_cli.stack.plan import ChildSpec, log_file, ready_line
@@ -56,7 +57,7 @@ class Supervisor:
         self._settings = settings
         self._progress = progress
         self._patience = patience or Patience()
-        self._broker = Child(broker, environment, log_file(settings, broker.name), self._on_death)
+        self._broker = Child(broker, broker_environment(environment, os.cpu_count() or 1), log_file(settings, broker.name), self._on_death)
         self._services = [Child(spec, environment, log_file(settings, spec.name), self._on_death) for spec in services]
         self._readiness = Readiness(child.spec.name for child in self._services)
         self._broker_readiness = Readiness((broker.name,))
