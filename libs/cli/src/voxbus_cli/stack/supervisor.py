@@ -57,7 +57,8 @@ class Supervisor:
         self._settings = settings
         self._progress = progress
         self._patience = patience or Patience()
-        self._broker = Child(broker, broker_environment(environment, os.cpu_count() or 1), log_file(settings, broker.name), self._on_death)
+        for_broker = broker_environment(environment, os.cpu_count() or 1)
+        self._broker = Child(broker, for_broker, log_file(settings, broker.name), self._on_death)
         self._services = [Child(spec, environment, log_file(settings, spec.name), self._on_death) for spec in services]
         self._readiness = Readiness(child.spec.name for child in self._services)
         self._broker_readiness = Readiness((broker.name,))
