@@ -172,9 +172,9 @@ class Bus:
         await self.nc.close()
 
 
-async def connect(urls: str, name: str, log: BoundLogger) -> Bus:
-    """Connects, waiting for the server as long as it takes and saying so."""
-    nc = LiveClient(log)
+async def connect(urls: str, name: str, log: BoundLogger, gather_ms: float = 0.0) -> Bus:
+    """Connects, waiting for the server as long as it takes and saying so. Live audio is gathered for `gather_ms`."""
+    nc = LiveClient(log, gather_ms)
     holder: list[Bus] = []
     said_at_s = 0.0
 

@@ -29,9 +29,13 @@ _VERSION_LINE: Final = b"NATS/1.0\r\n"
 class LiveClient(Client):
     """nats-py's client; `subscribe_live` and `publish_live` are the short ways."""
 
-    def __init__(self, log: BoundLogger) -> None:
+    def __init__(self, log: BoundLogger, gather_ms: float = 0.0) -> None:
         super().__init__()
         self.dropped = 0
+        self._gather_s = gather_ms / 1_000
+        self._written_at_s = 0.0
+        self._writes_now = False
+        self._writes_later: asyncio.TimerHandle | None = None
         self._handlers: dict[bytes, LiveHandler] = {}
         self._log = log
         self._unsent: list[bytes] = []
@@ -46,8 +50,22 @@ class LiveClient(Client):
         self._handlers.pop(_sid(subscription), None)
 
     def publish_live(self, head: bytes, payload: bytes) -> bool:
-        """Sends now; False when the bus is lost. `head` is made by `live_head`."""
-        return self._send(b"%b%d\r\n%b\r\n" % (head, len(payload), payload))
+        """Sends now, or with what comes within the gathering time; False when the bus is lost.
+
+        `head` is made by `live_head`.
+        """
+        if not self.is_connected:
+            return False
+        self._unsent.append(b"%b%d\r\n%b\r\n" % (head, len(payload), payload))
+        if self._writes_now or self._writes_later is not None:
+            return True
+        loop = asyncio.get_running_loop()
+        wait_s = self._written_at_s + self._gather_s - loop.time()
+        if wait_s > 0:
+            self._writes_later = loop.call_later(wait_s, self._write)
+        else:
+            self._write_now()
+        return True
 
     def publish_event(self, subject: str, reply: str, headers: Mapping[str, str], payload: bytes) -> bool:
         """Sends a message with headers now; False when the bus is lost.
@@ -61,7 +79,11 @@ class LiveClient(Client):
             raise MaxPayloadError
         size = len(_VERSION_LINE) + len(lines) + 2
         words = f"HPUB {subject} {reply} {size} {size + len(payload)}\r\n".encode()
-        return self._send(b"%b%b%b\r\n%b\r\n" % (words, _VERSION_LINE, lines, payload))
+        if not self.is_connected:
+            return False
+        self._unsent.append(b"%b%b%b\r\n%b\r\n" % (words, _VERSION_LINE, lines, payload))
+        self._write_now()
+        return True
 
     def hand_over(self, sid: bytes, subject: bytes, headers: bytes | None, payload: bytes) -> bool:
         """False when `sid` is no live subscription."""
@@ -74,16 +96,19 @@ class LiveClient(Client):
             self._log.exception("a handler of live messages failed")
         return True
 
-    def _send(self, message: bytes) -> bool:
-        if not self.is_connected:
-            return False
-        if not self._unsent:
+    def _write_now(self) -> None:
+        """At the end of this turn of the loop."""
+        if not self._writes_now:
+            self._writes_now = True
             asyncio.get_running_loop().call_soon(self._write)
-        self._unsent.append(message)
-        return True
 
     def _write(self) -> None:
         unsent, self._unsent = self._unsent, []
+        self._writes_now = False
+        if self._writes_later is not None:
+            self._writes_later.cancel()
+            self._writes_later = None
+        self._written_at_s = asyncio.get_running_loop().time()
         transport = self._socket()
         if transport is None or not self.is_connected:
             return

@@ -176,7 +176,7 @@ async def _connected(settings: ServiceSettings, worker: str, log: BoundLogger) -
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    connecting = asyncio.ensure_future(connect(settings.nats_url, worker, log))
+    connecting = asyncio.ensure_future(connect(settings.nats_url, worker, log, settings.audio_gather_ms))
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

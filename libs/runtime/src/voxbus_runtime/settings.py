@@ -44,6 +44,9 @@ class ServiceSettings(BaseSettings):
     slots: int = Field(default=100, ge=1)
     """Calls one worker takes at a time."""
 
+    audio_gather_ms: float = Field(default=2, ge=0, le=20)
+    """Frames that come within this time of the last write leave together; a frame that comes alone does not wait."""
+
     worker_id: str = ""
     """Name of this worker, unique per start; made up when empty."""
 
