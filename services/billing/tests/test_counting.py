@@ -111,3 +111,12 @@ async def test_events_of_several_calls_entered_together_give_one_cost_per_call(t
         f"cost.{REF}.2": 54,
         f"cost.{other}.1": 27,
     }
+
+
+async def test_waste_is_kept_apart_from_use_and_adds_up_with_it(tmp_path: Path) -> None:
+    said, ledger = Said(), await open_ledger(tmp_path / "billing.db")
+    wasted = SPOKEN.model_copy(update={"wasted": True, "quantity": 3})
+    await count([received(SPOKEN, "e1"), received(wasted, "e2"), received(wasted, "e2")], ledger, PriceTable(), said)
+    (told,) = said.by_id.values()
+    assert (told.breakdown["ttsCharacters"], told.breakdown["ttsWastedCharacters"]) == (30, 3)
+    await ledger.close()

@@ -51,6 +51,29 @@ def test_cached_tokens_are_part_of_the_prompt_and_cost_their_own_price() -> None
     assert made.breakdown["llmCachedPromptTokens"] == 400_000
 
 
+def test_what_was_prepared_for_nothing_is_paid_for_and_told_apart() -> None:
+    made = bill(
+        [
+            UsageTotal("model", "openai", "gpt-4.1", "prompt_tokens", 600_000),
+            UsageTotal("model", "openai", "gpt-4.1", "prompt_tokens.wasted", 400_000),
+            UsageTotal("model", "openai", "gpt-4.1", "completion_tokens.wasted", 100_000),
+            UsageTotal("voice", "vapi", "espeak-ng", "characters", 900),
+            UsageTotal("voice", "vapi", "espeak-ng", "characters.wasted", 100),
+        ],
+        PAID,
+    )
+    model, voice = made.rows
+    assert (model.cost, voice.cost) == ("2.8", "0.03")
+    assert model.model_dump()["promptTokens"] == 1_000_000
+    assert voice.model_dump()["characters"] == 1_000
+    told = {name: value for name, value in made.breakdown.items() if "Wasted" in name}
+    assert told == {
+        "llmWastedPromptTokens": 400_000,
+        "llmWastedCompletionTokens": 100_000,
+        "ttsWastedCharacters": 100,
+    }
+
+
 def test_minutes_of_the_platform_are_those_of_the_transport() -> None:
     made = bill([UsageTotal("transport", "twilio", "", "ms", 90_000)], PAID)
     assert [(row.type, row.cost) for row in made.rows] == [("transport", "0.01275"), ("vapi", "0.075")]

@@ -38,3 +38,15 @@ def test_a_kept_partial_is_dropped_when_the_recognizer_changes_its_mind_back_or_
     pacer.offer(partial("where is"), 101)
     pacer.drop()
     assert pacer.due(300) is None
+
+
+def test_in_a_pause_of_the_caller_the_kept_partial_goes_at_once_and_the_last_word_too() -> None:
+    pacer = PartialPacer()
+    pacer.offer(partial("where"), 0)
+    pacer.offer(partial("where is"), 50)
+    assert pacer.hurry(90) == partial("where is")
+    assert pacer.offer(partial("where is it"), 100) == partial("where is it")
+    assert pacer.hurry(110) is None
+    pacer.offer(partial("where is it now"), 420)
+    assert pacer.offer(partial("where is it now then"), 430) is None
+    assert pacer.due(620) == partial("where is it now then")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from voxbus_billing import metrics
 from voxbus_billing.ledger import Account, Entry, Ledger
 from voxbus_billing.prices import PriceTable
-from voxbus_billing.rates import bill
+from voxbus_billing.rates import WASTED, bill
 from voxbus_bus import EventBroker, FactPublisher, Received
 from voxbus_contracts.events import CostUpdated, UsageRecorded
 from voxbus_contracts.streams import BILLING
@@ -51,7 +51,7 @@ def entry_of(received: Received) -> Entry:
         item=usage.item,
         provider=usage.provider,
         model=usage.model,
-        unit=usage.unit,
+        unit=usage.unit + WASTED if usage.wasted else usage.unit,
         quantity=usage.quantity,
     )
 

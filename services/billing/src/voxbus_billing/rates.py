@@ -12,10 +12,13 @@ from voxbus_contracts.events import CostRow
 _SMALLEST: Final = Decimal("0.000001")
 _MS_PER_MINUTE: Final = 60_000
 
+WASTED: Final = ".wasted"
+"""Suffix of a unit that went into an answer which was prepared and not given: paid like any other, and told apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class UsageTotal:
-    """All that a call used of one thing. `unit` is ms, characters, or a kind of tokens."""
+    """All that a call used of one thing. `unit` is ms, characters, or a kind of tokens, perhaps wasted."""
 
     item: str
     provider: str
@@ -68,7 +71,10 @@ def _grouped(totals: Iterable[UsageTotal]) -> _Used:
     """By item, provider and model. The platform's own minutes are the transport's, unless they are counted apart."""
     used: _Used = defaultdict(lambda: defaultdict(int))
     for total in totals:
-        used[total.item, total.provider, total.model][total.unit] += total.quantity
+        units = used[total.item, total.provider, total.model]
+        units[total.unit] += total.quantity
+        if total.unit.endswith(WASTED):
+            units[total.unit.removesuffix(WASTED)] += total.quantity
     connected_ms = sum(units["ms"] for (item, _, _), units in used.items() if item == "transport")
     if connected_ms and not any(item == "vapi" for item, _, _ in used):
         used["vapi", "vapi", ""]["ms"] = connected_ms
@@ -124,6 +130,13 @@ _ROWS: Final[dict[str, Callable[[Price, str, str, _Units], _Row]]] = {
 
 _SHORT: Final = {"transport": "transport", "transcriber": "stt", "model": "llm", "voice": "tts", "vapi": "vapi"}
 
+_WASTES: Final = {
+    "llmWastedPromptTokens": ("model", "prompt_tokens"),
+    "llmWastedCompletionTokens": ("model", "completion_tokens"),
+    "ttsWastedCharacters": ("voice", "characters"),
+}
+"""Ours, not the public API's; there only where there is waste."""
+
 
 def _breakdown(sums: dict[str, Decimal], used: _Used) -> dict[str, Any]:
     def count(item: str, unit: str) -> int:
@@ -135,4 +148,5 @@ def _breakdown(sums: dict[str, Decimal], used: _Used) -> dict[str, Any]:
         "llmCompletionTokens": count("model", "completion_tokens"),
         "llmCachedPromptTokens": count("model", "cached_prompt_tokens"),
         "ttsCharacters": count("voice", "characters"),
+        **{name: wasted for name, (item, unit) in _WASTES.items() if (wasted := count(item, unit + WASTED))},
     }

@@ -7,7 +7,7 @@ from typing import Final
 
 from voxbus_audio import FRAME_BYTES, SILENCE_FRAME
 from voxbus_contracts import Event
-from voxbus_contracts.events import SpeechStarted, SpeechStopped
+from voxbus_contracts.events import SpeechPaused, SpeechStarted, SpeechStopped
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.recognizer import HeardFrame
 from voxbus_runtime.errors import OwnershipLost, RuntimeFault
@@ -18,7 +18,7 @@ from voxbus_stt_worker.ordering import Hole
 from voxbus_stt_worker.recognition import EngineSource, Patience, Recognition
 from voxbus_stt_worker.segments import KEPT_IDLE_MS, Segments
 
-INTERESTS: Final = frozenset({"speech.started", "speech.stopped", "transcript.final"})
+INTERESTS: Final = frozenset({"speech.started", "speech.paused", "speech.stopped", "transcript.final"})
 FIRST_FRAME_S: Final = 0.1
 """Five frames: if none came, nobody is talking right now."""
 REPLAY_S: Final = 2.0
@@ -156,6 +156,8 @@ def on_message(recognition: Recognition, logged: LoggedMessage) -> None:
     match logged.message:
         case SpeechStarted() as event:
             recognition.on_speech_started(event)
+        case SpeechPaused():
+            recognition.on_speech_paused()
         case SpeechStopped() as event:
             recognition.on_speech_stopped(event)
         case _:

@@ -5,6 +5,8 @@ from typing import Final
 
 INTERVAL_MS: Final = 200.0
 """At most five a second."""
+HURRY_MS: Final = 300.0
+"""How long after a pause of the caller no partial is kept: someone may be about to answer the last word of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,12 @@ class Partial:
 class PartialPacer:
     """Lets a partial through when its text is news and the last one is long enough ago; keeps the newest meanwhile."""
 
-    __slots__ = ("_held", "_said", "_said_at_ms")
+    __slots__ = ("_held", "_hurries_until_ms", "_said", "_said_at_ms")
 
     def __init__(self) -> None:
         self._said: tuple[int, str] = (0, "")
         self._said_at_ms = float("-inf")
+        self._hurries_until_ms = float("-inf")
         self._held: Partial | None = None
 
     @property
@@ -38,7 +41,7 @@ class PartialPacer:
         known = (partial.transcript_seq, partial.text)
         if not partial.text or known == self._said:
             return None
-        if now_ms < self._said_at_ms + INTERVAL_MS:
+        if now_ms < self._said_at_ms + INTERVAL_MS and now_ms >= self._hurries_until_ms:
             self._held = partial
             return None
         self._said, self._said_at_ms = known, now_ms
@@ -47,6 +50,11 @@ class PartialPacer:
     def due(self, now_ms: float) -> Partial | None:
         """The kept one when its time has come."""
         return self.offer(self._held, now_ms) if self._held is not None else None
+
+    def hurry(self, now_ms: float) -> Partial | None:
+        """The caller pauses: the kept one goes now, and those of the next moment as they come."""
+        self._hurries_until_ms = now_ms + HURRY_MS
+        return self.due(now_ms)
 
     def drop(self) -> None:
         """The final is said: what was kept is old."""

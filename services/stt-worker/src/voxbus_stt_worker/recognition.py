@@ -83,6 +83,10 @@ class Recognition:
     def on_speech_started(self, event: SpeechStarted) -> None:
         self._carry_out(self._segments.on_speech_started(event, _now_ms()))
 
+    def on_speech_paused(self) -> None:
+        """Somebody may be about to prepare an answer: the newest guess is worth more now than few messages."""
+        self._say_partial(self._pacer.hurry(_now_ms()))
+
     def on_speech_stopped(self, event: SpeechStopped) -> None:
         self._carry_out(self._segments.on_speech_stopped(event, _now_ms()))
 

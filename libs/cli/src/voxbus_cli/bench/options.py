@@ -21,7 +21,9 @@ def add_bench_parser(commands: Commands) -> None:
         "bench", help="measure latency, CPU and memory of simultaneous calls", description=_DESCRIPTION, epilog=_EPILOG
     )
     parser.add_argument("--calls", type=_calls, default=20, metavar="N", help="simultaneous calls (20)")
-    parser.add_argument("--seconds", type=_seconds, default=30.0, metavar="S", help="how long is measured (30; at least 8)")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=30.0, metavar="S", help="how long is measured (30; at least 8)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     parser.add_argument("--speculation", choices=("on", "off"), default="on", help="of the assistants (on)")
     parser.add_argument(
