@@ -29,7 +29,7 @@ CAPS = {
         "structlog",
         "uvloop",
     },
-    "bus": {"voxbus-contracts", "voxbus-runtime", "faststream", "nats-py", "opentelemetry-api", "structlog"},
+    "bus": {"voxbus-contracts", "voxbus-runtime", "faststream", "nats-py", "structlog"},
     "cli": {
         "voxbus-contracts",
         "voxbus-audio",

@@ -24,7 +24,6 @@ from structlog.stdlib import BoundLogger
 from voxbus_bus import received as envelopes
 from voxbus_bus.failures import where_raised
 from voxbus_bus.received import Received, Unreadable
-from voxbus_bus.tracing import batch_span, consumer_span
 from voxbus_contracts.streams import ConsumerSpec
 
 Handler = Callable[[Received], Awaitable[None]]
@@ -183,8 +182,7 @@ class EventBroker:
             if not readable:
                 return
             try:
-                with batch_span(spec.durable, [fact for fact, _ in readable]):
-                    await handler([fact for fact, _ in readable])
+                await handler([fact for fact, _ in readable])
             except Exception:  # noqa: BLE001  # whose fault it was shows when each is handled alone
                 for item in readable:
                     await alone(item)
@@ -203,8 +201,7 @@ class EventBroker:
                 return
             keep_alive = asyncio.create_task(_keep_alive(message, spec.ack_wait_s / 3))
             try:
-                with consumer_span(spec.durable, fact):
-                    await handler(fact)
+                await handler(fact)
             except Exception as problem:  # noqa: BLE001  # whatever it is, the message must come again
                 await self._put_back(spec, fact, message, problem)
             else:

@@ -21,7 +21,7 @@ from voxbus_runtime.control import add_control
 from voxbus_runtime.logs import set_up_logs
 from voxbus_runtime.peers import Peers
 from voxbus_runtime.settings import ServiceSettings
-from voxbus_runtime.telemetry import set_up_telemetry
+from voxbus_runtime.telemetry import set_up_telemetry, shut_down_telemetry
 
 S = TypeVar("S", bound=ServiceSettings)
 S_co = TypeVar("S_co", bound=ServiceSettings, covariant=True)
@@ -116,7 +116,7 @@ async def run(name: str, settings: S, wire: Wire[S]) -> int:
     """One process life; returns the exit code."""
     worker = settings.worker_id or f"{name}-{secrets.token_hex(3)}"
     log = set_up_logs(name, worker, settings.log_level, settings.log_format)
-    telemetry = set_up_telemetry(name, worker, settings.otlp_endpoint)
+    set_up_telemetry(name, worker, settings.otlp_endpoint)
     bus = await _connected(settings, worker, log)
     if bus is None:
         return 0
@@ -136,7 +136,7 @@ async def run(name: str, settings: S, wire: Wire[S]) -> int:
     log.info("ready", grpc=runtime.grpc_address)
     await runtime.stopping.wait()
     await _wind_up(runtime, component)
-    telemetry.shutdown()
+    shut_down_telemetry()
     return 1 if runtime.failed else 0
 
 

@@ -8,14 +8,14 @@ import nats.errors
 import nats.js.errors
 
 from voxbus_bus import FactPublisher
-from voxbus_bus.tracing import root_traceparent
 from voxbus_contracts import CallRef, Command
 from voxbus_contracts.config import CallConfig, Owner, config_hash
 from voxbus_contracts.events import CallEnded, CallQueued
 from voxbus_contracts.streams import CONFIGS, OWNERS
 from voxbus_control_api.errors import Unavailable
-from voxbus_runtime.bus import Bus
+from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.errors import NotStored
+from voxbus_runtime.telemetry import CALL_SPAN, PastSpan, is_traced, record
 
 _ORCHESTRATOR: Final = "llm-orchestrator"
 _MINE: Final = "control-api"
@@ -70,7 +70,15 @@ class CallBus:
             ended = CallEnded(pts_ms=0, reason=reason, message=message)
             await self._publisher.publish_stored(ref, ended, event_id=f"unclaimed.{ref.call}")
             await self._bus.kv_delete(OWNERS.name, ref.owner_key(_ORCHESTRATOR), revision)
+            await self._record_call(ref, reason)
             return True
+
+    async def _record_call(self, ref: CallRef, reason: str) -> None:
+        """The root of the call's trace; whoever ends a call records it."""
+        config = await self._bus.read_config(ref) if is_traced() else None
+        if config is not None:
+            attributes = {"voxbus.call": ref.call, "voxbus.ended_reason": reason}
+            record(PastSpan(CALL_SPAN, config.created_at_ms, unix_ms(), attributes), parent="", own=config.traceparent)
 
     async def _take(self, ref: CallRef) -> int | None:
         """Revision of the key that is ours, from now or from an earlier try; None = an orchestrator's."""
@@ -85,8 +93,3 @@ class CallBus:
         held = Owner.model_validate_json(entry.value)
         is_mine = held.worker == self._bus.worker or held.worker.startswith(_MINE)
         return entry.revision if is_mine else None
-
-
-def new_traceparent() -> str:
-    """A call's trace begins here."""
-    return root_traceparent("call")

@@ -8,7 +8,7 @@ from voxbus_bus.broker import EventBroker
 from voxbus_bus.publishing import StoredPublisher
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
-from voxbus_control_api.call_bus import CallBus, new_traceparent
+from voxbus_control_api.call_bus import CallBus
 from voxbus_control_api.call_store import CallStore
 from voxbus_control_api.database import Database, open_database
 from voxbus_control_api.event_store import EventStore
@@ -22,6 +22,7 @@ from voxbus_control_api.reaper import Reaper
 from voxbus_control_api.settings import Settings
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.service import Runtime
+from voxbus_runtime.telemetry import new_trace
 
 _STORE_TIMEOUT_S = 5.0
 
@@ -93,7 +94,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         max_body_bytes=settings.api_max_body_bytes,
         now_ms=unix_ms,
         new_id=lambda: str(uuid.uuid4()),
-        new_traceparent=new_traceparent,
+        new_traceparent=new_trace,
         health=lambda: health_of(runtime, broker),
     )
     server = ApiServer(create_app(api, runtime.log), bound)

@@ -23,6 +23,6 @@ class AudioClock:
         """0 before anything was heard."""
         return 0 if self._base_ms is None else max(0, int(unix_ms - self._base_ms))
 
-    def unix_ms_at(self, pts_ms: int, unix_ms: float) -> float:
+    def unix_ms_at(self, pts_ms: float, unix_ms: float) -> float:
         """When the clock will show `pts_ms`."""
         return unix_ms if self._base_ms is None else self._base_ms + pts_ms

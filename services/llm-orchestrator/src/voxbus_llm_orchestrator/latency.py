@@ -118,15 +118,14 @@ def _until_asked(state: CallState, turn: int, seq: int) -> list[Mark]:
     marks: list[Mark] = [("endpointing", endpointing_until_ms(state, turn)), ("recognition", known.pts_ms)]
     replies = [reply for number, reply in _replies(state, turn) if number <= state.utterances[seq].reply]
     for asked, answered in pairwise(replies):
-        marks += [("model", _decisive_request_ms(state, asked.tools)), ("tools", answered.started_pts_ms)]
+        if asked.tools:
+            marks += [("model", _decisive_request_ms(state, asked.tools)), ("tools", answered.started_pts_ms)]
     return marks
 
 
 def _decisive_request_ms(state: CallState, call_ids: Sequence[str]) -> float:
     """When the tool was asked for that answered last."""
-    runs = [state.tools[call_id] for call_id in call_ids]
-    if not runs:
-        return 0.0
+    runs = (state.tools[call_id] for call_id in call_ids)
     return max(runs, key=lambda run: run.requested_pts_ms + run.duration_ms).requested_pts_ms
 
 

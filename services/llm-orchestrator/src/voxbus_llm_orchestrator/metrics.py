@@ -1,4 +1,4 @@
-"""Instruments of llm-orchestrator. No call ids in labels."""
+"""Instruments and span names of llm-orchestrator. No call ids in labels."""
 
 from typing import Final
 
@@ -35,6 +35,16 @@ ENDPOINTING_FAILURES: Final = Counter(
 SPECULATIONS: Final = Counter(
     "voxbus_speculations", "Answers prepared ahead of a turn, by what became of them", ["fate"]
 )
+
+TURN_SPAN: Final = "turn"
+"""From the arrival of the caller's last voiced sample to the first sound, or to what was said with a tool's result.
+A turn whose answer was never heard ends where the next one begins, or the call ends."""
+
+ENDPOINTING_SPAN: Final = "endpointing"
+"""Under the turn: until the silence was long enough."""
+
+MODEL_SPAN: Final = "model"
+"""Under the turn: one request to the model, from asked to answered or dropped."""
 
 _PART_CHILDREN: Final = {part: TURN_PART.labels(part) for part in PARTS}
 

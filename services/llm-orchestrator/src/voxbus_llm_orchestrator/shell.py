@@ -30,6 +30,7 @@ from voxbus_llm_orchestrator.speculation import dropped, may_go_ahead
 from voxbus_llm_orchestrator.spending import after, estimated
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.table import decide
+from voxbus_llm_orchestrator.tracing import CallTrace
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_providers.errors import ProviderError
 from voxbus_providers.model import ModelRequest, ModelUsage
@@ -68,6 +69,7 @@ class CallShell:
         self._is_lost = is_lost
         self._plan = plan_of(call.config, end_silence_ms)
         self._clock = AudioClock()
+        self._trace = CallTrace(call.config, self._clock)
         self._state = CallState()
         self._inputs: asyncio.Queue[Input] = asyncio.Queue()
         self._asking: asyncio.Task[None] | None = None
@@ -198,12 +200,13 @@ class CallShell:
             await self._call.publish_stored(message)
             metrics.ENDED.labels(message.reason).inc()
         else:
-            await self._call.publish(message)
+            await self._call.publish(message, traceparent=self._trace.traceparent_of(self._state, message))
         if isinstance(message, TurnMeasured):
             metrics.observe_turn(message)
         if isinstance(message, ReplyStarted) and message.reply == self._state.speculating:
             metrics.SPECULATIONS.labels("given").inc()
         self._state = apply(self._state, message)
+        self._trace.on_said(self._state, message)
         if isinstance(message, ReplyDropped):
             await self._on_dropped(message)
 
@@ -269,10 +272,13 @@ class CallShell:
             request = ModelRequest(
                 assistant.model, messages, assistant.model.tools, call=self._call.ref.call, org=self._call.ref.org
             )
-            async for heard in ask(model, request, before):
-                self._inputs.put_nowait((reply, heard))
-                if isinstance(heard, Answered):
-                    metrics.MODEL_FIRST_TOKEN.labels(name).observe(heard.first_token_ms)
+            turn = known.turn if known else self._state.speculations[reply].turn
+            with self._trace.asking(turn, assistant.model) as asking:
+                async for heard in ask(model, request, before):
+                    self._inputs.put_nowait((reply, heard))
+                    asking.heard(heard)
+                    if isinstance(heard, Answered):
+                        metrics.MODEL_FIRST_TOKEN.labels(name).observe(heard.first_token_ms)
         except ProviderError as problem:
             metrics.MODEL_FAILURES.labels(problem.provider, problem.code).inc()
             self._inputs.put_nowait((reply, problem))

@@ -16,6 +16,7 @@ from voxbus_media_ingress.ending import BROKEN, NOT_CLAIMED, REPLACED, Ending
 from voxbus_media_ingress.inbound import error_text
 from voxbus_media_ingress.opening import Opening, stored_agent_frames
 from voxbus_media_ingress.playout import PlaybackEvent, Playout
+from voxbus_media_ingress.playout_spans import PlayoutSpans
 from voxbus_media_ingress.publisher import Publisher
 from voxbus_media_ingress.settings import Settings
 from voxbus_media_ingress.telling import Teller
@@ -52,6 +53,9 @@ class Attachment:
         self.teller = Teller(messages, self.line.text)
         self.admission = Admission(set(call.config.stages) - opening.past.claimed, self._answer, self._give_up)
         self._call_is_over = asyncio.Event()
+        self._spans = PlayoutSpans()
+        for logged in call.history:
+            self._spans.on_message(logged.message, logged.envelope.traceparent)
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -189,6 +193,7 @@ class Attachment:
             if logged.name == "call.ended":
                 self._call_is_over.set()
             if logged.message is not None:
+                self._spans.on_message(logged.message, logged.envelope.traceparent)
                 on_message(self, logged.message, logged.envelope.occurred_at_ms)
 
     async def _watch_fence(self) -> None:
@@ -210,6 +215,7 @@ class Attachment:
         self._refill.set()
 
     def _on_playback(self, event: PlaybackEvent) -> None:
+        self._spans.on_playback(event)
         self.teller.tell(event)
 
     # --- being answered ----------------------------------------------------------------------------------------

@@ -9,6 +9,10 @@ from voxbus_runtime.metrics import FrameHistogram
 ATTACHMENT_SPAN: Final = "media-ingress.attachment"
 """From the transport's arrival to its end, under the call's trace."""
 
+PLAYOUT_SPAN: Final = "playout"
+"""Under the turn: from an utterance's first frame here to its last sample sent, or to its being cleared; the moment
+`first-sample` lies between."""
+
 _MS = 1 / 1_000
 
 ATTACHED: Final = Gauge("media_attached_transports", "Transports attached now")

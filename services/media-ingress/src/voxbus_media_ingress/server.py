@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 
 import nats.errors
 from nats.js.errors import Error as JetStreamError
-from opentelemetry import trace
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
@@ -27,10 +26,11 @@ from voxbus_media_ingress.opening import read_opening
 from voxbus_media_ingress.settings import Settings
 from voxbus_media_ingress.ticket import admit, read_ticket
 from voxbus_media_ingress.transport import Transport
+from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.claims import disown, take_call
 from voxbus_runtime.errors import ConfigMissing, RuntimeFault
 from voxbus_runtime.service import Runtime
-from voxbus_runtime.telemetry import context_of
+from voxbus_runtime.telemetry import PastSpan, record
 
 STAGE: Final = "media-ingress"
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
@@ -52,7 +52,6 @@ class MediaServer:
         self._attachments: dict[str, Attachment] = {}
         self._none_left = asyncio.Event()
         self._left: set[asyncio.Task[None]] = set()
-        self._tracer = trace.get_tracer(STAGE)
 
     # --- component ---------------------------------------------------------------------------------------------
 
@@ -143,17 +142,21 @@ class MediaServer:
         config = self._admitted[socket]
         transport = Transport(socket, config.transport, self._settings.media_stuck_ms)
         transport.start()
-        with self._tracer.start_as_current_span(metrics.ATTACHMENT_SPAN, context_of(config.traceparent)) as span:
-            span.set_attribute("voxbus.call", config.call)
-            try:
-                attachment = await self._attach(config, transport)
-            except _BUS_TROUBLE as trouble:
-                self._runtime.log.warning("a transport cannot attach now", problem=type(trouble).__name__)
-                metrics.REFUSED.labels("bus-unavailable").inc()
-                transport.line.text(error_text("bus-unavailable", "the bus does not answer: connect again in a moment"))
-                await transport.close(UNAVAILABLE)
-                return
+        arrived_unix_ms = unix_ms()
+        try:
+            attachment = await self._attach(config, transport)
+        except _BUS_TROUBLE as trouble:
+            self._runtime.log.warning("a transport cannot attach now", problem=type(trouble).__name__)
+            metrics.REFUSED.labels("bus-unavailable").inc()
+            transport.line.text(error_text("bus-unavailable", "the bus does not answer: connect again in a moment"))
+            await transport.close(UNAVAILABLE)
+            return
+        try:
             await self._carry(attachment)
+        finally:
+            attributes = {"voxbus.call": config.call, "voxbus.transport": config.transport.provider}
+            span = PastSpan(metrics.ATTACHMENT_SPAN, arrived_unix_ms, unix_ms(), attributes)
+            record(span, config.traceparent)
 
     async def _attach(self, config: CallConfig, transport: Transport) -> Attachment:
         """The call becomes this transport's, whoever had it."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from voxbus_audio import FRAME_BYTES, SILENCE_FRAME
 from voxbus_contracts import Event
-from voxbus_contracts.events import SpeechPaused, SpeechStarted, SpeechStopped
+from voxbus_contracts.events import SpeechPaused, SpeechStarted, SpeechStopped, TurnCommitted
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.recognizer import HeardFrame
 from voxbus_runtime.errors import OwnershipLost, RuntimeFault
@@ -17,8 +17,11 @@ from voxbus_stt_worker import metrics
 from voxbus_stt_worker.ordering import Hole
 from voxbus_stt_worker.recognition import EngineSource, Patience, Recognition
 from voxbus_stt_worker.segments import KEPT_IDLE_MS, Segments
+from voxbus_stt_worker.tracing import RecognitionSpans
 
-INTERESTS: Final = frozenset({"speech.started", "speech.paused", "speech.stopped", "transcript.final"})
+INTERESTS: Final = frozenset(
+    {"speech.started", "speech.paused", "speech.stopped", "transcript.final", "turn.committed"}
+)
 FIRST_FRAME_S: Final = 0.1
 """Five frames: if none came, nobody is talking right now."""
 REPLAY_S: Final = 2.0
@@ -76,6 +79,7 @@ class Serving:
         self._segments = Segments(history, asyncio.get_running_loop().time() * 1_000)
         self._said: asyncio.Queue[Event | None] = asyncio.Queue()
         self._intake = Intake()
+        self._spans = RecognitionSpans()
         self._tasks = asyncio.TaskGroup()
         self._recognition = Recognition(
             self._segments, call.config.assistant.transcriber, engines, patience, self._said.put_nowait, self._ask
@@ -96,6 +100,8 @@ class Serving:
         """Until the call is over (True) or the worker leaves."""
         async for logged in self._call.messages():
             on_message(self._recognition, logged)
+            if isinstance(logged.message, TurnCommitted):
+                self._spans.on_committed(logged.message, logged.envelope.traceparent)
             if logged.name == "call.ended":
                 return True
         return False
@@ -113,6 +119,7 @@ class Serving:
         with contextlib.suppress(OwnershipLost):
             while (event := await self._said.get()) is not None:
                 await self._call.publish(event)
+                self._spans.on_said(event)
 
     # --- the past ----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Every instrument of this service."""
+"""Every instrument and span name of this service."""
 
 from typing import Final
 
@@ -18,3 +18,6 @@ GIVEN_UP: Final = Counter("stt_given_up_utterances", "Utterances with an empty f
 HOLES: Final = Counter("stt_holes", "Holes in the caller's audio that were asked of the stream")
 
 BROKEN_FRAMES: Final = Counter("stt_broken_frames", "Frames that are not 20 ms long, taken for silence")
+
+RECOGNITION_SPAN: Final = "recognition"
+"""Under the turn: from the arrival of speech.stopped to transcript.final."""

@@ -9,11 +9,12 @@ from typing import Final, Protocol
 from structlog.stdlib import BoundLogger
 
 from voxbus_bus import EventBroker, FactPublisher, Received
-from voxbus_bus.tracing import current_traceparent
 from voxbus_contracts import CallRef
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.events import ToolFinished
 from voxbus_contracts.streams import TOOL_RUNNER
+from voxbus_runtime.bus import unix_ms
+from voxbus_runtime.telemetry import PastSpan, child_of, record
 from voxbus_tool_runner import metrics
 from voxbus_tool_runner.answer import Answer
 from voxbus_tool_runner.errors import StillRunning, ToolError
@@ -48,8 +49,13 @@ class ToolCommands:
         if received.delivery > 1 and await self._answered(received.ref, command.tool_call_id):
             return
         key = event_id_of(received.ref, command.tool_call_id)
-        with self._alone(key), metrics.RUNNING.track_inprogress(), metrics.DURATION_S.time():
+        began_ms = unix_ms()
+        duration = metrics.DURATION_S.labels(metrics.TOOL_NAMES.label(command.tool_name))
+        with self._alone(key), metrics.RUNNING.track_inprogress(), duration.time():
             await self._run(received, command)
+        attributes = {"voxbus.tool": command.tool_name, "voxbus.tool_call_id": command.tool_call_id}
+        span = PastSpan(metrics.TOOL_SPAN, began_ms, unix_ms(), attributes)
+        record(span, parent=received.envelope.traceparent, own=_traceparent_of(received, command))
 
     @contextmanager
     def _alone(self, key: str) -> Generator[None]:
@@ -67,7 +73,7 @@ class ToolCommands:
         started_s = time.monotonic()
         finish = partial(self._finish, received, command, started_s)
         try:
-            job = await self._runner.prepare(received.ref, command, current_traceparent())
+            job = await self._runner.prepare(received.ref, command, _traceparent_of(received, command))
             if job.is_async:
                 await finish(Answer(result="Success."))
             answer = await self._runner.perform(job)
@@ -97,10 +103,15 @@ class ToolCommands:
         )
         event_id = event_id_of(received.ref, command.tool_call_id)
         await self._publisher.publish_stored(
-            received.ref, finished, event_id=event_id, traceparent=current_traceparent()
+            received.ref, finished, event_id=event_id, traceparent=received.envelope.traceparent
         )
 
 
 def event_id_of(ref: CallRef, tool_call_id: str) -> str:
     """The same for every run of one tool call: only the first answer counts."""
     return f"tool.{ref.call}.{tool_call_id}"
+
+
+def _traceparent_of(received: Received, command: RunTool) -> str:
+    """The run's span; the tool's server may continue the trace under it."""
+    return child_of(received.envelope.traceparent, "tool", command.tool_call_id)

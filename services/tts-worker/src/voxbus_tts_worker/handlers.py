@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from functools import partial
 from itertools import count
 from typing import Final
@@ -11,6 +12,7 @@ from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.errors import ProviderError
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.telemetry import PastSpan, is_traced, record
 from voxbus_tts_worker import metrics
 from voxbus_tts_worker.choosing import Choice, choices
 from voxbus_tts_worker.engines import VoiceSource
@@ -139,6 +141,8 @@ class Mouth:
             metrics.SENTENCES.labels("cancelled").inc()
         else:
             speaking.result()
+        if is_traced():
+            self._record_span(utterance)
         await self._record_usage(utterance)
 
     async def _speak(self, utterance: Utterance) -> None:
@@ -153,6 +157,15 @@ class Mouth:
         metrics.SENTENCES.labels("failed" if utterance.failed else "spoken").inc()
         await self._call.publish(synthesized, traceparent=sentence.traceparent)
         self._state = ended(self._state)
+
+    def _record_span(self, utterance: Utterance) -> None:
+        now_ms, sentence = time.time_ns() / 1e6, utterance.sentence
+        since_ms = now_ms - (self._now_ms() - sentence.arrived_ms)
+        attributes = {"voxbus.utterance": sentence.utterance_seq, "voxbus.engine": utterance.engine}
+        first_ms = utterance.first_audio_ms
+        moments = {} if first_ms is None else {"first-frame": since_ms + first_ms}
+        span = PastSpan(metrics.VOICE_SPAN, since_ms, now_ms, attributes, moments)
+        record(span, sentence.traceparent)
 
     async def _on_failure(self, sentence: Sentence, choice: Choice, problem: ProviderError) -> None:
         """A voice that cannot work here is not asked again on this call."""

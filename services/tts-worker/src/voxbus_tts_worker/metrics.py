@@ -1,4 +1,4 @@
-"""Every instrument of this service."""
+"""Every instrument and span name of this service."""
 
 from typing import Final
 
@@ -15,3 +15,6 @@ FIRST_AUDIO: Final = Histogram(
 SENTENCES: Final = Counter("tts_sentences", "Sentences, by how they ended: spoken, cancelled or failed", ["ended"])
 
 FAULTS: Final = Counter("tts_faults", "Failures of a voice, by engine and code", ["engine", "code"])
+
+VOICE_SPAN: Final = "voice"
+"""Under the turn: from a sentence's arrival to its last frame on the bus; the moment `first-frame` lies between."""

@@ -60,6 +60,11 @@ class Utterance:
         """A frame with sound has left."""
         return self._sent > 0
 
+    @property
+    def first_audio_ms(self) -> int | None:
+        """From the sentence's arrival to its first frame on the bus; None before it."""
+        return self._first_audio_ms
+
     async def speak(
         self, choices: Sequence[Choice], on_failure: Callable[[Choice, ProviderError], Awaitable[None]]
     ) -> SpeechSynthesized:
