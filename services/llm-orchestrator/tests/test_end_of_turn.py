@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from virtual_call import VirtualCall
 
+from voxbus_contracts import events as e
 from voxbus_llm_orchestrator.end_of_turn import (
     DEFAULT_POLICY,
     Evidence,
@@ -15,7 +16,7 @@ from voxbus_llm_orchestrator.end_of_turn import (
     silence_needed_ms,
     wait_ms,
 )
-from voxbus_llm_orchestrator.endpointing import Endpointing, FixedSilence
+from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence
 from voxbus_llm_orchestrator.pauses import TYPICAL_BEYOND_MS, Pauses, pauses_of
 from voxbus_llm_orchestrator.plan import Plan
 
@@ -134,3 +135,20 @@ def test_a_caller_who_goes_on_right_after_the_commit_had_paused() -> None:
     virtual.run(3_000)
     assert len(virtual.state.turns) == 1
     assert pauses_of(virtual.state) == pauses(800)
+
+
+def test_the_turn_models_judgement_of_the_latest_stretch_moves_the_commit() -> None:
+    def committed_ms(finished: float | None) -> int:
+        judge = ByEvidence(policy=Policy(threshold=0.9))
+        virtual = VirtualCall(
+            Plan(first_message_mode="assistant-waits-for-user", wait_ms=0, endpointing=Endpointing(judge=judge))
+        )
+        virtual.attach()
+        virtual.caller_says("i want a large coffee", 1_000, 900)
+        if finished is not None:
+            virtual.happens(2_140, "vad", e.SpeechJudged(speech_seq=1, pts_ms=1_900, finished=finished))
+        virtual.run(6_000)
+        (turn,) = virtual.said(e.TurnCommitted)
+        return turn.pts_ms
+
+    assert committed_ms(0.95) < committed_ms(None) < committed_ms(0.05)

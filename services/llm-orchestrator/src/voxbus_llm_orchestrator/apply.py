@@ -97,9 +97,12 @@ def _speech_paused(state: CallState, event: e.SpeechPaused, _id: str) -> CallSta
     known = state.stretches.get(event.speech_seq)
     if known is None or known.stopped_pts_ms is not None:
         return state
-    return replace(
-        state, stretches=_with(state.stretches, event.speech_seq, replace(known, paused_pts_ms=event.pts_ms))
-    )
+    paused = replace(known, paused_pts_ms=event.pts_ms)
+    return replace(state, stretches=_with(state.stretches, event.speech_seq, paused))
+
+
+def _speech_judged(state: CallState, event: e.SpeechJudged, _id: str) -> CallState:
+    return replace(state, judged=_with(state.judged, event.speech_seq, event.finished))
 
 
 def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallState:
@@ -361,6 +364,7 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     e.SpeechStarted: _speech_started,
     e.SpeechPaused: _speech_paused,
     e.SpeechStopped: _speech_stopped,
+    e.SpeechJudged: _speech_judged,
     e.DtmfReceived: _keys_pressed,
     e.TranscriptPartial: _partial,
     e.TranscriptFinal: _final,

@@ -37,11 +37,11 @@ _SCORES: Final[dict[Kind, float]] = {
     "number-done": 0.93,
     "digit": 0.15,
     "email-open": 0.005,
-    "email-done": 0.9,
+    "email-done": 0.91,
     "spelling": 0.02,
     "address-open": 0.08,
     "announced": 0.01,
-    "short-answer": 0.88,
+    "short-answer": 0.91,
     "unknown": 0.5,
 }
 """Of `digit`, one digit and nothing else: an answer to "how many", or the start of a number nobody announced."""

@@ -20,7 +20,7 @@ _PARTIAL_LOGIT: Final = -0.4
 _UNPUNCTUATED_LOGIT: Final = -0.7
 """A recognizer that writes punctuation, and wrote none at the end."""
 
-_AUDIO_WEIGHT: Final = 0.8
+_AUDIO_WEIGHT: Final = 0.4
 """Of the audio model's log odds beside those of the words: both hear the same sentence, so they do not add in full."""
 
 _CERTAIN: Final = 0.98
@@ -55,7 +55,7 @@ class Policy:
     `beyond_ms` stretches the curve between them: how long pauses last on average beyond the shortest.
     """
 
-    threshold: float = 0.8
+    threshold: float = 0.9
     wait_ms: int = 250
     timeout_ms: int = 1_700
     beyond_ms: float = float(TYPICAL_BEYOND_MS)

@@ -40,7 +40,8 @@ _PUNCTUATED: Final = re.compile(r"[.!?。！？…]['\")\]]*\Z")
 class TurnSoFar:
     """What the caller has said since the last turn; the times are ms of the audio clock or lengths in it.
 
-    `asked` = the assistant's last message. `pauses` = the caller's on this call. `is_punctuated`: the recognizer writes
+    `asked` = the assistant's last message. `pauses` = the caller's on this call. `audio` = the turn
+    model's probability that the turn is over. `is_punctuated`: the recognizer writes
     punctuation. `advised_ms` = what the customer's endpointing server said to this text, None = nothing (yet).
     """
 
@@ -49,6 +50,7 @@ class TurnSoFar:
     began_pts_ms: int = 0
     ended_pts_ms: int = 0
     pauses: Pauses = field(default_factory=Pauses)
+    audio: float | None = None
     is_punctuated: bool = False
     advised_ms: int | None = None
 
@@ -94,6 +96,7 @@ class ByEvidence:
             text=turn.text,
             has_punctuation=turn.is_punctuated,
             pauses=turn.pauses,
+            audio=turn.audio,
             speech_ms=turn.length_ms,
             language=self.language,
             asked=turn.asked,

@@ -176,6 +176,8 @@ class CallState:
     detached_pts_ms: int | None = None
     detached_clean: bool = False
     stretches: Mapping[int, Stretch] = field(default_factory=dict)
+    judged: Mapping[int, float] = field(default_factory=dict)
+    """By stretch: what the vad's turn model says, probability that the turn is over after it."""
     finals: Mapping[int, Final] = field(default_factory=dict)
     consumed: frozenset[int] = frozenset()
     keys: tuple[Key, ...] = ()

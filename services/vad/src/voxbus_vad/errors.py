@@ -1,8 +1,10 @@
 """What can go wrong here.
 
 VadError
-├── SileroMissing    not retryable: vad_engine=silero without its extra software
-└── SileroFailed     retryable: one inference failed; the cheap detector decided instead
+├── SileroMissing       not retryable: vad_engine=silero without its extra software
+├── SileroFailed        retryable: one inference failed; the cheap detector decided instead
+├── TurnModelUnusable   not retryable: the file of vad_turn_model is missing or no such model
+└── TurnModelFailed     retryable: one inference failed; the turn is judged without it
 """
 
 from typing import ClassVar
@@ -25,4 +27,17 @@ class SileroFailed(VadError):
     """The model gave no usable answer."""
 
     code = "silero-failed"
+    retryable = True
+
+
+class TurnModelUnusable(VadError):
+    """The turn model cannot be used on this machine; the text says why and names the setting."""
+
+    code = "turn-model-unusable"
+
+
+class TurnModelFailed(VadError):
+    """The turn model gave no usable answer."""
+
+    code = "turn-model-failed"
     retryable = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from voxbus_contracts.events import StageClaimed
+from voxbus_contracts.events import SpeechJudged, SpeechStopped, StageClaimed
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_vad import metrics
@@ -17,11 +17,13 @@ from voxbus_vad.detector import SpeechEvent, resumed
 from voxbus_vad.intake import Intake, catch_up
 from voxbus_vad.listening import Listener
 from voxbus_vad.settings import Settings
+from voxbus_vad.smart_turn import LastSeconds
+from voxbus_vad.turn_judge import TurnJudge
 
 INTERESTS: Final = frozenset({"speech.started", "speech.stopped"})
 """The stage's own events: they say where the predecessor stood."""
 
-_Events = asyncio.Queue[SpeechEvent | None]
+_Events = asyncio.Queue[SpeechEvent | SpeechJudged | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Ears:
 
     settings: Settings
     batcher: Batcher | None
+    judge: TurnJudge | None = None
 
     def listener(self, call: OwnedCall, say: Callable[[SpeechEvent], None]) -> Listener:
         settings = self.settings
@@ -54,7 +57,10 @@ class Ears:
 async def serve(call: OwnedCall, ears: Ears) -> None:
     """Listens from the claim to the end of the call, or until the worker leaves."""
     events: _Events = asyncio.Queue()
-    listener = ears.listener(call, events.put_nowait)
+    judgements = Judgements(ears.judge, events)
+    listener = ears.listener(call, judgements.say)
+    if ears.judge is not None:
+        listener.keep(judgements.memory)
     took_over = _had_owner(call)
     intake = Intake(listener, hold=took_over)
     await call.subscribe_audio("caller", intake.on_frame)
@@ -66,7 +72,36 @@ async def serve(call: OwnedCall, ears: Ears) -> None:
         if catching_up is not None:
             catching_up.cancel()
         intake.stop()
+        judgements.stop()
         events.put_nowait(None)
+
+
+class Judgements:
+    """Passes one call's events on at once, and has each stop judged by its sound; the judgement follows."""
+
+    def __init__(self, judge: TurnJudge | None, events: _Events) -> None:
+        self._judge = judge
+        self._events = events
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.memory = LastSeconds()
+
+    def say(self, event: SpeechEvent) -> None:
+        self._events.put_nowait(event)
+        if self._judge is not None and isinstance(event, SpeechStopped):
+            task = asyncio.create_task(self._follow(self._judge, event, self.memory.audio()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def stop(self) -> None:
+        """The call leaves: judgements that are still under way are nobody's any more."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _follow(self, judge: TurnJudge, stopped: SpeechStopped, audio: bytes) -> None:
+        finished = await judge.finished(audio)
+        if finished is not None:
+            judged = SpeechJudged(speech_seq=stopped.speech_seq, pts_ms=stopped.pts_ms, finished=finished)
+            self._events.put_nowait(judged)
 
 
 def _had_owner(call: OwnedCall) -> bool:

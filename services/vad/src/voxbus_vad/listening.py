@@ -30,10 +30,16 @@ class SecondOpinion(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """Keeps a call's latest sound."""
+
+    def remember(self, pcm: bytes) -> None: ...
+
+
 class Listener:
     """Takes a call's frames as they arrive; gives its events to `say` at once."""
 
-    __slots__ = ("_cheap", "_doubt_voiced", "_opinion", "_order", "_rules", "_say", "_state", "_upto_ms")
+    __slots__ = ("_cheap", "_doubt_voiced", "_memory", "_opinion", "_order", "_rules", "_say", "_state", "_upto_ms")
 
     def __init__(
         self,
@@ -49,6 +55,7 @@ class Listener:
         self._upto_ms = state.upto_ms
         self._opinion: SecondOpinion | None = None
         self._doubt_voiced = False
+        self._memory: Memory | None = None
         self._order = VerdictOrder(0, self._take)
 
     def consult(self, opinion: SecondOpinion, wait_ms: int, *, doubt_voiced: bool = False) -> None:
@@ -60,12 +67,18 @@ class Listener:
         self._doubt_voiced = doubt_voiced
         self._order = VerdictOrder(wait_ms, self._take)
 
+    def keep(self, memory: Memory) -> None:
+        """From now on every frame goes into `memory`, before anything is said about it."""
+        self._memory = memory
+
     def hear(self, pts_ms: int, pcm: bytes, filled: bool) -> None:
         """One frame of the caller; `filled` ones are silence, late and repeated ones are left out."""
         if pts_ms < self._upto_ms:
             return
         self._upto_ms = pts_ms + FRAME_MS
         verdict = Verdict.SILENT if filled else self._cheap.judge(pcm)
+        if self._memory is not None:
+            self._memory.remember(SILENCE_FRAME if filled else pcm)
         opinion = self._opinion
         if opinion is None:
             self._take(pts_ms, verdict.is_voiced)

@@ -20,3 +20,14 @@ SILERO_BATCH: Final = Histogram(
 )
 
 SILERO_FAILURES: Final = Counter("vad_silero_failures", "Inferences that failed")
+
+TURN_MODEL_SECONDS: Final = Histogram(
+    "vad_turn_model_seconds",
+    "From speech.stopped to the turn model's answer",
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+)
+
+TURN_MODEL_SKIPPED: Final = Counter(
+    "vad_turn_model_skipped", "Stops not judged by the turn model, by reason", ["reason"]
+)
+"""reason: busy (too many stops wait), failed (the inference)."""

@@ -1,5 +1,6 @@
 """What an operator may set."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -52,6 +53,13 @@ class Settings(ServiceSettings):
 
     vad_silero_batch_size: int = Field(default=64, ge=1, le=512)
     """Asks after which an inference starts at once; beyond 64 a larger batch costs no less per call."""
+
+    vad_turn_model: Path | None = None
+    """File of a Smart Turn v3 model (ONNX): says after each stop how likely the caller has finished, by the sound.
+    Needs requirements/silero.lock, and a core that runs it in less than 50 ms. Without it the words decide."""
+
+    vad_turn_model_waiting: int = Field(default=4, ge=1, le=64)
+    """Stops of all calls that may wait for the turn model; further ones are not judged: late is as good as never."""
 
     vad_replay_ms: int = Field(default=3_000, ge=0, le=30_000)
     """Audio heard again at a takeover, ms, so that a word said while nobody listened counts: the 1 s after which a

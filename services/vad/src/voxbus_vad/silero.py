@@ -139,11 +139,15 @@ def _windows(ask: Ask) -> tuple[list[Float32], Float32, int]:
 
 def check_silero_installed() -> None:
     """Raises SileroMissing when onnxruntime is not installed."""
-    if importlib.util.find_spec("onnxruntime") is None:
+    if not has_onnxruntime():
         raise SileroMissing(
             "vad_engine=silero needs onnxruntime, which is not installed: "
             "pip install -r requirements/silero.lock, or set VOXBUS_VAD_ENGINE=webrtc"
         )
+
+
+def has_onnxruntime() -> bool:
+    return importlib.util.find_spec("onnxruntime") is not None
 
 
 def load_silero() -> SileroModel:

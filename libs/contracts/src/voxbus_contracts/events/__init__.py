@@ -22,7 +22,14 @@ from voxbus_contracts.events.reply import (
     ReplySpeculated,
     ReplyStarted,
 )
-from voxbus_contracts.events.speech import SpeechPaused, SpeechStarted, SpeechStopped, SpeechSynthesized, SpokenWord
+from voxbus_contracts.events.speech import (
+    SpeechJudged,
+    SpeechPaused,
+    SpeechStarted,
+    SpeechStopped,
+    SpeechSynthesized,
+    SpokenWord,
+)
 from voxbus_contracts.events.stage import StageClaimed, StageReleased
 from voxbus_contracts.events.tool import ToolFinished, ToolRequested
 from voxbus_contracts.events.transcript import TranscriptDismissed, TranscriptFinal, TranscriptPartial
@@ -56,6 +63,7 @@ __all__ = [
     "ReplyInterrupted",
     "ReplySpeculated",
     "ReplyStarted",
+    "SpeechJudged",
     "SpeechPaused",
     "SpeechStarted",
     "SpeechStopped",

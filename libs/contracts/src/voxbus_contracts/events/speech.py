@@ -42,6 +42,19 @@ class SpeechPaused(Event, name="speech.paused", owner="vad"):
     detected_pts_ms: PtsMs
 
 
+class SpeechJudged(Event, name="speech.judged", owner="vad"):
+    """How likely the caller has finished, by the sound alone. Only where the vad has a turn model, soon after the stop.
+
+    Nobody waits for it: an event that comes too late, or never, changes nothing.
+    """
+
+    example: ClassVar = {"speech_seq": 1, "pts_ms": 2860, "finished": 0.93}
+
+    speech_seq: int = Field(ge=1, description="the stretch that has just stopped")
+    pts_ms: PtsMs = Field(description="end of its last voiced sample")
+    finished: float = Field(ge=0, le=1, description="probability that the turn is over")
+
+
 class SpokenWord(BaseModel):
     """One word of an utterance and when it sounds inside it."""
 
