@@ -66,6 +66,7 @@ _WORD: Final = re.compile(r"[^\s,;:!?\"…]+")
 _ENDS_SENTENCE: Final = re.compile(r"[.!?][\"')\]]*$")
 _GOES_ON: Final = re.compile(r"(\.\.\.|…|[,;:\-–—])[\"')\]]*$")
 _PUNCTUATED: Final = re.compile(r"[.,!?;:](\s|$)")
+_SENTENCES: Final = re.compile(r"(?<=[.!?])\s+")
 _NUMBERS: Final = frozenset({"number-open", "number-done"})
 _READ_OUT: Final = frozenset({"number-open", "email-open", "spelling", "announced"})
 _CACHED_TEXTS: Final = 4_096
@@ -94,13 +95,17 @@ def completeness(text: str, language: str = "en", asked: str = "") -> Completene
     """Judges a text as a recognizer gives it, with or without punctuation.
 
     `language` is a BCP 47 tag; `asked` = what the assistant said last: a question for a number, an e-mail address or a
-    spelling announces it.
+    spelling, in its last sentence, announces it.
     """
     words = _words_of(text)
-    kind = _kind(words, _is_english(language), _words_of(asked))
+    kind = _kind(words, _is_english(language), _words_of(_last_sentence(asked)))
     odds = _sentence_odds(words, kind) if kind in {"trailing", "sentence"} else _odds(_SCORES[kind])
     odds += _of_punctuation(kind, text)
     return Completeness(kind, 1 / (1 + math.exp(-odds)))
+
+
+def _last_sentence(text: str) -> str:
+    return next((sentence for sentence in reversed(_SENTENCES.split(text)) if sentence.strip()), "")
 
 
 def _words_of(text: str) -> list[str]:
@@ -116,7 +121,8 @@ def _kind(words: list[str], is_english: bool, asked: list[str]) -> Kind:
     if not words:
         return "nothing"
     number = read_out(words, asked)
-    if number.is_reading:
+    is_refusal = number.digits == 1 and not en.REFUSALS.isdisjoint(words)
+    if number.is_reading and not is_refusal:
         return "number-done" if number.is_complete else "number-open"
     if number.digits == 1 and len(words) == 1:
         return "digit"
@@ -146,7 +152,7 @@ def _special(words: list[str], asked: list[str]) -> Kind | None:
         return "filler"
     if _is_email(words, asked):
         return "email-done" if _ends_email(words) else "email-open"
-    if _announces(words):
+    if _announces(words) or _owes_a_number(words, asked):
         return "announced"
     if _is_spelling(words, asked):
         return "spelling"
@@ -175,6 +181,11 @@ def _announces(words: list[str]) -> bool:
         nouns = en.NUMBER_NOUNS | {"name", "address", "email", "birthday", "birth", "mail"}
         return any(word in nouns for word in words[-5:-1])
     return words[-1] in en.SPELLING_CUES
+
+
+def _owes_a_number(words: list[str], asked: list[str]) -> bool:
+    """A number was asked for and nothing like a refusal came: what sounds like words may be digits badly heard."""
+    return not en.NUMBER_NOUNS.isdisjoint(asked) and en.REFUSALS.isdisjoint(words)
 
 
 def _is_spelling(words: list[str], asked: list[str]) -> bool:
