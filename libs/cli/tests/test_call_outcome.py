@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from voxbus_cli.call.api import Api, is_this_machine
 from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners
+from voxbus_cli.call.drawing import drawing
 from voxbus_cli.call.line import converse
 from voxbus_cli.call.outcome import has_failed, outcome_of, transcript
 from voxbus_cli.call.voice import AgentVoice
@@ -111,6 +113,16 @@ def test_the_answer_after_a_tool_has_bars_of_its_own() -> None:
         "turn 1: answered with the tool's result after 1500 ms",
         "  tools         1500 ms  " + "█" * 48,
     ]
+
+
+def test_the_drawing_holds_every_part_at_its_place_and_escapes_what_it_writes() -> None:
+    turn = {"turn": 1, "v2v_ms": 620.0, "parts": {"endpointing": 500.0, "<new>": 120.0}}
+    drawn = ElementTree.fromstring(drawing([turn, {**TURN, "turn": 2}]))
+    bars = [each for each in drawn.iter("{http://www.w3.org/2000/svg}rect") if each.get("height") == "16"]
+    scale = 620 / 712
+    starts = [float(bar.get("x") or 0) for bar in bars]
+    assert starts == pytest.approx([150, 150 + 500 * scale, 150, 150 + 12 * scale], abs=0.1)
+    assert float(bars[0].get("width") or 0) == pytest.approx(500 * scale, abs=0.1)
 
 
 @pytest.mark.parametrize(

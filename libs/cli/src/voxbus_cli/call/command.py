@@ -6,10 +6,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from voxbus_audio import AudioError, is_quiet, read_audio, write_wav
 from voxbus_cli.call.api import Api
 from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners, caller_speech
+from voxbus_cli.call.drawing import drawing
 from voxbus_cli.call.line import converse
 from voxbus_cli.call.outcome import has_failed, outcome_of, transcript
 from voxbus_cli.call.voice import AgentVoice
@@ -23,7 +25,7 @@ def call(arguments: argparse.Namespace) -> int:
     settings = read_settings(os.environ)
     url, key = _url(arguments.url, settings), _key(arguments.key, settings)
     speech = _speech(Path(arguments.wav))
-    out = _writable(arguments.out)
+    out, drawn = _writable("--out", arguments.out), _writable("--picture", arguments.picture)
     manners = Manners(
         listens_first=not arguments.talk_over,
         patience_s=arguments.patience,
@@ -31,13 +33,15 @@ def call(arguments: argparse.Namespace) -> int:
         realtime_factor=arguments.realtime_factor,
     )
     outcome = asyncio.run(_call(Api(url, key), key, _assistant(arguments.assistant), speech, manners, out))
+    if drawn is not None:
+        drawn.write_text(drawing(outcome["turns"]))
     print(json.dumps(outcome, ensure_ascii=False, indent=2) if arguments.json else transcript(outcome))
     return int(has_failed(outcome))
 
 
 async def _call(
     api: Api, key: str, assistant: str, speech: CallerSpeech, manners: Manners, out: Path | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     voice = AgentVoice(speech.sample_rate_hz)
     async with api:
         created = await api.create_call(assistant, speech.sample_rate_hz)
@@ -62,7 +66,7 @@ def _speech(path: Path) -> CallerSpeech:
     return caller_speech(pcm, sample_rate_hz, is_quiet)
 
 
-def _writable(name: str | None) -> Path | None:
+def _writable(option: str, name: str | None) -> Path | None:
     """Said before the call, not after it."""
     if name is None:
         return None
@@ -70,7 +74,7 @@ def _writable(name: str | None) -> Path | None:
         with Path(name).open("ab"):
             return Path(name)
     except OSError as wrong:
-        raise BadInput(f"--out: {name} cannot be written: {wrong.strerror}") from wrong
+        raise BadInput(f"{option}: {name} cannot be written: {wrong.strerror}") from wrong
 
 
 def _assistant(given: str | None) -> str:

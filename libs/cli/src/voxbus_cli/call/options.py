@@ -17,6 +17,7 @@ def add_call_parser(commands: Commands) -> None:
     )
     parser.add_argument("--wav", required=True, metavar="FILE", help="what the caller says (wav, flac, mp3, ogg, …)")
     parser.add_argument("--out", metavar="FILE", help="write what the agent said as WAV, on the call's time line")
+    parser.add_argument("--picture", metavar="FILE", help="draw the turns' latencies as SVG")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a transcript")
     parser.add_argument("--assistant", metavar="ID", help="which assistant (default: the demo assistant)")
     parser.add_argument("--url", metavar="URL", help="address of the API")
