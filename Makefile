@@ -18,9 +18,11 @@ lint: $(VENV)/.members $(VENV)/.test $(VENV)/.lint ## style, types and import la
 	$(BIN)/ruff format --check
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
-
 bench: $(VENV)/.members $(VENV)/.test ## measure latency, CPU and memory per call
 	$(BIN)/voxbus bench $(BENCH)
+	$(BIN)/python tests/bench/turn_taking --recognizer position --only-if-recorded
+turn-taking: $(VENV)/.members $(VENV)/.test ## score the end of turns and interruptions on recordings
+	$(BIN)/python tests/bench/turn_taking
 bench-peers: $(VENV)/.members $(VENV)/.test ## the same against peers, some 20 minutes; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/peers $(BENCH)
 
@@ -55,4 +57,4 @@ $(VENV)/.run $(VENV)/.test $(VENV)/.lint:
 $(VENV)/.members: $(addsuffix /pyproject.toml,$(MEMBERS)) | $(VENV)/.run
 	$(PIP) --quiet --no-index --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
 	@touch $@
-.PHONY: up test lint bench bench-peers gen docs locks clean help
+.PHONY: up test lint bench turn-taking bench-peers gen docs locks clean help
