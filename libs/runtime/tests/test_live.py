@@ -78,7 +78,11 @@ def test_however_the_bytes_are_cut_every_message_goes_where_it_belongs(said: lis
 async def test_a_live_subscription_hears_again_after_the_server_was_away(nats_server: NatsServer) -> None:
     bus = await connect(nats_server.url, "live", structlog.get_logger())
     heard: list[tuple[str, dict[str, str] | None, bytes]] = []
-    await bus.nc.subscribe_live("a.*", lambda *message: heard.append(message))
+
+    def hear(subject: str, headers: dict[str, str] | None, payload: bytes) -> None:
+        heard.append((subject, headers, payload))
+
+    await bus.nc.subscribe_live("a.*", hear)
     assert bus.nc.publish_live(live_head("a.one"), b"1")
     await eventually(lambda: len(heard) == 1)
     nats_server.kill()

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from voxbus_audio.format import INTERNAL_FORMAT, S16LE, SAMPLE_RATE_HZ, Encoding, WireFormat, samples_of
+from voxbus_audio.format import FRAME_BYTES, INTERNAL_FORMAT, S16LE, SAMPLE_RATE_HZ, Encoding, WireFormat, samples_of
 from voxbus_audio.framing import FrameCutter
 from voxbus_audio.g711 import alaw_decode, alaw_encode, mulaw_decode, mulaw_encode
 from voxbus_audio.resample import StreamResampler
@@ -63,7 +63,17 @@ class WireDecoder:
     come out 1-2 ms later than they went in (5 ms at 3 kHz), and 20 ms in are one frame out at once.
     """
 
-    __slots__ = ("_block_bytes", "_channels", "_cutter", "_effective", "_partial", "_resampler", "_tail", "_wav")
+    __slots__ = (
+        "_block_bytes",
+        "_channels",
+        "_cutter",
+        "_effective",
+        "_is_plain",
+        "_partial",
+        "_resampler",
+        "_tail",
+        "_wav",
+    )
 
     def __init__(self, fmt: WireFormat) -> None:
         self._wav = WavStripper()
@@ -93,6 +103,9 @@ class WireDecoder:
         Raises WavHeaderInvalid (a ValueError), at this and every later push, when the stream opens with a WAV header
         of audio that cannot be decoded here.
         """
+        waits = self._partial or not self._cutter.is_empty
+        if len(data) == FRAME_BYTES and self._is_plain and not waits and self._wav.passes:
+            return [data]
         header_was_seen = self.wav_header_seen
         audio = self._wav.push(data)
         if self._wav.header is not None and not header_was_seen:
@@ -118,6 +131,8 @@ class WireDecoder:
         self._channels = channels
         self._block_bytes = fmt.bytes_per_sample * channels
         self._resampler = _SteadyResampler(fmt.sample_rate_hz, SAMPLE_RATE_HZ)
+        self._is_plain = fmt == INTERNAL_FORMAT and channels == 1
+        """What comes is what goes on: a whole frame passes as it is."""
 
     def _whole_samples(self, audio: bytes) -> bytes:
         if self._partial:

@@ -24,6 +24,11 @@ class FrameCutter:
     def __init__(self) -> None:
         self._rest = b""
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits for more."""
+        return not self._rest
+
     def push(self, pcm: bytes) -> list[bytes]:
         """Takes the next bytes and gives every frame they complete; one whole frame passes without a copy."""
         if self._rest:

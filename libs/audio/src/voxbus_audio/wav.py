@@ -111,6 +111,11 @@ class WavStripper:
         self._audio_left: int | None = None
         self._trailer_left = 0
 
+    @property
+    def passes(self) -> bool:
+        """It is decided that what comes next is audio and nothing else."""
+        return self._opening is None and self._audio_left is None
+
     def push(self, data: bytes) -> bytes:
         """Takes the next bytes and gives the audio among them; the same object when there is no header to strip.
 
