@@ -113,6 +113,11 @@ def worker_status(stage: str, worker: str) -> str:
     return f"worker.v1.{stage}.{checked_token(worker, 'worker')}.status"
 
 
+def workers_of(stage: str) -> str:
+    """Heartbeats of a stage's workers."""
+    return f"worker.v1.{checked_token(stage, 'stage')}.*.status"
+
+
 def followed_by_call(call: str) -> str:
     """Events of a call whose organisation the reader does not know."""
     return f"event.v1.*.{partition(call)}.{checked_token(call, 'call')}.>"

@@ -111,6 +111,7 @@ class StageWorker:
     # --- component ---------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
+        await self.runtime.peers.listen(self.stage)
         self._owners.on_change(self._on_owner)
         self.runtime.spawn(self._owners.run(), "owners-view")
         self.runtime.peers.on_thaw(self._after_thaw)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from voxbus_contracts.config import WorkerStatus
-from voxbus_contracts.subjects import ALL_WORKERS, worker_status
+from voxbus_contracts.subjects import worker_status, workers_of
 from voxbus_runtime.bus import Bus
 from voxbus_runtime.liveness import HEARTBEAT_S, SUSPECT_AFTER_S, Liveness, Vital
 
@@ -19,10 +19,14 @@ class Peers:
         self._liveness = Liveness(listening_since_s=time.monotonic())
         self._thawed: list[Callable[[], Awaitable[None]]] = []
         self._lost: list[Callable[[str], None]] = []
+        self._stages: set[str] = set()
 
-    async def start(self) -> None:
-        await self._bus.nc.subscribe_live(ALL_WORKERS, self._on_status)
-        self._bus.on_reconnect(self._on_reconnect)
+    async def listen(self, stage: str) -> None:
+        """From now on hears the workers of `stage`; nothing is known of any other stage's."""
+        if not self._stages:
+            self._bus.on_reconnect(self._on_reconnect)
+        self._stages.add(stage)
+        await self._bus.nc.subscribe_live(workers_of(stage), self._on_status)
         self._liveness.reset(time.monotonic())
 
     def vital(self, worker: str) -> Vital:

@@ -143,7 +143,6 @@ async def run(name: str, settings: S, wire: Wire[S]) -> int:
 async def _started(runtime: Runtime[S], wire: Wire[S]) -> Component:
     """Everything up, and said so by gRPC health and heartbeats."""
     settings = runtime.settings
-    await runtime.peers.start()
     component = await wire(runtime)
     health = add_control(runtime, component)
     port = runtime.grpc_server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")

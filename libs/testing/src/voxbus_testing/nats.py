@@ -126,7 +126,6 @@ async def start_service(
     bus = await connect(settings.nats_url, worker, structlog.get_logger())
     runtime: Runtime[Any] = Runtime(name, settings, bus, structlog.get_logger(), worker)
     runtime.spawn(bus.outbox.run(), "outbox")
-    await runtime.peers.start()
     component = await wire(runtime)
     await component.start()
     runtime.state = "ready"

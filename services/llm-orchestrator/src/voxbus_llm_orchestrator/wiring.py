@@ -12,6 +12,7 @@ from voxbus_llm_orchestrator.providers.guarded import GuardedTransport
 from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel
 from voxbus_llm_orchestrator.providers.registry import compatible_vendors, model_class
 from voxbus_llm_orchestrator.settings import Settings
+from voxbus_llm_orchestrator.shell import MEDIA
 from voxbus_proto.control.v1 import control_pb2_grpc
 from voxbus_providers.model import LanguageModel
 from voxbus_runtime.claims import StageWorker
@@ -42,6 +43,11 @@ class Orchestrator(StageWorker):
         self._endpointing_server = EndpointingServer(httpx.AsyncClient(transport=transport))
         serve = serving(runtime, self._models, self._endpointing_server)
         super().__init__(runtime, "llm-orchestrator", serve, INTERESTS)
+
+    async def start(self) -> None:
+        """It must notice when the media-ingress of a call is gone."""
+        await self.runtime.peers.listen(MEDIA)
+        await super().start()
 
     async def close(self) -> None:
         await super().close()
