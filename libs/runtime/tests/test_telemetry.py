@@ -1,12 +1,22 @@
 """Spans recorded after the fact, under ids that others knew before."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from voxbus_runtime.telemetry import PastSpan, child_of, is_traced, new_trace, record, set_up_telemetry
+from voxbus_runtime.telemetry import (
+    PastSpan,
+    child_of,
+    is_traced,
+    new_trace,
+    record,
+    set_up_telemetry,
+    shut_down_telemetry,
+)
+from voxbus_testing.nats import free_port
 
 
 @pytest.fixture
@@ -71,3 +81,14 @@ def test_what_is_no_trace_context_makes_no_span(exporter: InMemorySpanExporter, 
     record(PastSpan("turn", 0, 1), wrong)
     assert not exporter.get_finished_spans()
     assert child_of(wrong, "turn", 1) == wrong
+
+
+def test_a_collector_that_is_gone_holds_up_neither_the_work_nor_the_end() -> None:
+    set_up_telemetry("testing", "testing-1", f"http://127.0.0.1:{free_port()}")
+    call = new_trace()
+    for number in range(1_200):
+        record(PastSpan("turn", number, number + 1), call)
+    began_s = time.monotonic()
+    shut_down_telemetry()
+    assert time.monotonic() - began_s < 10
+    set_up_telemetry("testing", "testing-1", None)

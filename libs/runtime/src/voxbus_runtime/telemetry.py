@@ -6,6 +6,7 @@ has an id that follows from what it is, so whoever takes the call over records i
 """
 
 import hashlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +21,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 CALL_SPAN: Final = "call"
 """The root: from the call's creation to its end."""
+
+_EXPORT_S: Final = 5
+_LAST_SPANS_S: Final = 2.0
 
 Attribute = str | int | float | bool
 
@@ -69,14 +73,17 @@ def set_up_telemetry(service: str, worker: str, endpoint: str | None, processor:
         # half a second of imports that a worker taking over a call can do without
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
-        processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True))
+        processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True, timeout=_EXPORT_S))
     _tracing = _Tracing(service, worker, processor) if processor else None
 
 
 def shut_down_telemetry() -> None:
-    """What is recorded and not sent yet is sent, if anybody takes it."""
-    if _tracing is not None:
-        _tracing.provider.shutdown()
+    """What is recorded and not sent yet is sent; a collector that is gone does not keep the process from ending."""
+    if _tracing is None:
+        return
+    closing = threading.Thread(target=_tracing.provider.shutdown, name="last-spans", daemon=True)
+    closing.start()
+    closing.join(_LAST_SPANS_S)
 
 
 def is_traced() -> bool:
