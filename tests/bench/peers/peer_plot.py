@@ -28,6 +28,8 @@ def plot(figures: Sequence[Figures], path: Path) -> None:
     )
     latency.set(xlabel="simultaneous calls on one core", ylabel="v2v, ms (p50, shade to p95)", ylim=(0, _top(figures)))
     cpu.set(xlabel="simultaneous calls on one core", ylabel="CPU per call, % of a core", ylim=(0, None))
+    for panel in (latency, cpu):
+        panel.xaxis.get_major_locator().set_params(integer=True)
     cpu.legend(frameon=False)
     picture.savefig(path, dpi=150)
 

@@ -21,6 +21,7 @@ _READY: Final = re.compile(r"voxbus ready api=(\S+) nats=(\S+) key=(\S+)")
 _START_WITHIN_S: Final = 120.0
 _END_WITHIN_S: Final = 8.0
 _USUAL_SLOTS: Final = 100
+_SHOWN_LINES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +57,26 @@ async def own_stack(calls: int, cpu: int | None, inherited: Mapping[str, str]) -
             "VOXBUS_PORT": str(port),
             "VOXBUS_NATS_PORT": str(port + 3),
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "voxbus_cli", "up"),
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        said = Path(folder) / "said"
+        with said.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "voxbus_cli", "up"),
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+            )
         try:
             if cpu is not None:
                 pin(process.pid, cpu)
-            yield await _ready(process)
+            yield await _ready(process, said)
         finally:
             await _end(process)
 
 
-async def _ready(process: asyncio.subprocess.Process) -> RunningStack:
+async def _ready(process: asyncio.subprocess.Process, said: Path) -> RunningStack:
     assert process.stdout is not None
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_START_WITHIN_S):
@@ -81,7 +84,8 @@ async def _ready(process: asyncio.subprocess.Process) -> RunningStack:
                 if found := _READY.search(line.decode()):
                     api, nats, key = found.groups()
                     return RunningStack(api, key, nats, process.pid)
-    raise StackFailed("the stack did not become ready: see what `voxbus up` says")
+    lines = " | ".join(line.strip() for line in said.read_text().splitlines()[-_SHOWN_LINES:])
+    raise StackFailed(f"the stack was not ready within {_START_WITHIN_S:.0f} s; its last words: {lines}")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
