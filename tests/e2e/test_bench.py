@@ -52,3 +52,4 @@ def test_callers_who_interrupt_are_heard_and_the_table_says_how_fast() -> None:
     found = json.loads(done.stdout)
     assert found["v2v_ms"]["p50"] >= SPECULATIVE_MS
     assert 60 <= found["barge_in"]["silent_after_ms"]["p50"] < 1_000
+    assert found["barge_in_beyond_voice_ms"]["count"] >= 1

@@ -19,6 +19,11 @@ voxbus_frame_latency_milliseconds_bucket{le="1.0"} 20.0
 voxbus_frame_latency_milliseconds_bucket{le="2.0"} 30.0
 voxbus_frame_latency_milliseconds_bucket{le="+Inf"} 30.0
 """
+BARGE_IN = """# TYPE media_barge_in_seconds histogram
+media_barge_in_seconds_bucket{le="0.02"} 4.0
+media_barge_in_seconds_bucket{le="0.06"} 4.0
+media_barge_in_seconds_bucket{le="+Inf"} 4.0
+"""
 UNDERRUNS = "# TYPE media_playout_underruns counter\nmedia_playout_underruns_total {}\n"
 
 
@@ -33,7 +38,7 @@ MACHINE = Machine(
     memory_mb={"vad": 52.0, "nats-server": 12.0},
     lag_ms={"vad": 1.5},
     before={"vad": BEFORE, "media-ingress": UNDERRUNS.format(3)},
-    after={"vad": AFTER, "media-ingress": UNDERRUNS.format(5)},
+    after={"vad": AFTER, "media-ingress": UNDERRUNS.format(5) + BARGE_IN},
 )
 
 
@@ -65,6 +70,7 @@ def test_the_machines_figures_are_those_between_two_readings() -> None:
     assert found["cpu_percent_of_a_core_per_call"] == pytest.approx(3.0)
     assert found["memory_mb"] == {"idle": 60.0, "loaded": 64.0, "per_call": 2.0}
     assert found["playout_underruns"] == 2
+    assert found["barge_in_beyond_voice_ms"] == {"p50": 10.0, "p95": 19.0, "count": 4.0}
     assert found["frame_socket_to_handler_ms"]["vad"] == {"p50": 1.0, "p95": 1.9, "p99": 1.98, "frames": 20.0}
     assert found["services"]["vad"] == {"cpu_percent_per_call": 2.0, "memory_mb": 52.0, "loop_lag_ms": 1.5}
 
@@ -94,4 +100,5 @@ def test_every_result_is_both_json_and_a_table(machine: dict[str, object], turns
     table = report(json.loads(json.dumps(result, allow_nan=False)))
     assert "2 calls for 10 s" in table
     assert "default startSpeakingPlan, pinned" in table
+    assert ("by media-ingress" in table) == bool(machine)
     assert ("vad" in table) == bool(machine)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from voxbus_cli.bench.behaviour import NOMINAL_MS, VOICE_SECONDS
 from voxbus_cli.bench.conversation import Turn
-from voxbus_cli.bench.instruments import FRAME_LATENCY, UNDERRUNS, Readings, count_between, histogram_between
+from voxbus_cli.bench.instruments import BARGE_IN, FRAME_LATENCY, UNDERRUNS, Readings, count_between, histogram_between
 
 HEARS_FRAMES: Final = ("vad", "stt-worker")
 INGRESS: Final = "media-ingress"
@@ -86,6 +86,7 @@ def machine_figures(machine: Machine, calls: int) -> dict[str, Any]:
             "per_call": round(grown / calls, 2),
         },
         "playout_underruns": round(count_between(UNDERRUNS, *_readings(machine, INGRESS))),
+        "barge_in_beyond_voice_ms": _barge_in(*_readings(machine, INGRESS)),
         "frame_socket_to_handler_ms": {
             stage: _frame_latency(*_readings(machine, stage)) for stage in HEARS_FRAMES if stage in machine.after
         },
@@ -110,6 +111,18 @@ def _frame_latency(before: str, after: str) -> dict[str, float | None]:
     seen = histogram_between(FRAME_LATENCY, before, after)
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
     return {**{name: _rounded(seen.quantile(share)) for name, share in shares.items()}, "frames": seen.count}
+
+
+def _barge_in(before: str, after: str) -> dict[str, float | None] | None:
+    """As media-ingress has it: silence of the agent after the voice it takes to pause it. None = nobody interrupted."""
+    seen = histogram_between(BARGE_IN, before, after)
+    if not seen.count:
+        return None
+    found = {"p50": seen.quantile(0.5), "p95": seen.quantile(0.95)}
+    return {
+        **{name: None if at_s is None else round(at_s * 1_000, 1) for name, at_s in found.items()},
+        "count": seen.count,
+    }
 
 
 def _readings(machine: Machine, stage: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from voxbus_proto.control.v1 import control_pb2, control_pb2_grpc
 
 FRAME_LATENCY: Final = "voxbus_frame_latency_milliseconds"
 UNDERRUNS: Final = "media_playout_underruns"
+BARGE_IN: Final = "media_barge_in_seconds"
 _ANSWER_WITHIN_S: Final = 10.0
 
 Readings = Mapping[str, str]

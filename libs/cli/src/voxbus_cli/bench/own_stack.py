@@ -84,8 +84,11 @@ async def _ready(process: asyncio.subprocess.Process, said: Path) -> RunningStac
                 if found := _READY.search(line.decode()):
                     api, nats, key = found.groups()
                     return RunningStack(api, key, nats, process.pid)
-    lines = " | ".join(line.strip() for line in said.read_text().splitlines()[-_SHOWN_LINES:])
-    raise StackFailed(f"the stack was not ready within {_START_WITHIN_S:.0f} s; its last words: {lines}")
+    raise StackFailed(f"the stack was not ready within {_START_WITHIN_S:.0f} s; its last words: {_last_words(said)}")
+
+
+def _last_words(said: Path) -> str:
+    return " | ".join(line.strip() for line in said.read_text().splitlines()[-_SHOWN_LINES:])
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

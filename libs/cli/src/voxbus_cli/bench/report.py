@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+_BARGE_IN_TARGET_MS: Final = 60.0
 _FRAME_TARGET_MS: Final = {"p50": 2.0, "p99": 5.0}
 
 
@@ -35,6 +36,7 @@ def _machine(result: dict[str, Any]) -> list[str]:
     memory = result["memory_mb"]
     lines = [
         f"{'playout underruns':<24} {result['playout_underruns']} counted by media-ingress",
+        *([_barge_in(seen)] if (seen := result["barge_in_beyond_voice_ms"]) else []),
         *(_frames(stage, latency) for stage, latency in result["frame_socket_to_handler_ms"].items()),
         f"{'CPU':<24} {result['cpu_percent_of_a_core_per_call']:.2f} % of a core per call",
         f"{'memory':<24} {memory['per_call']:.2f} MB per call beyond {memory['idle']:.0f} MB idle",
@@ -46,6 +48,11 @@ def _machine(result: dict[str, Any]) -> list[str]:
         shown = "-" if lag is None else f"{lag:.2f}"
         lines.append(f"{service:<18}{figures['cpu_percent_per_call']:>16.3f}{figures['memory_mb']:>12.0f}{shown:>18}")
     return lines
+
+
+def _barge_in(seen: dict[str, Any]) -> str:
+    missed = "" if seen["p95"] <= _BARGE_IN_TARGET_MS else "   MISSED: target p95 60 ms"
+    return f"{'  by media-ingress':<24} p50 {_ms(seen['p50'])}   p95 {_ms(seen['p95'])}{missed}"
 
 
 def _parts(parts: dict[str, Any]) -> str:
