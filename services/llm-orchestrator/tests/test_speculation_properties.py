@@ -12,7 +12,7 @@ from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_llm_orchestrator.endpointing import Endpointing, FixedSilence
 from voxbus_llm_orchestrator.plan import Plan
-from voxbus_llm_orchestrator.speculation import words_of
+from voxbus_llm_orchestrator.words import words_of
 
 TEXTS = ["yes", "where is my order", "i want to cancel it", "my number is", "no thank you", "what is the weather like"]
 

@@ -8,6 +8,7 @@ from typing import Final as Constant
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_contracts.message import Message
+from voxbus_llm_orchestrator import apply_prepared
 from voxbus_llm_orchestrator.state import (
     CallState,
     Final,
@@ -16,7 +17,6 @@ from voxbus_llm_orchestrator.state import (
     Order,
     Playback,
     Reply,
-    Speculation,
     Stretch,
     ToolRun,
     Turn,
@@ -112,6 +112,7 @@ def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallStat
 
 
 def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
+    state = apply_prepared.guessed(state, event)
     final = Final(event.text.strip(), event.speech_seq, event.end_pts_ms)
     cleared = event.transcript_seq >= state.partial_seq
     return replace(
@@ -156,41 +157,13 @@ def _measured(state: CallState, event: e.TurnMeasured, _id: str) -> CallState:
 
 def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallState:
     if event.reply in state.speculations:
-        state = _given(state, event)
+        state = apply_prepared.given(state, event)
     reply = Reply(event.turn, event.source, event.pts_ms, event.utterances, cause=event.cause)
     return replace(
         state,
         replies=_with(state.replies, event.reply, reply),
         items=(*state.items, Item("reply", event.reply)),
         carried_out=state.carried_out | {event.cause} if event.cause else state.carried_out,
-    )
-
-
-def _speculated(state: CallState, event: e.ReplySpeculated, _id: str) -> CallState:
-    speculation = Speculation(event.turn, event.text, event.context, event.basis, event.pts_ms)
-    return replace(state, speculations=_with(state.speculations, event.reply, speculation), speculating=event.reply)
-
-
-def _given(state: CallState, event: e.ReplyStarted) -> CallState:
-    """The turn takes the prepared answer; its first sentence carries the anchor of the turn's latency."""
-    given = replace(state.speculations[event.reply], fate="given")
-    state = replace(state, speculations=_with(state.speculations, event.reply, given), speculating=0)
-    first = min(event.utterances, default=0)
-    if first not in state.utterances:
-        return state
-    utterance = replace(state.utterances[first], anchor_pts_ms=event.anchor_pts_ms)
-    return replace(state, utterances=_with(state.utterances, first, utterance))
-
-
-def _dropped(state: CallState, event: e.ReplyDropped, _id: str) -> CallState:
-    known = state.speculations.get(event.reply)
-    if known is None:
-        return state
-    return replace(
-        state,
-        speculations=_with(state.speculations, event.reply, replace(known, fate="dropped")),
-        speculating=0,
-        wasted_tokens=state.wasted_tokens + event.prompt_tokens + event.completion_tokens,
     )
 
 
@@ -226,11 +199,7 @@ def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
     known = state.replies.get(command.reply)
     if known is not None:
         return _reply(state, command.reply, utterances=(*known.utterances, command.utterance_seq))
-    prepared = state.speculations.get(command.reply)
-    if prepared is None:
-        return state
-    prepared = replace(prepared, utterances=(*prepared.utterances, command.utterance_seq))
-    return replace(state, speculations=_with(state.speculations, command.reply, prepared))
+    return apply_prepared.held(state, command)
 
 
 def _clear(state: CallState, command: c.ClearPlayback, _id: str) -> CallState:
@@ -372,8 +341,8 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     e.TurnCommitted: _committed,
     e.TurnWaitAdvised: _advised,
     e.TurnMeasured: _measured,
-    e.ReplySpeculated: _speculated,
-    e.ReplyDropped: _dropped,
+    e.ReplySpeculated: apply_prepared.speculated,
+    e.ReplyDropped: apply_prepared.dropped,
     e.ReplyStarted: _reply_started,
     e.ReplyGenerated: _reply_generated,
     e.ReplyFinished: _reply_finished,

@@ -11,9 +11,9 @@ from voxbus_llm_orchestrator.speculation import (
     dropped,
     misfit,
     understood,
-    words_of,
 )
 from voxbus_llm_orchestrator.state import CallState, Speculation
+from voxbus_llm_orchestrator.words import words_of
 
 START_AFTER_MS: Final = 60
 """Silence after the last voiced sample. A recognizer's last guess is some 50 ms behind the audio: who starts before it
@@ -105,6 +105,5 @@ def _latest_start_ms(state: CallState) -> int:
 
 
 def _are_guesses_good(state: CallState) -> bool:
-    """Answers to this recognizer's guesses were given at least as often as dropped, but for one."""
-    fates = [each.fate for each in state.speculations.values() if each.basis == "partial"]
-    return fates.count("dropped") <= fates.count("given") + 1
+    """This recognizer's last guess of an utterance has mostly been what it became."""
+    return state.guesses_wrong <= state.guesses_right

@@ -5,7 +5,6 @@ its sentences are logged like any answer's, so nothing is said twice or lost who
 takes it, the voice's sound is held, and whatever else the model says of it waits in the process that asked.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -15,11 +14,10 @@ from voxbus_contracts.events import ReplyDropped, ReplyStarted
 from voxbus_llm_orchestrator.asking import Heard, SentenceReady
 from voxbus_llm_orchestrator.decision import DropModel, Out, View
 from voxbus_llm_orchestrator.state import CallState
+from voxbus_llm_orchestrator.words import words_of
 
 HELD_CHARACTERS: Final = 80
 """So much is given to the voice ahead: five seconds of speech, more than any turn's end takes to be decided."""
-
-_WORD: Final = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +36,6 @@ def understood(state: CallState) -> SoFar:
         texts.append(guessed)
     is_settled = not guessed and not state.is_caller_speaking and not state.awaits_final
     return SoFar(" ".join(texts), "final" if is_settled else "partial")
-
-
-def words_of(text: str) -> str:
-    """What of a text counts when two are compared: its words, not their case, nor punctuation."""
-    return " ".join(_WORD.findall(text.casefold().replace("'", "").replace("\u2019", "")))
 
 
 def context_version(state: CallState) -> int:

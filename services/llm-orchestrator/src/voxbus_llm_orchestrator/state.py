@@ -190,6 +190,8 @@ class CallState:
     speculations: Mapping[int, Speculation] = field(default_factory=dict)
     speculating: int = 0
     wasted_tokens: int = 0
+    guesses_right: int = 0
+    guesses_wrong: int = 0
     utterances: Mapping[int, Utterance] = field(default_factory=dict)
     playbacks: Mapping[int, Playback] = field(default_factory=dict)
     voiced: Mapping[int, Voiced] = field(default_factory=dict)
