@@ -190,6 +190,17 @@ def test_when_the_caller_hangs_up_what_was_heard_until_then_is_logged_before_the
     assert (interrupted.heard, interrupted.pts_ms) == ("This is a rather", 2_550)
 
 
+def test_an_end_that_waits_for_the_last_report_starts_nothing_new_and_waits_half_a_second_at_most() -> None:
+    virtual = answering()
+    virtual.drops = e.PlaybackCleared
+    virtual.caller_says("and my other order", SPEECH_MS - 800, 500)
+    virtual.happens(2_400, "control-api", c.EndCall(reason="manually-canceled"))
+    virtual.run(10_000)
+    assert turns(virtual) == ["tell me"]
+    assert len(virtual.said(e.ReplyStarted)) == 1
+    assert virtual.said(e.CallEnded)[0].pts_ms <= 2_900
+
+
 def test_what_must_not_be_interrupted_is_not_even_by_a_phrase_and_the_caller_is_answered_after_it() -> None:
     virtual = VirtualCall(Plan(first_message="Hello, this call is recorded. How can I help you?"), [["Sure."]])
     virtual.attach()

@@ -75,4 +75,9 @@ class At:
     pts_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class OnlyAt(At):
+    """Nothing else is decided before then."""
+
+
 Row = Callable[[View], Decide | At | None]

@@ -3,7 +3,7 @@
 import re
 
 from voxbus_contracts.events import CallEnded
-from voxbus_llm_orchestrator.decision import At, Decide, View
+from voxbus_llm_orchestrator.decision import At, Decide, OnlyAt, View
 from voxbus_llm_orchestrator.quiet import quiet_since_ms
 from voxbus_llm_orchestrator.rows_measure import measured_so_far
 from voxbus_llm_orchestrator.rows_reply import close_what_was_interrupted
@@ -89,6 +89,6 @@ def _ended(view: View, reason: str) -> Decide | At:
         return Decide(reason, give_up(view, "call-ended"))
     closing = close_what_was_interrupted(view)
     if closing is not None:
-        return closing
+        return OnlyAt(closing.pts_ms) if isinstance(closing, At) else closing
     ended = CallEnded(pts_ms=max(0, view.now_ms), reason=reason)
     return Decide(reason, (*give_up(view, "call-ended"), *measured_so_far(view.state), ended))

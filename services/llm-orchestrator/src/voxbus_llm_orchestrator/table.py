@@ -14,7 +14,7 @@ from voxbus_llm_orchestrator import (
     rows_reply,
     rows_speculation,
 )
-from voxbus_llm_orchestrator.decision import At, Decide, Row, View
+from voxbus_llm_orchestrator.decision import At, Decide, OnlyAt, Row, View
 
 TABLE: tuple[Row, ...] = (
     rows_ending.end_on_request,
@@ -51,7 +51,7 @@ def decide(view: View) -> Decide | At | None:
     wakes: list[int] = []
     for row in TABLE:
         answer = row(view)
-        if isinstance(answer, Decide):
+        if isinstance(answer, Decide | OnlyAt):
             return answer
         if answer is not None:
             wakes.append(answer.pts_ms)
