@@ -136,9 +136,13 @@ def _until_heard(state: CallState, seq: int) -> list[Mark]:
     if asked_ms is None:
         asked_ms = state.replies[utterance.reply].started_pts_ms
     token_ms = asked_ms + utterance.model_ms
+    said_ms = token_ms + utterance.sentence_ms
     arrived_ms = _left_ms(playback) - playback.waited_ms
     made_ms = arrived_ms - playback.voice_bus_ms
-    marks: list[Mark] = [("model", token_ms), ("sentence", token_ms + utterance.sentence_ms)]
+    marks: list[Mark] = [("model", token_ms), ("sentence", said_ms)]
     if voiced is not None:
+        committed = state.turns.get(utterance.turn)
+        if committed is not None and said_ms + voiced.first_audio_ms <= committed.pts_ms:
+            return [*marks, ("bus", arrived_ms)]  # held here: what arrived last is the word that it may be heard
         marks.append(("bus", made_ms - voiced.first_audio_ms))
     return [*marks, ("voice", made_ms), ("bus", arrived_ms)]
