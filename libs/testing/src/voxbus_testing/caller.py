@@ -176,11 +176,12 @@ class Caller:
         return answer.json()
 
     async def ended_record(self, timeout_s: float = 15) -> dict[str, Any]:
-        """The record once the call has ended and its costs are there."""
+        """The record once the call has ended and its last cost is there: that of the transport."""
         deadline = time.monotonic() + timeout_s
         while True:
             record = await self.record()
-            if record["status"] == "ended" and record.get("costs"):
+            costs = [row["type"] for row in record.get("costs", [])]
+            if record["status"] == "ended" and "transport" in costs:
                 return record
             if time.monotonic() > deadline:
                 raise AssertionError(f"the record is not complete: {record['status']}, costs {record.get('costs')}")
