@@ -57,7 +57,6 @@ um
 i was thinking um
 let me see
 yes but
-i'd like to order two
 the birch
 i really want
 can you tell me if
@@ -164,6 +163,8 @@ def test_digits_are_counted_as_they_are_said(text: str, digits: int) -> None:
         ("What is your zip code?", "nine oh two one oh", "number-done"),
         ("Thanks. What is your phone number?", "by the role to", "announced"),
         ("Thanks. What is your phone number?", "i don't have one", "sentence"),
+        ("Thanks. What is your phone number?", "thirty rooms flights what city", "announced"),
+        ("Thanks. What is your phone number?", "sorry my phone number", "sentence"),
         ("Your order number is five. Anything else?", "by the road", "sentence"),
         ("How many are you?", "five", "digit"),
         ("What is your e-mail address?", "john at example", "email-open"),

@@ -123,6 +123,17 @@ def test_a_guess_that_may_become_a_nod_waits_while_the_line_is_quiet_and_more_wo
     assert more.said(c.ClearPlayback)[0].pts_ms == SPEECH_MS + 500
 
 
+def test_a_guess_that_may_become_a_nod_is_waited_for_before_the_line_falls_silent_too() -> None:
+    nod, more = answering(), answering()
+    for virtual, text in ((nod, "I see"), (more, "I want the other one")):
+        guess(virtual, SPEECH_MS + 135, "I")
+        guess(virtual, SPEECH_MS + 375, text)
+        virtual.caller_says(text, SPEECH_MS, 480)
+        virtual.run(10_000)
+    assert not nod.said(c.ClearPlayback)
+    assert more.said(c.ClearPlayback)[0].pts_ms == SPEECH_MS + 375
+
+
 def test_words_that_come_after_the_assistant_went_on_still_interrupt_it() -> None:
     virtual = answering()
     virtual.happens(SPEECH_MS + 80, "vad", e.SpeechStarted(speech_seq=2, pts_ms=SPEECH_MS, detected_pts_ms=2580))

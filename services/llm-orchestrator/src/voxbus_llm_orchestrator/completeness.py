@@ -121,7 +121,7 @@ def _kind(words: list[str], is_english: bool, asked: list[str]) -> Kind:
     if not words:
         return "nothing"
     number = read_out(words, asked)
-    is_refusal = number.digits == 1 and not en.REFUSALS.isdisjoint(words)
+    is_refusal = number.digits == 1 and _refuses(words)
     if number.is_reading and not is_refusal:
         return "number-done" if number.is_complete else "number-open"
     if number.digits == 1 and len(words) == 1:
@@ -185,7 +185,11 @@ def _announces(words: list[str]) -> bool:
 
 def _owes_a_number(words: list[str], asked: list[str]) -> bool:
     """A number was asked for and nothing like a refusal came: what sounds like words may be digits badly heard."""
-    return not en.NUMBER_NOUNS.isdisjoint(asked) and en.REFUSALS.isdisjoint(words)
+    return not en.NUMBER_NOUNS.isdisjoint(asked) and not _refuses(words)
+
+
+def _refuses(words: list[str]) -> bool:
+    return words[0] in en.REFUSING_STARTS or not en.REFUSALS.isdisjoint(words)
 
 
 def _is_spelling(words: list[str], asked: list[str]) -> bool:

@@ -146,10 +146,9 @@ NUMBER_NOUNS: Final = _words(
 NUMBER_LENGTHS: Final = {"zip": 5, "pin": 4, "card": 16, "routing": 9, "social": 9}
 """Digits of numbers whose length everybody knows; others are taken for a phone number."""
 
-REFUSALS: Final = _words(
-    "no not don't can't won't haven't never why what which who how sorry wait sure yes okay moment second forgot lost"
-)
-"""One of them in the answer to a question for a number: something else than a number is being said."""
+REFUSALS: Final = _words("don't can't won't haven't couldn't didn't forgot moment")
+REFUSING_STARTS: Final = _words("no nope not what why what's sorry wait hold sure yes yeah okay one's i'd can could do")
+"""In the answer to a question for a number, anywhere or at its start: something else than a number is being said."""
 
 EMAIL_ENDS: Final = _words("com org net edu gov io uk de fr es it ca au us co info biz ai dev eu nl ch at")
 STREET_ENDS: Final = _words(

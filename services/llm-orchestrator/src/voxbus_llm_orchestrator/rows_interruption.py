@@ -39,8 +39,8 @@ def interrupt(view: View) -> Decide | At | None:
     if plan.phrases.interrupts(said.own):
         return Decide("interruption-phrase", give_up(view, "interruption-phrase"))
     if plan.phrases.counted(said.own) >= max(1, plan.num_words):
-        until = _until(view) if _may_turn_out_otherwise(view, said) else None
-        if until is None or view.now_ms >= until:
+        until = _settled_ms(view, stretch) if _may_turn_out_otherwise(view, said) else view.now_ms
+        if view.now_ms >= until:
             return Decide("caller-spoke", give_up(view, "caller-spoke"))
         return At(until)
     if plan.num_words or said.heard or not state.is_caller_speaking or max(state.stretches) <= state.forgiven_seq:
@@ -118,6 +118,12 @@ def _until(view: View) -> int | None:
     """When what fell silent must go on or be cleared; None = it did not fall silent."""
     since = view.state.paused_since_pts_ms
     return None if since is None else since + DECIDE_WITHIN_MS
+
+
+def _settled_ms(view: View, stretch: Stretch) -> int:
+    """A guess is taken at its word by then; the first one of a quick recognizer comes before the line falls silent."""
+    until = _until(view)
+    return stretch.started_pts_ms + max(view.plan.voice_ms, DECIDE_WITHIN_MS) if until is None else until
 
 
 def _may_turn_out_otherwise(view: View, said: _Said) -> bool:

@@ -13,6 +13,7 @@ from voxbus_llm_orchestrator.speculation import (
     understood,
 )
 from voxbus_llm_orchestrator.state import CallState, Speculation
+from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_llm_orchestrator.words import words_of
 
 START_AFTER_MS: Final = 60
@@ -87,7 +88,8 @@ def _is_worth_it(view: View) -> bool:
 
 
 def _looks_whole(view: View, so_far: SoFar) -> bool:
-    return bool(so_far.text) and completeness(so_far.text, view.plan.speculating.language).looks_finished
+    asked = turn_so_far(view.state).asked
+    return bool(so_far.text) and completeness(so_far.text, view.plan.speculating.language, asked).looks_finished
 
 
 def _of_turn(state: CallState) -> list[Speculation]:
