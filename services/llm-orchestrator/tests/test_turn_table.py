@@ -7,7 +7,7 @@ from virtual_call import VirtualCall
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_llm_orchestrator.plan import Plan, Speculating
-from voxbus_llm_orchestrator.rows_caller import ASK_BACK
+from voxbus_llm_orchestrator.rows_supervisor import ASK_BACK
 
 QUIET = Plan(first_message_mode="assistant-waits-for-user")
 GREETING = Plan(first_message="Hello, this is the shop. How can I help you?")

@@ -66,6 +66,11 @@ class VirtualCall(VirtualModel):
         self.line = Line()
         self.drops: type[Message] | None = None
         """Messages of this kind are lost."""
+        self.mute: set[int] = set()
+        """Utterances the voice says nothing of."""
+        self.failing: set[int] = set()
+        """Utterances the voice says it could not say."""
+        self.rescues: list[str] = []
         self.advising = 0
         self.advice_ms: list[int | None] = []
         self.advice_delay_ms = 100
@@ -121,7 +126,7 @@ class VirtualCall(VirtualModel):
         }
         self.line.free_at_ms += for_ms
 
-    def caller_says(self, text: str, start_ms: int, length_ms: int = 1000) -> None:
+    def caller_says(self, text: str, start_ms: int, length_ms: int = 1000, *, is_final_lost: bool = False) -> None:
         """Speech, its partial and its final as vad and recognizer report them."""
         self._speech_seq += 1
         seq, end_ms = self._speech_seq, start_ms + length_ms
@@ -146,7 +151,8 @@ class VirtualCall(VirtualModel):
             provider="virtual",
             recognition_ms=20,
         )
-        self.happens(end_ms + 220, "stt-worker", final)
+        if not is_final_lost:
+            self.happens(end_ms + 220, "stt-worker", final)
 
     def caller_pauses(self, seq: int, pts_ms: int) -> None:
         """The vad tells of 40 ms of silence inside a stretch."""
@@ -200,6 +206,7 @@ class VirtualCall(VirtualModel):
                 assert answer is None or answer.pts_ms > self.now_ms, "the table asked to be woken in the past"
                 return answer.pts_ms if isinstance(answer, At) else None
             self.reasons.append(answer.reason)
+            self.rescues += [answer.rescue] if answer.rescue else []
             self.carry_out(list(answer.outs))
         raise AssertionError(f"the table does not come to rest: {self.reasons[-5:]}")
 
@@ -245,19 +252,31 @@ class VirtualCall(VirtualModel):
                 self._go_on("command")
 
     def _synthesize(self, say: c.SaySentence) -> None:
-        seq, length = say.utterance_seq, MS_PER_CHARACTER * len(say.text)
+        seq, is_failing = say.utterance_seq, say.utterance_seq in self.failing
+        if seq in self.mute:
+            return
         synthesized = e.SpeechSynthesized(
-            utterance_seq=seq, duration_ms=length, characters=len(say.text), first_audio_ms=5, provider="virtual"
+            utterance_seq=seq,
+            duration_ms=0 if is_failing else MS_PER_CHARACTER * len(say.text),
+            characters=len(say.text),
+            first_audio_ms=5,
+            provider="virtual",
+            failed=is_failing,
         )
         self.happens(self.now_ms + 10, "tts-worker", synthesized)
 
     def _play(self, say: c.SaySentence) -> None:
         line, seq = self.line, say.utterance_seq
-        length = MS_PER_CHARACTER * len(say.text)
+        if seq in self.mute:
+            return
+        length = 0 if seq in self.failing else MS_PER_CHARACTER * len(say.text)
         start = max(self.now_ms + 20, line.free_at_ms, say.not_before_pts_ms)
         line.free_at_ms = start + length
         line.lengths[seq] = length
         line.reflexes[seq] = say.reflex
+        if seq in self.failing:
+            self._on_line(start, lambda: self._finished(seq, 0))
+            return
         self._on_line(start, lambda: self._started(seq, say.anchor_pts_ms))
         self._on_line(start + length, lambda: self._finished(seq, length))
 

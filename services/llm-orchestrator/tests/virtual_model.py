@@ -25,6 +25,8 @@ class VirtualModel:
         self.answers = answers or []
         self.answer_to: Callable[[str], list[Any]] | None = None
         self.model_delay_ms = 50
+        self.hanging: set[int] = set()
+        """Requests, counted from 0, that are never answered."""
         self.prompt_tokens = 100
         self.asking = 0
         self.asked: list[str] = []
@@ -54,6 +56,9 @@ class VirtualModel:
     def answer(self, reply: int) -> None:
         if self.asking != reply:
             return
+        if self._asked in self.hanging:
+            self._asked += 1
+            return
         if self.answer_to is not None:
             parts = self.answer_to(self.asked[-1])
         else:
@@ -81,13 +86,22 @@ class VirtualModel:
             case SentenceReady():
                 hold = reply == self.state.speculating
                 turn = (self.state.speculations if hold else self.state.replies)[reply].turn
-                spoken = Spoken(reply, turn, model_ms=heard.first_token_ms, asked_pts_ms=self.asked_ms, hold=hold)
+                spoken = Spoken(
+                    reply,
+                    turn,
+                    model_ms=heard.first_token_ms,
+                    asked_pts_ms=self.asked_ms,
+                    hold=hold,
+                    pts_ms=self.now_ms,
+                )
                 self.carry_out(answering.said(self.state, self.plan, spoken, heard.text))
             case ToolWanted():
                 self.carry_out(answering.wants_tool(self.state, reply, heard.name, heard.arguments, self.now_ms))
             case Answered():
                 self.asked_all()
-                self.carry_out(answering.generated(self.state, self.plan, reply, 10, end_call=False))
+                self.carry_out(
+                    answering.generated(self.state, self.plan, reply, 10, end_call=False, now_ms=self.now_ms)
+                )
 
     def asked_all(self) -> None:
         self.asking, self.spent, self.waiting = 0, NOTHING_SPENT, []

@@ -35,6 +35,8 @@ class SaySentence(Command, name="speech.say", owner="llm-orchestrator", consumer
     min_voiced_ms: int = Field(default=200, ge=0, description="speech this long pauses playback")
     hold: bool = Field(default=False, description="not to be heard before a reply.started names it in `utterances`")
     asked_pts_ms: int | None = Field(default=None, description="first sentence only: when the model was asked")
+    pts_ms: int = Field(default=0, ge=0, description="when it was ordered, on the audio clock")
+    repeats: int = Field(default=0, ge=0, description="the utterance it says again, as that was not heard; 0 = none")
     not_before_pts_ms: int = Field(default=0, ge=0, description="must not begin to sound earlier on the audio clock")
     model_ms: int = Field(default=0, ge=0, description="first sentence only: model asked → first token")
     sentence_ms: int = Field(default=0, ge=0, description="first sentence only: first token → sentence complete")

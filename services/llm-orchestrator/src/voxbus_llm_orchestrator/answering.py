@@ -1,18 +1,35 @@
 """What the model says, as decisions. Pure: the shell brings each part, these functions say what to log and do."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from voxbus_contracts.commands import EndCall
-from voxbus_contracts.events import FaultRaised, ReplyGenerated, ToolRequested
+from voxbus_contracts.events import FaultRaised, ReplyGenerated, ReplyRetried, ToolRequested
 from voxbus_llm_orchestrator.decision import Out
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.saying import Spoken, say, sentences_of
-from voxbus_llm_orchestrator.state import CallState
+from voxbus_llm_orchestrator.state import CallState, Reply
 
 MODEL_SPEAKS_FIRST = "assistant-speaks-first-with-model-generated-message"
 
 APOLOGY = "Sorry, I have a technical problem. Could you say that again?"
+
+
+MODEL_SOURCES = ("model", "tool")
+"""Replies of these sources are the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the model gave no answer, in a code and in words without secrets or personal text."""
+
+    code: str
+    detail: str
+    retryable: bool
+
+
+def is_model_reply(reply: Reply) -> bool:
+    return reply.source in MODEL_SOURCES
 
 
 def is_wanted(state: CallState, reply: int) -> bool:
@@ -49,14 +66,16 @@ def wants_tool(state: CallState, reply: int, name: str, arguments: dict[str, Any
     return [wanted]
 
 
-def generated(state: CallState, plan: Plan, reply: int, first_token_ms: int, end_call: bool) -> list[Out]:
+def generated(
+    state: CallState, plan: Plan, reply: int, first_token_ms: int, end_call: bool, now_ms: int = 0
+) -> list[Out]:
     """The model has said all."""
     if not is_wanted(state, reply):
         return []
     known = state.replies[reply]
     outs: list[Out] = []
     if end_call and plan.end_call_message and not known.utterances:
-        outs += say(state, plan, Spoken(reply, known.turn), sentences_of(plan.end_call_message))
+        outs += say(state, plan, Spoken(reply, known.turn, pts_ms=now_ms), sentences_of(plan.end_call_message))
     numbers = (*known.utterances, *range(state.next_utterance, state.next_utterance + len(outs)))
     return [
         *outs,
@@ -64,16 +83,21 @@ def generated(state: CallState, plan: Plan, reply: int, first_token_ms: int, end
     ]
 
 
-def failed(state: CallState, plan: Plan, reply: int, provider: str, detail: str) -> list[Out]:
-    """The model could not answer: the caller hears an apology; the second time running the call ends."""
+def failed(state: CallState, plan: Plan, reply: int, failure: Failure, now_ms: int) -> list[Out]:
+    """The model could not answer: it is asked once more where that may help, else the caller hears an apology.
+
+    The second apology running would be one too many: the call ends.
+    """
     if not is_wanted(state, reply):
         return []
     known = state.replies[reply]
-    fault = FaultRaised(code="model-failed", detail=f"{provider}: {detail}", retryable=True)
-    earlier = [r for number, r in sorted(state.replies.items()) if number < reply][-1:]
+    fault = FaultRaised(code=failure.code, detail=failure.detail, retryable=failure.retryable)
+    if failure.retryable and not known.retries:
+        return [fault, ReplyRetried(reply=reply, reason=failure.code, pts_ms=max(0, now_ms))]
+    earlier = [r for number, r in sorted(state.replies.items()) if number < reply and is_model_reply(r)][-1:]
     again = any(state.utterances[seq].text.startswith(APOLOGY[:20]) for r in earlier for seq in r.utterances)
     if again:
-        return [fault, EndCall(reason=f"pipeline-error-{provider}-llm-failed")]
-    says = say(state, plan, Spoken(reply, known.turn), sentences_of(APOLOGY))
+        return [fault, EndCall(reason=f"pipeline-error-{plan.model_provider}-llm-failed")]
+    says = say(state, plan, Spoken(reply, known.turn, pts_ms=now_ms), sentences_of(APOLOGY))
     numbers = (*known.utterances, *range(state.next_utterance, state.next_utterance + len(says)))
     return [fault, *says, ReplyGenerated(reply=reply, utterances=numbers)]

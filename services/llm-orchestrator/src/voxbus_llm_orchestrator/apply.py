@@ -1,55 +1,31 @@
 """`apply(state, message)`: what a logged message adds to the state. Never decides; one function per message."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
 from typing import Final as Constant
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_contracts.message import Message
 from voxbus_llm_orchestrator import apply_prepared
+from voxbus_llm_orchestrator.apply_playback import PLAYBACK_CHANGES
+from voxbus_llm_orchestrator.apply_tools import TOOL_CHANGES
+from voxbus_llm_orchestrator.folding import Changes, changed_reply, with_entry
 from voxbus_llm_orchestrator.state import (
     CallState,
     Final,
     Item,
     Key,
-    Order,
-    Playback,
     Reply,
     Stretch,
-    ToolRun,
     Turn,
     Utterance,
-    Voiced,
 )
-
-_Report = (
-    e.PlaybackStarted
-    | e.PlaybackProgressed
-    | e.PlaybackPaused
-    | e.PlaybackResumed
-    | e.PlaybackFinished
-    | e.PlaybackCleared
-)
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 def apply(state: CallState, message: Message, event_id: str = "") -> CallState:
     """The state after `message`; messages that say nothing to the conversation leave it as it is."""
     change = _CHANGES.get(type(message))
     return change(state, message, event_id) if change else state
-
-
-def _with(mapping: Mapping[K, V], key: K, value: V) -> dict[K, V]:
-    return {**mapping, key: value}
-
-
-def _reply(state: CallState, number: int, **changes: Any) -> CallState:
-    known = state.replies.get(number)
-    return replace(state, replies=_with(state.replies, number, replace(known, **changes))) if known else state
 
 
 # --- transport and life ---
@@ -66,7 +42,13 @@ def _call_ended(state: CallState, _event: e.CallEnded, _id: str) -> CallState:
 def _attached(state: CallState, event: e.MediaAttached, _id: str) -> CallState:
     if event.attachment < state.attachment:
         return state
-    return replace(state, attachment=event.attachment, detached_pts_ms=None, detached_clean=False)
+    return replace(
+        state,
+        attachment=event.attachment,
+        attached_pts_ms=event.pts_ms,
+        detached_pts_ms=None,
+        detached_clean=False,
+    )
 
 
 def _detached(state: CallState, event: e.MediaDetached, _id: str) -> CallState:
@@ -83,14 +65,16 @@ def _end_ordered(state: CallState, command: c.EndCall, _id: str) -> CallState:
 
 
 def _speech_started(state: CallState, event: e.SpeechStarted, _id: str) -> CallState:
-    return replace(state, stretches=_with(state.stretches, event.speech_seq, Stretch(event.pts_ms)))
+    if event.speech_seq in state.stretches:
+        return state
+    return replace(state, stretches=with_entry(state.stretches, event.speech_seq, Stretch(event.pts_ms)))
 
 
 def _speech_stopped(state: CallState, event: e.SpeechStopped, _id: str) -> CallState:
     known = state.stretches.get(event.speech_seq)
     started = known.started_pts_ms if known else max(0, event.pts_ms - event.voiced_ms)
     stretch = Stretch(started, event.pts_ms, event.voiced_ms)
-    return replace(state, stretches=_with(state.stretches, event.speech_seq, stretch))
+    return replace(state, stretches=with_entry(state.stretches, event.speech_seq, stretch))
 
 
 def _speech_paused(state: CallState, event: e.SpeechPaused, _id: str) -> CallState:
@@ -98,11 +82,11 @@ def _speech_paused(state: CallState, event: e.SpeechPaused, _id: str) -> CallSta
     if known is None or known.stopped_pts_ms is not None:
         return state
     paused = replace(known, paused_pts_ms=event.pts_ms)
-    return replace(state, stretches=_with(state.stretches, event.speech_seq, paused))
+    return replace(state, stretches=with_entry(state.stretches, event.speech_seq, paused))
 
 
 def _speech_judged(state: CallState, event: e.SpeechJudged, _id: str) -> CallState:
-    return replace(state, judged=_with(state.judged, event.speech_seq, event.finished))
+    return replace(state, judged=with_entry(state.judged, event.speech_seq, event.finished))
 
 
 def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallState:
@@ -117,7 +101,7 @@ def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
     cleared = event.transcript_seq >= state.partial_seq
     return replace(
         state,
-        finals=_with(state.finals, event.transcript_seq, final),
+        finals=with_entry(state.finals, event.transcript_seq, final),
         partial_seq=max(state.partial_seq, event.transcript_seq),
         partial_text="" if cleared else state.partial_text,
     )
@@ -135,11 +119,18 @@ def _dismissed(state: CallState, event: e.TranscriptDismissed, _id: str) -> Call
 
 
 def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
-    turn = Turn(event.text, event.anchor_pts_ms, event.endpointing_ms, event.recognition_ms, event.pts_ms)
+    turn = Turn(
+        event.text,
+        event.anchor_pts_ms,
+        event.endpointing_ms,
+        event.recognition_ms,
+        event.pts_ms,
+        is_spoken=not event.keys,
+    )
     items = (*state.items, Item("turn", event.turn)) if event.text else state.items
     return replace(
         state,
-        turns=_with(state.turns, event.turn, turn),
+        turns=with_entry(state.turns, event.turn, turn),
         consumed=state.consumed | set(event.transcript_seqs),
         keys_taken=state.keys_taken + event.keys,
         items=items,
@@ -147,12 +138,12 @@ def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
 
 
 def _advised(state: CallState, event: e.TurnWaitAdvised, _id: str) -> CallState:
-    return replace(state, advice=_with(state.advice, event.transcript_seq, event.wait_ms))
+    return replace(state, advice=with_entry(state.advice, event.transcript_seq, event.wait_ms))
 
 
 def _measured(state: CallState, event: e.TurnMeasured, _id: str) -> CallState:
     known = state.turns.get(event.turn)
-    return replace(state, turns=_with(state.turns, event.turn, replace(known, measured=True))) if known else state
+    return replace(state, turns=with_entry(state.turns, event.turn, replace(known, measured=True))) if known else state
 
 
 def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallState:
@@ -161,22 +152,28 @@ def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallSta
     reply = Reply(event.turn, event.source, event.pts_ms, event.utterances, cause=event.cause)
     return replace(
         state,
-        replies=_with(state.replies, event.reply, reply),
+        replies=with_entry(state.replies, event.reply, reply),
         items=(*state.items, Item("reply", event.reply)),
         carried_out=state.carried_out | {event.cause} if event.cause else state.carried_out,
     )
 
 
+def _reply_retried(state: CallState, event: e.ReplyRetried, _id: str) -> CallState:
+    known = state.replies.get(event.reply)
+    retries = known.retries + 1 if known else 0
+    return changed_reply(state, event.reply, retries=retries, retried_pts_ms=event.pts_ms)
+
+
 def _reply_generated(state: CallState, event: e.ReplyGenerated, _id: str) -> CallState:
-    return _reply(state, event.reply, generated=True, end_call=event.end_call)
+    return changed_reply(state, event.reply, generated=True, end_call=event.end_call)
 
 
 def _reply_finished(state: CallState, event: e.ReplyFinished, _id: str) -> CallState:
-    return _reply(state, event.reply, ended="finished", heard=event.heard, ended_pts_ms=event.pts_ms)
+    return changed_reply(state, event.reply, ended="finished", heard=event.heard, ended_pts_ms=event.pts_ms)
 
 
 def _reply_interrupted(state: CallState, event: e.ReplyInterrupted, _id: str) -> CallState:
-    return _reply(state, event.reply, ended="interrupted", heard=event.heard, ended_pts_ms=event.pts_ms)
+    return changed_reply(state, event.reply, ended="interrupted", heard=event.heard, ended_pts_ms=event.pts_ms)
 
 
 def _message_added(state: CallState, event: e.MessageAdded, _id: str) -> CallState:
@@ -194,11 +191,14 @@ def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
         command.model_ms,
         command.sentence_ms,
         command.asked_pts_ms,
+        command.pts_ms,
+        command.not_before_pts_ms,
+        command.repeats,
     )
-    state = replace(state, utterances=_with(state.utterances, command.utterance_seq, utterance))
+    state = replace(state, utterances=with_entry(state.utterances, command.utterance_seq, utterance))
     known = state.replies.get(command.reply)
     if known is not None:
-        return _reply(state, command.reply, utterances=(*known.utterances, command.utterance_seq))
+        return changed_reply(state, command.reply, utterances=(*known.utterances, command.utterance_seq))
     return apply_prepared.held(state, command)
 
 
@@ -209,122 +209,15 @@ def _clear(state: CallState, command: c.ClearPlayback, _id: str) -> CallState:
         else reply
         for number, reply in state.replies.items()
     }
-    return replace(state, replies=replies)
+    upto = max(state.clear_ordered_upto, command.up_to_utterance_seq)
+    return replace(state, replies=replies, clear_ordered_upto=upto)
 
 
 def _resume(state: CallState, command: c.ResumePlayback, _id: str) -> CallState:
     return replace(state, forgiven_seq=max(state.forgiven_seq, command.speech_seq))
 
 
-# --- playback and voice ---
-
-
-def _playback(state: CallState, event: _Report, **changes: Any) -> CallState:
-    """Reports only ever add: one that comes twice, late or in another order takes nothing back."""
-    known = state.playbacks.get(event.utterance_seq) or Playback(event.pts_ms)
-    if known.finished or event.pts_ms < known.last_pts_ms:
-        changes.pop("paused", None)
-    changes["played_ms"] = max(known.played_ms, getattr(event, "played_ms", 0))
-    changes["last_pts_ms"] = known.last_pts_ms if known.finished else max(known.last_pts_ms, event.pts_ms)
-    return replace(state, playbacks=_with(state.playbacks, event.utterance_seq, replace(known, **changes)))
-
-
-def _playback_started(state: CallState, event: e.PlaybackStarted, _id: str) -> CallState:
-    return _playback(
-        state,
-        event,
-        started_pts_ms=event.pts_ms,
-        v2v_ms=event.v2v_ms,
-        left_pts_ms=event.left_pts_ms,
-        waited_ms=event.waited_ms,
-        voice_bus_ms=event.voice_bus_ms,
-    )
-
-
-def _progressed(state: CallState, event: e.PlaybackProgressed, _id: str) -> CallState:
-    return _playback(state, event)
-
-
-def _paused(state: CallState, event: e.PlaybackPaused, _id: str) -> CallState:
-    known = state.playbacks.get(event.utterance_seq)
-    latest_ms = max(event.pts_ms, (known.paused_pts_ms or 0) if known else 0)
-    return _playback(state, event, paused=True, paused_pts_ms=latest_ms)
-
-
-def _resumed(state: CallState, event: e.PlaybackResumed, _id: str) -> CallState:
-    return _playback(state, event, paused=False)
-
-
-def _finished(state: CallState, event: e.PlaybackFinished, _id: str) -> CallState:
-    return _playback(state, event, paused=False, finished=True)
-
-
-def _cleared(state: CallState, event: e.PlaybackCleared, _id: str) -> CallState:
-    if event.utterance_seq:
-        state = _playback(state, event, paused=False)
-    return replace(state, cleared_upto=max(state.cleared_upto, event.up_to_utterance_seq))
-
-
-def _synthesized(state: CallState, event: e.SpeechSynthesized, _id: str) -> CallState:
-    voiced = Voiced(event.duration_ms, event.first_audio_ms, event.words)
-    return replace(state, voiced=_with(state.voiced, event.utterance_seq, voiced))
-
-
-# --- tools and orders ---
-
-
-def _tool_requested(state: CallState, event: e.ToolRequested, _id: str) -> CallState:
-    known = state.tools.get(event.tool_call_id) or ToolRun(event.tool_name, event.arguments, event.reply, event.turn)
-    tool = replace(
-        known,
-        name=event.tool_name,
-        arguments=event.arguments,
-        reply=event.reply,
-        turn=event.turn,
-        requested_pts_ms=event.pts_ms,
-    )
-    state = replace(state, tools=_with(state.tools, event.tool_call_id, tool))
-    reply = state.replies.get(event.reply)
-    return _reply(state, event.reply, tools=(*reply.tools, event.tool_call_id)) if reply else state
-
-
-def _tool_ordered(state: CallState, command: c.RunTool, _id: str) -> CallState:
-    known = state.tools.get(command.tool_call_id)
-    tool = known or ToolRun(command.tool_name, command.arguments, 0, 0)
-    return replace(state, tools=_with(state.tools, command.tool_call_id, replace(tool, ordered=True)))
-
-
-def _tool_finished(state: CallState, event: e.ToolFinished, _id: str) -> CallState:
-    known = state.tools.get(event.tool_call_id) or ToolRun(event.tool_name, {}, 0, 0)
-    if known.finished:
-        return state
-    tool = replace(
-        known,
-        finished=True,
-        duration_ms=event.duration_ms,
-        result=event.result or event.error or "",
-        failed=event.result is None,
-    )
-    return replace(state, tools=_with(state.tools, event.tool_call_id, tool))
-
-
-def _say_ordered(state: CallState, command: c.SayOnCall, event_id: str) -> CallState:
-    order = Order(
-        "say",
-        command.content,
-        end_call=command.end_call_after_spoken,
-        interruptible=command.interruptions_enabled,
-        interrupt=command.interrupt_assistant,
-    )
-    return replace(state, orders=_with(state.orders, event_id, order))
-
-
-def _message_ordered(state: CallState, command: c.AddMessage, event_id: str) -> CallState:
-    order = Order("message", command.content, role=command.role, respond=command.trigger_response)
-    return replace(state, orders=_with(state.orders, event_id, order))
-
-
-_CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState]]] = {
+_CHANGES: Constant[Changes] = {
     e.CallStarted: _call_started,
     e.CallEnded: _call_ended,
     e.MediaAttached: _attached,
@@ -344,6 +237,7 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     e.ReplySpeculated: apply_prepared.speculated,
     e.ReplyDropped: apply_prepared.dropped,
     e.ReplyStarted: _reply_started,
+    e.ReplyRetried: _reply_retried,
     e.ReplyGenerated: _reply_generated,
     e.ReplyFinished: _reply_finished,
     e.ReplyInterrupted: _reply_interrupted,
@@ -351,18 +245,8 @@ _CHANGES: Constant[dict[type[Message], Callable[[CallState, Any, str], CallState
     c.SaySentence: _say,
     c.ClearPlayback: _clear,
     c.ResumePlayback: _resume,
-    e.PlaybackStarted: _playback_started,
-    e.PlaybackProgressed: _progressed,
-    e.PlaybackPaused: _paused,
-    e.PlaybackResumed: _resumed,
-    e.PlaybackFinished: _finished,
-    e.PlaybackCleared: _cleared,
-    e.SpeechSynthesized: _synthesized,
-    e.ToolRequested: _tool_requested,
-    c.RunTool: _tool_ordered,
-    e.ToolFinished: _tool_finished,
-    c.SayOnCall: _say_ordered,
-    c.AddMessage: _message_ordered,
+    **PLAYBACK_CHANGES,
+    **TOOL_CHANGES,
 }
 
 INTERESTS: Constant[frozenset[str]] = frozenset(message.name() for message in _CHANGES)

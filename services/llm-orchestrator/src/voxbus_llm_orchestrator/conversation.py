@@ -4,6 +4,9 @@ from voxbus_contracts.assistant import Assistant
 from voxbus_llm_orchestrator.state import CallState, Item, Reply
 from voxbus_providers.model import Role, ToolCall, Turn
 
+FILLER = "filler"
+"""Source of what is said while the model or a tool takes its time; no model needs to know of it."""
+
 NO_ANSWER_YET = "No answer yet."
 _CUT_OFF = "You were cut off after the words above. Go on from there; repeat nothing."
 
@@ -34,8 +37,8 @@ def without_continuation(messages: tuple[Turn, ...], said: int) -> tuple[Turn, .
 
 
 def said_so_far(state: CallState, reply: Reply) -> list[str]:
-    """Sentences already ordered for a reply."""
-    return [state.utterances[seq].text for seq in reply.utterances]
+    """Sentences already ordered for a reply, each once although the voice may have been asked for it again."""
+    return [state.utterances[seq].text for seq in reply.utterances if not state.utterances[seq].repeats]
 
 
 def _before(state: CallState, assistant: Assistant, reply: int = 0) -> list[Turn]:
@@ -53,6 +56,8 @@ def _of_item(state: CallState, item: Item) -> list[Turn]:
     if item.kind == "added":
         return [Turn(_role(item.role), item.content)]
     reply = state.replies[item.number]
+    if reply.source == FILLER:
+        return []
     text = reply.heard if reply.ended else " ".join(said_so_far(state, reply))
     if not text and not reply.tools:
         return []

@@ -62,10 +62,14 @@ Out = Event | Command | AskModel | DropModel | AskEndpointing
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """Do this now, in this order: everything logged before it takes effect."""
+    """Do this now, in this order: everything logged before it takes effect.
+
+    `rescue`: kind of help without which the line would have stayed silent.
+    """
 
     reason: str
     outs: tuple[Out, ...]
+    rescue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

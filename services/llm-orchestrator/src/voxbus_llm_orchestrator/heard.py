@@ -53,7 +53,7 @@ def is_wholly_heard(state: CallState, seq: int) -> bool:
     """Its end was reported; or that report was lost, but a later one has begun, and they play in order."""
     playback, voiced = state.playbacks.get(seq), state.voiced.get(seq)
     if playback is not None and playback.finished:
-        return True
+        return bool(playback.played_ms) or (voiced is not None and not voiced.failed)
     if playback is None and (voiced is None or not voiced.duration_ms):
         return False
     later = state.playbacks
@@ -65,7 +65,9 @@ def is_wholly_heard(state: CallState, seq: int) -> bool:
 
 def is_over(state: CallState, seq: int) -> bool:
     """Nothing more of this utterance will be heard."""
-    return seq <= state.cleared_upto or is_wholly_heard(state, seq)
+    voiced, playback = state.voiced.get(seq), state.playbacks.get(seq)
+    is_unsaid = playback is not None and playback.finished and voiced is not None and voiced.failed
+    return seq <= state.cleared_upto or is_unsaid or is_wholly_heard(state, seq)
 
 
 def _ends_by_rate(words: list[str], whole_ms: float) -> list[float]:

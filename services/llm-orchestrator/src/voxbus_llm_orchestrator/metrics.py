@@ -29,6 +29,7 @@ MODEL_FIRST_TOKEN: Final = Histogram(
 )
 MODEL_FAILURES: Final = Counter("voxbus_model_failures", "Model requests that failed", ["provider", "code"])
 ENDED: Final = Counter("voxbus_calls_ended", "Calls ended", ["reason"])
+RESCUES: Final = Counter("voxbus_silent_line_rescues", "Times a line would have stayed silent", ["kind"])
 ENDPOINTING_FAILURES: Final = Counter(
     "voxbus_endpointing_server_failures", "Customers' endpointing servers that failed"
 )

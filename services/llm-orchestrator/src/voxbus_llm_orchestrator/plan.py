@@ -1,5 +1,6 @@
 """The assistant's plans as the turn table reads them: numbers on the audio clock, ms."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,12 @@ ADVISED_WITHIN_MS: Final = 1_500
 NOT_UNDERSTOOD_AFTER_MS: Final = 1_200
 NOT_UNDERSTOOD_VOICED_MS: Final = 600
 """Speech this long of which nothing was understood is answered with a question; shorter noise is not."""
+
+MODEL_PATIENCE_MS: Final = 8_000
+"""A model that has said nothing for this long is asked once more, unless the assistant sets `model.timeoutSeconds`."""
+
+TOOL_TIMEOUT_MS: Final = 20_000
+"""A server's limit where it sets none; the public API's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,15 @@ class Plan:
     end_call_phrases: tuple[str, ...] = ()
     silence_timeout_message: str = ""
     idle: tuple[Idle, ...] = ()
+    model_provider: str = "vapi"
+    voice_provider: str = "vapi"
+    model_patience_ms: int = MODEL_PATIENCE_MS
+    tool_timeouts_ms: Mapping[str, int] = field(default_factory=dict[str, int])
     keypad: KeypadPlan | None = None
+
+    def tool_timeout_ms(self, name: str) -> int:
+        """How long a tool may take, by its server's limit."""
+        return self.tool_timeouts_ms.get(name, TOOL_TIMEOUT_MS)
 
 
 def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
@@ -93,8 +108,22 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         end_call_phrases=tuple(phrase for phrase in assistant.end_call_phrases if phrase.strip()),
         silence_timeout_message=(assistant.message_plan.silence_timeout_message or "").strip(),
         idle=_idle_of(assistant),
+        model_provider=assistant.model.provider,
+        voice_provider=assistant.voice.provider,
+        model_patience_ms=_patience_ms(assistant),
+        tool_timeouts_ms=_tool_timeouts_ms(assistant),
         keypad=_keypad_of(assistant),
     )
+
+
+def _patience_ms(assistant: Assistant) -> int:
+    model = assistant.model
+    return round(model.timeout_seconds * 1000) if "timeout_seconds" in model.model_fields_set else MODEL_PATIENCE_MS
+
+
+def _tool_timeouts_ms(assistant: Assistant) -> dict[str, int]:
+    servers = {tool.name: tool.server or assistant.server for tool in assistant.model.tools}
+    return {name: round(server.timeout_seconds * 1000) for name, server in servers.items() if server}
 
 
 def _idle_of(assistant: Assistant) -> tuple[Idle, ...]:

@@ -6,16 +6,10 @@ from voxbus_llm_orchestrator.endpointing import TurnSoFar, endpoint, rule_for
 from voxbus_llm_orchestrator.plan import (
     ADVISED_WITHIN_MS,
     AWAIT_FINAL_MS,
-    NOT_UNDERSTOOD_AFTER_MS,
-    NOT_UNDERSTOOD_VOICED_MS,
 )
-from voxbus_llm_orchestrator.saying import Fixed, fixed_reply
 from voxbus_llm_orchestrator.speculation import answer_to
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
-
-ASK_BACK = "Sorry, I did not catch that. Could you say it again?"
-_ASK_BACK_AT_MOST = 2
 
 
 def commit(view: View) -> Decide | At | None:
@@ -32,17 +26,18 @@ def commit(view: View) -> Decide | At | None:
         return At(until)
     waited = max(needed, view.now_ms - anchor)
     turn = state.next_turn
+    guess = state.guess if state.awaits_final else ""  # the final it would become is not waited for any more
     committed = TurnCommitted(
         turn=turn,
-        text=so_far.text,
-        transcript_seqs=tuple(seq for seq, _ in state.unconsumed),
+        text=f"{so_far.text} {guess}".strip(),
+        transcript_seqs=(*(seq for seq, _ in state.unconsumed), *((state.partial_seq,) if guess else ())),
         anchor_pts_ms=anchor,
         pts_ms=view.now_ms,
         reason=wait.reason,
         endpointing_ms=needed,
         recognition_ms=waited - needed,
     )
-    return Decide("silence-after-final", (committed, answer_to(view, turn, so_far.text, anchor)))
+    return Decide("silence-after-final", (committed, answer_to(view, turn, committed.text, anchor)))
 
 
 def ask_endpointing_server(view: View) -> Decide | None:
@@ -68,32 +63,3 @@ def _await_ms(view: View, so_far: TurnSoFar) -> int:
 def _is_callers_turn(state: CallState) -> bool:
     """The caller has fallen silent and nobody answers yet."""
     return state.started and not state.open_replies and not state.is_caller_speaking
-
-
-def ask_back(view: View) -> Decide | At | None:
-    """The caller spoke, the recognizer made nothing of it: a silent line would be a bug."""
-    state = view.state
-    finals = state.unconsumed
-    stretch = state.stretch
-    if not finals or any(final.text for _, final in finals) or state.open_replies or not state.started:
-        return None
-    if stretch is None or stretch.stopped_pts_ms is None or stretch.voiced_ms < NOT_UNDERSTOOD_VOICED_MS:
-        return None
-    until = stretch.stopped_pts_ms + max(NOT_UNDERSTOOD_AFTER_MS, view.plan.wait_ms)
-    if view.now_ms < until:
-        return At(until)
-    turn = state.next_turn
-    committed = TurnCommitted(
-        turn=turn,
-        text="",
-        transcript_seqs=tuple(seq for seq, _ in finals),
-        anchor_pts_ms=stretch.stopped_pts_ms,
-        pts_ms=view.now_ms,
-        reason="not-understood",
-        endpointing_ms=view.now_ms - stretch.stopped_pts_ms,
-    )
-    latest = [reply.source for _, reply in sorted(state.replies.items())][-_ASK_BACK_AT_MOST:]
-    if latest == ["recovery"] * _ASK_BACK_AT_MOST:
-        return Decide("not-understood-again", (committed,))
-    answer = fixed_reply(state, view.plan, Fixed(ASK_BACK, "recovery"), view.now_ms)
-    return Decide("not-understood", (committed, *answer))

@@ -134,7 +134,7 @@ def _may_turn_out_otherwise(view: View, said: _Said) -> bool:
 def _said(view: View, stretch: Stretch) -> _Said:
     state = view.state
     finals = [final.text for _, final in state.unconsumed]
-    guess = state.partial_text if state.partial_seq not in state.finals else ""
+    guess = state.guess
     heard = words_of(" ".join((*finals, guess)))
     return _Said(heard, _own(view, stretch, heard), bool(guess) and not any(finals))
 

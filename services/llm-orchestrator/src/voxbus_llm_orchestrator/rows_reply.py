@@ -2,6 +2,7 @@
 
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.events import MessageAdded, ReplyFinished, ReplyInterrupted, ReplyStarted
+from voxbus_llm_orchestrator.answering import is_model_reply
 from voxbus_llm_orchestrator.decision import AskModel, At, Decide, Out, View
 from voxbus_llm_orchestrator.heard import heard_of_reply, is_over
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
@@ -9,8 +10,6 @@ from voxbus_llm_orchestrator.state import Order
 
 CLEARED_WITHIN_MS = 500
 """media-ingress reports a clear at once; if it cannot, what is known by then counts as heard."""
-
-_MODEL_SOURCES = ("model", "tool")
 
 
 def close_what_was_interrupted(view: View) -> Decide | At | None:
@@ -39,7 +38,12 @@ def close_what_was_interrupted(view: View) -> Decide | At | None:
 def order_tools(view: View) -> Decide | None:
     """A tool was logged as wanted but not ordered yet."""
     orders = tuple(
-        RunTool(tool_call_id=call_id, tool_name=tool.name, arguments=dict(tool.arguments))
+        RunTool(
+            tool_call_id=call_id,
+            tool_name=tool.name,
+            arguments=dict(tool.arguments),
+            timeout_ms=view.plan.tool_timeout_ms(tool.name),
+        )
         for call_id, tool in view.state.tools.items()
         if tool.reply and not tool.ordered and not tool.finished
     )
@@ -91,22 +95,22 @@ def speak_first(view: View) -> Decide | None:
 
 
 def answer_tools(view: View) -> Decide | None:
-    """All tools of the latest reply have answered: the model goes on with their results."""
+    """All tools of the model's latest reply have answered: it goes on with their results."""
     state = view.state
-    latest = max(state.replies, default=0)
+    latest = max((number for number, reply in state.replies.items() if is_model_reply(reply)), default=0)
     reply = state.replies.get(latest)
     if reply is None or not reply.tools or not reply.generated or reply.end_call:
         return None
     if reply.given_up_pts_ms is not None or not all(state.tools[call_id].finished for call_id in reply.tools):
         return None
-    started = ReplyStarted(reply=latest + 1, turn=reply.turn, source="tool", pts_ms=max(0, view.now_ms))
+    started = ReplyStarted(reply=state.next_reply, turn=reply.turn, source="tool", pts_ms=max(0, view.now_ms))
     return Decide("tools-answered", (started,))
 
 
 def ask_model(view: View) -> Decide | None:
     """A reply waits for the model and nobody is asking it."""
     for number, reply in view.state.open_replies:
-        waits = reply.source in _MODEL_SOURCES and not reply.generated and reply.given_up_pts_ms is None
+        waits = is_model_reply(reply) and not reply.generated and reply.given_up_pts_ms is None
         if waits and view.asking != number:
             return Decide("answer-due", (AskModel(number),))
     return None

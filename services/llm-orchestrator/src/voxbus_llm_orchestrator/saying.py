@@ -27,6 +27,7 @@ class Spoken:
     sentence_ms: int = 0
     asked_pts_ms: int | None = None
     hold: bool = False
+    pts_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def say(state: CallState, plan: Plan, spoken: Spoken, texts: Iterable[str]) -> l
                 min_voiced_ms=plan.voice_ms,
                 hold=spoken.hold,
                 asked_pts_ms=spoken.asked_pts_ms if first else None,
+                pts_ms=max(0, spoken.pts_ms),
                 not_before_pts_ms=_not_before_pts_ms(state, plan) if first else 0,
                 model_ms=max(0, spoken.model_ms) if first else 0,
                 sentence_ms=max(0, spoken.sentence_ms) if first else 0,
@@ -83,7 +85,7 @@ def fixed_reply(state: CallState, plan: Plan, fixed: Fixed, now_ms: int) -> tupl
     """A whole reply at once: started, said, generated."""
     number = state.next_reply
     started = ReplyStarted(reply=number, turn=0, source=fixed.source, cause=fixed.cause, pts_ms=max(0, now_ms))
-    says = say(state, plan, Spoken(number, interruptible=fixed.interruptible), sentences_of(fixed.text))
+    says = say(state, plan, Spoken(number, interruptible=fixed.interruptible, pts_ms=now_ms), sentences_of(fixed.text))
     first = state.next_utterance
     numbers = tuple(range(first, first + len(says)))
     return (started, *says, ReplyGenerated(reply=number, utterances=numbers, end_call=fixed.end_call))

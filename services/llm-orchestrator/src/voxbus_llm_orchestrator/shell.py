@@ -162,6 +162,8 @@ class CallShell:
             if not isinstance(answer, Decide):
                 return answer.pts_ms if isinstance(answer, At) else None
             metrics.DECISIONS.labels(answer.reason).inc()
+            if answer.rescue:
+                metrics.RESCUES.labels(answer.rescue).inc()
             self._call.log.debug("decided", row=answer.reason)
             await self._carry_out(answer.outs)
         self._call.log.error("the table does not come to rest")
@@ -284,7 +286,7 @@ class CallShell:
             self._inputs.put_nowait((reply, problem))
 
     async def _on_heard(self, reply: int, heard: Heard) -> None:
-        state, plan = self._state, self._plan
+        state, plan, now_ms = self._state, self._plan, self._now_ms()
         if not answering.is_wanted(state, reply):
             return
         self._spent = after(self._spent, heard)
@@ -301,6 +303,7 @@ class CallShell:
                     sentence_ms=heard.sentence_ms,
                     asked_pts_ms=self._asked_pts_ms,
                     hold=is_prepared,
+                    pts_ms=now_ms,
                 )
                 await self._carry_out(answering.said(state, plan, spoken, heard.text))
             case ToolWanted():
@@ -309,7 +312,9 @@ class CallShell:
                 if heard.usage is not None:
                     await self._record_usage(heard.usage)
                 self._asked_all()
-                await self._carry_out(answering.generated(state, plan, reply, heard.first_token_ms, heard.end_call))
+                await self._carry_out(
+                    answering.generated(state, plan, reply, heard.first_token_ms, heard.end_call, now_ms)
+                )
 
     async def _go_on_with_what_waited(self) -> None:
         """The turn has taken the answer that was prepared: what else the model said of it is done now, in order."""
@@ -325,8 +330,10 @@ class CallShell:
             await self._carry_out(dropped(self._view(), "model-failed"))
             return
         self._asked_all()
+        metrics.RESCUES.labels("model-failed").inc()
         provider = self._assistant.model.provider
-        await self._carry_out(answering.failed(self._state, self._plan, reply, provider, problem.detail))
+        failure = answering.Failure("model-failed", f"{provider}: {problem.detail}", problem.retryable)
+        await self._carry_out(answering.failed(self._state, self._plan, reply, failure, self._now_ms()))
 
     async def _record_usage(self, used: ModelUsage, *, wasted: bool = False) -> None:
         model = self._assistant.model

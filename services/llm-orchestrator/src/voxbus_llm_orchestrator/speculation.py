@@ -31,7 +31,7 @@ class SoFar:
 def understood(state: CallState) -> SoFar:
     """Finals no turn has taken, and what the recognizer guesses of the rest."""
     texts = [final.text for _, final in state.unconsumed if final.text]
-    guessed = state.partial_text if state.partial_seq not in state.finals else ""
+    guessed = state.guess
     if guessed:
         texts.append(guessed)
     is_settled = not guessed and not state.is_caller_speaking and not state.awaits_final

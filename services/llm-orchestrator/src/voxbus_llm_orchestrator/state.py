@@ -51,6 +51,9 @@ class Utterance:
     model_ms: int
     sentence_ms: int
     asked_pts_ms: int | None = None
+    ordered_pts_ms: int = 0
+    not_before_pts_ms: int = 0
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Voiced:
     duration_ms: int
     first_audio_ms: int
     words: tuple[SpokenWord, ...] = ()
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class Turn:
     recognition_ms: int
     pts_ms: int = 0
     measured: bool = False
+    is_spoken: bool = True
+    """Not typed on the keypad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,13 @@ class Reply:
     ended: Literal["", "finished", "interrupted"] = ""
     heard: str = ""
     cause: str = ""
+    retries: int = 0
+    retried_pts_ms: int = 0
+
+    @property
+    def asked_pts_ms(self) -> int:
+        """When the model was asked last."""
+        return max(self.started_pts_ms, self.retried_pts_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +186,7 @@ class CallState:
     started: bool = False
     ended: bool = False
     attachment: int = 0
+    attached_pts_ms: int = 0
     detached_pts_ms: int | None = None
     detached_clean: bool = False
     stretches: Mapping[int, Stretch] = field(default_factory=dict)
@@ -200,6 +214,7 @@ class CallState:
     carried_out: frozenset[str] = frozenset()
     items: tuple[Item, ...] = ()
     cleared_upto: int = 0
+    clear_ordered_upto: int = 0
     forgiven_seq: int = 0
     end_reasons: tuple[str, ...] = ()
     muted: bool = False
@@ -228,11 +243,19 @@ class CallState:
 
     @property
     def awaits_final(self) -> bool:
-        """Some finished stretch has not been recognized yet."""
+        """Some stretch that ended after the last spoken turn has not been recognized yet."""
         recognized = {final.speech_seq for final in self.finals.values()}
+        last_anchor = max((turn.anchor_pts_ms for turn in self.turns.values() if turn.is_spoken), default=-1)
         return any(
-            stretch.stopped_pts_ms is not None and seq not in recognized for seq, stretch in self.stretches.items()
+            (stretch.stopped_pts_ms or -1) > last_anchor and seq not in recognized
+            for seq, stretch in self.stretches.items()
         )
+
+    @property
+    def guess(self) -> str:
+        """What the recognizer makes of the caller's speech for now; "" once it has given its last word on it."""
+        is_open = self.partial_seq not in self.finals and self.partial_seq not in self.consumed
+        return self.partial_text if is_open else ""
 
     @property
     def open_replies(self) -> list[tuple[int, Reply]]:

@@ -13,6 +13,8 @@ from voxbus_llm_orchestrator import (
     rows_measure,
     rows_reply,
     rows_speculation,
+    rows_supervisor,
+    rows_voice,
 )
 from voxbus_llm_orchestrator.decision import At, Decide, OnlyAt, Row, View
 
@@ -29,6 +31,7 @@ TABLE: tuple[Row, ...] = (
     rows_interruption.dismiss,
     rows_speculation.drop,
     rows_reply.order_tools,
+    rows_voice.say_failed_again,
     rows_reply.finish,
     rows_measure.measure,
     rows_reply.carry_out_orders,
@@ -37,7 +40,12 @@ TABLE: tuple[Row, ...] = (
     rows_keypad.take_keys,
     rows_caller.ask_endpointing_server,
     rows_caller.commit,
-    rows_caller.ask_back,
+    rows_supervisor.answer_without_final,
+    rows_supervisor.ask_back,
+    rows_supervisor.give_up_tool,
+    rows_supervisor.retry_model,
+    rows_supervisor.say_filler,
+    rows_voice.say_silent_again,
     rows_idle.say_something_idle,
     rows_speculation.start,
     rows_reply.ask_model,

@@ -168,5 +168,6 @@ class Utterance:
             characters=len(self.sentence.text),
             first_audio_ms=self._first_audio_ms or 0,
             provider=self.engine,
+            failed=self.failed,
             words=tuple(SpokenWord(text=word.text, start_ms=word.start_ms, end_ms=word.end_ms) for word in self._words),
         )

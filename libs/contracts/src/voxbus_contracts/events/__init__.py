@@ -19,6 +19,7 @@ from voxbus_contracts.events.reply import (
     ReplyFinished,
     ReplyGenerated,
     ReplyInterrupted,
+    ReplyRetried,
     ReplySpeculated,
     ReplyStarted,
 )
@@ -31,7 +32,7 @@ from voxbus_contracts.events.speech import (
     SpokenWord,
 )
 from voxbus_contracts.events.stage import StageClaimed, StageReleased
-from voxbus_contracts.events.tool import ToolFinished, ToolRequested
+from voxbus_contracts.events.tool import ToolFinished, ToolGivenUp, ToolRequested
 from voxbus_contracts.events.transcript import TranscriptDismissed, TranscriptFinal, TranscriptPartial
 from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured, TurnWaitAdvised
 
@@ -61,6 +62,7 @@ __all__ = [
     "ReplyFinished",
     "ReplyGenerated",
     "ReplyInterrupted",
+    "ReplyRetried",
     "ReplySpeculated",
     "ReplyStarted",
     "SpeechJudged",
@@ -72,6 +74,7 @@ __all__ = [
     "StageClaimed",
     "StageReleased",
     "ToolFinished",
+    "ToolGivenUp",
     "ToolRequested",
     "TranscriptDismissed",
     "TranscriptFinal",

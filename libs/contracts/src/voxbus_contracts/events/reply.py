@@ -81,6 +81,16 @@ class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
     anchor_pts_ms: int | None = Field(default=None, description="of v2v, for the first of those sentences")
 
 
+class ReplyRetried(Event, name="reply.retried", owner="llm-orchestrator"):
+    """The model failed or said nothing: it is asked once more for the same reply."""
+
+    example: ClassVar = {"reply": 2, "reason": "model-slow", "pts_ms": 11400}
+
+    reply: int
+    reason: str = Field(description="code of the fault")
+    pts_ms: PtsMs
+
+
 class ReplyGenerated(Event, name="reply.generated", owner="llm-orchestrator"):
     """The model has said all; its sentences are in the say commands before this event."""
 

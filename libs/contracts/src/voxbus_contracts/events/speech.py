@@ -81,4 +81,5 @@ class SpeechSynthesized(Event, name="speech.synthesized", owner="tts-worker"):
     characters: int = Field(ge=0)
     first_audio_ms: int = Field(ge=0, description="from the command's arrival to its first frame on the bus")
     provider: str
+    failed: bool = Field(default=False, description="no voice could say it, or not to its end")
     words: tuple[SpokenWord, ...] = Field(default=(), description="empty where the engine gives no word times")

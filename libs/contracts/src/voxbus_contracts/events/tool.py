@@ -26,6 +26,16 @@ class ToolRequested(Event, name="tool.requested", owner="llm-orchestrator"):
     pts_ms: PtsMs = 0
 
 
+class ToolGivenUp(Event, name="tool.given-up", owner="llm-orchestrator"):
+    """Nothing was heard of a tool within its limit: the model is told so, and a later answer changes nothing."""
+
+    example: ClassVar = {"tool_call_id": "call_2_1", "tool_name": "order_status", "pts_ms": 26400}
+
+    tool_call_id: str
+    tool_name: str
+    pts_ms: PtsMs
+
+
 class ToolFinished(Event, name="tool.finished", owner="tool-runner"):
     """The tool answered, or failed within its limit."""
 
