@@ -27,6 +27,10 @@ CALLERS = {
 }
 
 
+WHOLE_SENTENCES = {"waitSeconds": 0, "transcriptionEndpointingPlan": {"onNoPunctuationSeconds": 1.2}}
+"""What is asked here is whether words are recognized and answered: no sentence is to end at a pause inside it."""
+
+
 def clip(words: str) -> bytes:
     found = [row for row in recordings() if row["kind"] == "utt" and row["human"] and row["transcript"] == words]
     assert found, f"no recording of {words!r}"
@@ -47,7 +51,7 @@ def word_errors(said: str, understood: str) -> int:
 async def test_a_recorded_caller_gets_an_answer_to_their_words(stack: Stack, watch: BusWatch) -> None:
     errors = words = 0
     for said, answer in CALLERS.items():
-        async with calling(stack.api, stack.key, scripted(*RULES)) as caller:
+        async with calling(stack.api, stack.key, scripted(*RULES, startSpeakingPlan=WHOLE_SENTENCES)) as caller:
             caller.say(hush(800) + clip(said))
             (turn,) = await watch.until(caller.call_id, "turn.committed", timeout_s=25)
             (reply,) = await watch.until(caller.call_id, "reply.finished", timeout_s=20)
