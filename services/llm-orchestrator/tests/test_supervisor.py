@@ -170,6 +170,20 @@ def test_a_sentence_the_voice_could_not_say_is_said_again_at_once() -> None:
     assert [(seq, u.repeats, u.anchor_pts_ms) for seq, u in utterances.items()] == [(1, 0, 2_000), (2, 1, 2_000)]
 
 
+def test_a_voice_that_breaks_in_the_middle_says_the_rest_again() -> None:
+    virtual = asking(mute={1})
+    made = e.SpeechSynthesized(
+        utterance_seq=1, duration_ms=700, characters=19, first_audio_ms=5, provider="virtual", failed=True
+    )
+    virtual.happens(2_560, "tts-worker", made)
+    virtual.happens(2_580, "media-ingress", e.PlaybackStarted(utterance_seq=1, pts_ms=2_580))
+    virtual.happens(3_280, "media-ingress", e.PlaybackFinished(utterance_seq=1, played_ms=700, pts_ms=3_280))
+    virtual.run(10_000)
+    assert [u.text for u in virtual.state.utterances.values()] == ["It ships on Friday.", "on Friday."]
+    assert heard(virtual) == ["It ships on Friday."]
+    assert virtual.rescues == ["voice-failed"]
+
+
 def test_a_sentence_that_stays_silent_is_said_again_after_the_limit() -> None:
     virtual = asking(mute={1}).run(15_000)
     assert heard(virtual) == ["It ships on Friday."]

@@ -139,6 +139,7 @@ async def test_in_the_middle_the_same_engine_goes_on_at_the_next_frame() -> None
     assert [frame.pts_ms for frame in line.frames] == [20 * index for index in range(20)]
     assert synthesized.duration_ms == 400
     assert len(failures) == 1
+    assert not synthesized.failed
 
 
 async def test_when_it_fails_twice_in_the_middle_the_utterance_ends_with_what_is_out() -> None:
@@ -151,6 +152,7 @@ async def test_when_it_fails_twice_in_the_middle_the_utterance_ends_with_what_is
     assert synthesized.duration_ms == 20 * len(heard) > 0
     assert len(failures) == 2
     assert utterance.failed
+    assert synthesized.failed
 
 
 async def test_when_nobody_can_say_it_playback_gets_an_empty_last_frame() -> None:
@@ -159,6 +161,7 @@ async def test_when_nobody_can_say_it_playback_gets_an_empty_last_frame() -> Non
     assert (synthesized.duration_ms, synthesized.words) == (0, ())
     assert len(failures) == 2
     assert utterance.failed
+    assert synthesized.failed
 
 
 async def test_an_engine_that_hangs_counts_as_lost() -> None:

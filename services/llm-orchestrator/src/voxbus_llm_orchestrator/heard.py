@@ -17,7 +17,10 @@ def heard_of_utterance(state: CallState, seq: int) -> str:
     """Words of one utterance that were played in full."""
     if is_wholly_heard(state, seq):
         return state.utterances[seq].text
-    playback = state.playbacks.get(seq)
+    playback, text = state.playbacks.get(seq), state.utterances[seq].text
+    again = next((other.text for other in state.utterances.values() if other.repeats == seq), "")
+    if again and text.endswith(again):
+        return text.removesuffix(again).strip()  # what was said again counts where it was said again
     return "" if playback is None else words_upto(state, seq, playback.played_ms)
 
 
@@ -41,10 +44,11 @@ def words_upto(state: CallState, seq: int, played_ms: int) -> str:
 def length_ms(state: CallState, seq: int) -> float:
     """How long an utterance sounds; an estimate until the voice has said so."""
     voiced = state.voiced.get(seq)
-    if voiced is not None and voiced.duration_ms > 0:
+    if voiced is not None and voiced.duration_ms > 0 and not voiced.failed:
         return float(voiced.duration_ms)
     spoken = [(known, state.utterances[at].text) for at, known in state.voiced.items() if at in state.utterances]
-    characters = sum(len(text) for known, text in spoken if known.duration_ms > 0)
+    spoken = [(known, text) for known, text in spoken if known.duration_ms > 0 and not known.failed]
+    characters = sum(len(text) for _, text in spoken)
     rate = sum(known.duration_ms for known, _ in spoken) / characters if characters else MS_PER_CHARACTER
     return rate * len(state.utterances[seq].text)
 
@@ -53,7 +57,7 @@ def is_wholly_heard(state: CallState, seq: int) -> bool:
     """Its end was reported; or that report was lost, but a later one has begun, and they play in order."""
     playback, voiced = state.playbacks.get(seq), state.voiced.get(seq)
     if playback is not None and playback.finished:
-        return bool(playback.played_ms) or (voiced is not None and not voiced.failed)
+        return not voiced.failed if voiced is not None else bool(playback.played_ms)
     if playback is None and (voiced is None or not voiced.duration_ms):
         return False
     later = state.playbacks

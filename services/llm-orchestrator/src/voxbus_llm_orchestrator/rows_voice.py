@@ -54,9 +54,9 @@ def _sounds_until_ms(state: CallState, seq: int) -> int:
 
 
 def is_unsaid(state: CallState, seq: int) -> bool:
-    """The voice failed before a sample of it was heard."""
+    """The voice failed, and what it had made until then is heard."""
     voiced, playback = state.voiced.get(seq), state.playbacks.get(seq)
-    return voiced is not None and voiced.failed and not (playback and playback.played_ms)
+    return voiced is not None and voiced.failed and (not voiced.duration_ms or bool(playback and playback.finished))
 
 
 def _is_due(state: CallState, seq: int) -> bool:
