@@ -12,7 +12,7 @@ def quiet_since_ms(state: CallState) -> int | None:
     stretch = state.stretch
     return max(
         (stretch.stopped_pts_ms or 0) if stretch else 0,
-        max((playback.last_pts_ms for playback in state.playbacks.values()), default=0),
+        state.playbacks[max(state.playbacks)].last_pts_ms if state.playbacks else 0,
         state.keys[-1].pts_ms if state.keys else 0,
     )
 

@@ -49,11 +49,14 @@ def say_filler(view: View) -> Decide | At | None:
     since = _working_since_ms(state) if _is_line_idle(view) else None
     if since is None:
         return None
+    silent_since = max(since, _last_played_ms(state))
+    if view.now_ms < silent_since + SILENT_LINE_MS:
+        return At(silent_since + SILENT_LINE_MS)
     cause = f"{FILLER}:{state.next_turn - 1}"
     said = sum(1 for reply in state.replies.values() if reply.cause == cause and reply.started_pts_ms >= since)
     if said >= len(FILLERS):
         return None
-    until = max(since, _last_played_ms(state)) + SILENT_LINE_MS * (said + 1)
+    until = silent_since + SILENT_LINE_MS * (said + 1)
     if view.now_ms < until:
         return At(until)
     outs = fixed_reply(state, view.plan, Fixed(FILLERS[said], FILLER, cause=cause), view.now_ms)
@@ -165,4 +168,5 @@ def _last_sound_ms(state: CallState, reply: Reply) -> int:
 
 
 def _last_played_ms(state: CallState) -> int:
-    return max((playback.last_pts_ms for playback in state.playbacks.values()), default=0)
+    """They play in the order of their numbers."""
+    return state.playbacks[max(state.playbacks)].last_pts_ms if state.playbacks else 0

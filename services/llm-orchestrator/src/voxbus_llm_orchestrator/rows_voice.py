@@ -30,24 +30,29 @@ def say_failed_again(view: View) -> Decide | None:
 def say_silent_again(view: View) -> Decide | At | None:
     """Nothing sounds although a sentence is due, or one stopped in its middle."""
     state = view.state
-    if state.is_paused or state.detached_pts_ms is not None or view.line_lost_pts_ms is not None:
+    due = [seq for _, reply in state.awaited_replies for seq in reply.utterances if _is_due(state, seq)]
+    if not due or state.is_paused or state.detached_pts_ms is not None or view.line_lost_pts_ms is not None:
         return None
-    due = tuple(seq for _, reply in state.awaited_replies for seq in reply.utterances if _is_due(state, seq))
+    repeated = _repeated(state)
+    due = [seq for seq in due if seq not in repeated]
     if not due:
         return None
     utterance = state.utterances[due[0]]
     began = state.replies[utterance.reply].started_pts_ms
     may_sound = max(began, utterance.ordered_pts_ms, utterance.not_before_pts_ms, state.attached_pts_ms)
-    until = max(may_sound, *(_sounds_until_ms(state, seq) for seq in state.playbacks), 0) + VOICE_SILENT_MS
+    until = max(may_sound, _sounds_until_ms(state)) + VOICE_SILENT_MS
     if view.now_ms < until:
         return At(until)
     upto = state.next_utterance - 1
     clear = ClearPlayback(up_to_utterance_seq=upto, pts_ms=max(0, view.now_ms), reason="voice-silent")
-    return _mend(view, due, "voice-silent", (clear, CancelSpeech(up_to_utterance_seq=upto)))
+    return _mend(view, tuple(due), "voice-silent", (clear, CancelSpeech(up_to_utterance_seq=upto)))
 
 
-def _sounds_until_ms(state: CallState, seq: int) -> int:
-    """Where on the audio clock it ends, as far as is known."""
+def _sounds_until_ms(state: CallState) -> int:
+    """Where on the audio clock the latest sentence that sounds or has sounded ends, as far as is known."""
+    if not state.playbacks:
+        return 0
+    seq = max(state.playbacks)
     playback, voiced = state.playbacks[seq], state.voiced.get(seq)
     ends = playback.started_pts_ms + voiced.duration_ms if voiced and not playback.finished else 0
     return max(playback.last_pts_ms, ends)
@@ -60,8 +65,8 @@ def is_unsaid(state: CallState, seq: int) -> bool:
 
 
 def _is_due(state: CallState, seq: int) -> bool:
-    """Not over, not cleared, and not said again already."""
-    return seq > state.clear_ordered_upto and not is_over(state, seq) and seq not in _repeated(state)
+    """Not over and not cleared."""
+    return seq > state.clear_ordered_upto and not is_over(state, seq)
 
 
 def _repeated(state: CallState) -> set[int]:

@@ -175,6 +175,10 @@ class Item:
     content: str = ""
 
 
+def _number(numbered: tuple[int, object]) -> int:
+    return numbered[0]
+
+
 @dataclass(frozen=True, slots=True)
 class CallState:
     """All of it. Mappings are never changed in place.
@@ -234,7 +238,7 @@ class CallState:
     @property
     def unconsumed(self) -> list[tuple[int, Final]]:
         """Finals no turn has taken yet, in order."""
-        return [(seq, self.finals[seq]) for seq in sorted(self.finals) if seq not in self.consumed]
+        return sorted([(seq, final) for seq, final in self.finals.items() if seq not in self.consumed], key=_number)
 
     @property
     def latest_words(self) -> int:
@@ -259,7 +263,7 @@ class CallState:
 
     @property
     def open_replies(self) -> list[tuple[int, Reply]]:
-        return [(number, reply) for number, reply in sorted(self.replies.items()) if not reply.ended]
+        return sorted([(number, reply) for number, reply in self.replies.items() if not reply.ended], key=_number)
 
     @property
     def awaited_replies(self) -> list[tuple[int, Reply]]:
