@@ -3,8 +3,11 @@ import timeit
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voxbus_audio import SILENCE_FRAME, is_quiet, peak, rms_dbfs, silence, sine, tone_power
+from voxbus_audio.levels import levels_dbfs
 
 FULL_SQUARE = np.tile(np.array([-32_768, 32_767], dtype="<i2"), 160).tobytes()
 LOWEST_SAMPLE = np.full(320, -32_768, dtype="<i2").tobytes()
@@ -79,3 +82,9 @@ def test_tones_have_the_length_they_are_asked_for() -> None:
 def test_an_amplitude_beyond_full_scale_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^amplitude: 1.5"):
         sine(440, 20, 1.5)
+
+
+@given(st.lists(st.integers(0, 32_767), min_size=1, max_size=8))
+def test_levels_of_many_frames_are_those_of_each(peaks: list[int]) -> None:
+    frames = [np.full(320, top, "<i2").tobytes() for top in peaks]
+    assert levels_dbfs(frames) == pytest.approx([rms_dbfs(frame) for frame in frames], abs=0.01)

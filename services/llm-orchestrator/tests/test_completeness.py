@@ -230,3 +230,9 @@ def test_every_text_has_a_score_between_none_and_all(words: list[str], end: str)
 @given(st.text(max_size=80))
 def test_whatever_a_recognizer_writes_is_judged(text: str) -> None:
     assert 0 < completeness(text).score < 1
+
+
+def test_a_statement_about_a_number_asks_for_none() -> None:
+    told = "Your order number four two seven has shipped and should arrive on Friday."
+    assert completeness("I would like to know where it is right now", asked=told).kind == "sentence"
+    assert completeness("I would like to know where it is right now", asked=told).looks_finished

@@ -104,7 +104,7 @@ async def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pyte
 
 
 async def test_an_address_inside_the_machine_is_refused_by_the_guard() -> None:
-    server = EndpointingServer(httpx.AsyncClient(transport=GuardedTransport(Guard())))
+    server = EndpointingServer(httpx.AsyncClient(transport=GuardedTransport(Guard(), httpx.create_ssl_context())))
     advice = await server.ask(assistant({"url": "http://127.0.0.1:9/"}), REF, 7, MESSAGES)
     assert advice.problem == "it could not be reached: ConnectError"
     await server.close()

@@ -18,10 +18,10 @@ def test_the_first_frame_leaves_at_once_and_the_rest_every_20_ms(line: Any) -> N
     assert [at for at, _ in line.sent] == [107.0]
     line.run_until(400.0)
     assert [at for at, _ in line.sent] == [107.0, 127.0, 147.0, 167.0, 187.0]
-    assert [frame.pts_ms for _, frame in line.sent] == [100, 120, 140, 160, 180]
+    assert [frame.pts_ms for _, frame in line.sent] == [120, 140, 160, 180, 200]
     started, finished = line.events
-    assert isinstance(started, PlaybackStarted) and started.pts_ms == 100
-    assert finished == PlaybackFinished(utterance_seq=1, played_ms=100, pts_ms=200)
+    assert isinstance(started, PlaybackStarted) and (started.pts_ms, started.left_pts_ms) == (120, 127.0)
+    assert finished == PlaybackFinished(utterance_seq=1, played_ms=100, pts_ms=220)
 
 
 def test_a_late_timer_is_caught_up_with_and_a_long_stop_starts_a_new_rhythm(line: Any) -> None:
@@ -86,7 +86,7 @@ def test_progress_is_told_at_most_twice_a_second(line: Any) -> None:
     line.frames(1, range(150), last=True)
     line.run_until(5_000.0)
     progressed = [e for e in line.events if isinstance(e, PlaybackProgressed)]
-    assert [(e.played_ms, e.pts_ms) for e in progressed] == [(n * 500, n * 500) for n in range(1, 6)]
+    assert [(e.played_ms, e.pts_ms) for e in progressed] == [(n * 500, 20 + n * 500) for n in range(1, 6)]
 
 
 def test_a_slow_voice_is_waited_for_and_counted_once(line: Any) -> None:
@@ -104,7 +104,7 @@ def test_a_last_frame_without_sound_ends_the_utterance(line: Any) -> None:
     line.run_until(100.0)
     line.playout.on_frame(AgentFrame(1, 2, b"", True, 1), 100.0)
     line.run_until(100.0)
-    assert line.of(PlaybackFinished) == [PlaybackFinished(utterance_seq=1, played_ms=40, pts_ms=100)]
+    assert line.of(PlaybackFinished) == [PlaybackFinished(utterance_seq=1, played_ms=40, pts_ms=120)]
     assert len(line.sent) == 2
 
 
@@ -112,7 +112,7 @@ def test_an_utterance_without_any_sound_is_finished_at_once(line: Any) -> None:
     line.say(1)
     line.playout.on_frame(AgentFrame(1, 0, b"", True, 1), 0.0)
     line.frames(2, range(1), last=True)
-    assert line.events[0] == PlaybackFinished(utterance_seq=1, played_ms=0, pts_ms=0)
+    assert line.events[0] == PlaybackFinished(utterance_seq=1, played_ms=0, pts_ms=20)
     assert line.heard == [(2, 0)]
 
 
@@ -173,9 +173,9 @@ def test_an_utterance_waits_until_it_may_begin_and_those_after_it_wait_behind(li
     line.say(2)
     line.frames(1, range(5), last=True)
     line.frames(2, range(5), last=True)
-    line.run_until(499.0)
+    line.run_until(479.0)
     assert line.sent == []
     line.run_until(1_000.0)
     assert line.heard == [*((1, n) for n in range(5)), *((2, n) for n in range(5))]
-    assert [at for at, _ in line.sent] == [500.0 + 20 * n for n in range(10)]
-    assert line.events[0].waited_ms == 500.0
+    assert [at for at, _ in line.sent] == [480.0 + 20 * n for n in range(10)]
+    assert (line.events[0].pts_ms, line.events[0].waited_ms) == (500, 480.0)

@@ -27,7 +27,7 @@ def test_clearing_silences_at_once_and_later_frames_of_cleared_utterances_are_dr
     line.run_until(1_000.0)
     assert line.heard == [(1, n) for n in range(6)]
     assert line.of(PlaybackCleared) == [
-        PlaybackCleared(up_to_utterance_seq=2, utterance_seq=1, played_ms=120, pts_ms=120)
+        PlaybackCleared(up_to_utterance_seq=2, utterance_seq=1, played_ms=120, pts_ms=140)
     ]
     line.frames(3, range(1), last=True)
     assert line.heard[-1] == (3, 0)
@@ -40,7 +40,7 @@ def test_clearing_what_has_finished_is_answered_with_nothing_sounding(line: Any)
     line.playout.on_clear(1, 110.0)
     line.run_until(120.0)
     assert line.of(PlaybackCleared) == [
-        PlaybackCleared(up_to_utterance_seq=1, utterance_seq=0, played_ms=0, pts_ms=100)
+        PlaybackCleared(up_to_utterance_seq=1, utterance_seq=0, played_ms=0, pts_ms=120)
     ]
 
 
@@ -69,17 +69,17 @@ def test_speech_long_enough_pauses_within_one_frame_and_the_resume_goes_on_with_
     line.frames(1, range(50), last=True)
     line.run_until(205.0)
     line.speech_started(1, 120)
-    line.run_until(1_015.0)
+    line.run_until(995.0)
     (paused,) = line.of(PlaybackPaused)
     assert isinstance(paused, PlaybackPaused)
     assert paused.reason == "reflex"
-    assert line.sent[-1][0] == 300.0  # 120 + 200 = 320: the frame due then no longer leaves
-    assert paused.played_ms == 320
-    line.playout.on_resume(1_015.0)
+    assert line.sent[-1][0] == 280.0  # 120 + 200 = 320 arrives at 300: the frame due then no longer leaves
+    assert (paused.played_ms, paused.pts_ms) == (300, 320)
+    line.playout.on_resume(995.0)
     line.run_until(3_000.0)
     (resumed,) = line.of(PlaybackResumed)
     assert isinstance(resumed, PlaybackResumed)
-    assert (resumed.reason, resumed.played_ms, resumed.pts_ms) == ("command", 320, 1_000)
+    assert (resumed.reason, resumed.played_ms, resumed.pts_ms) == ("command", 300, 1_000)
     assert line.heard == [(1, n) for n in range(50)]
 
 
@@ -89,9 +89,25 @@ def test_speech_that_lasted_long_enough_when_it_is_reported_pauses_at_once(line:
     line.run_until(205.0)
     line.speech_started(1, 140)
     assert line.of(PlaybackPaused) == [
-        PlaybackPaused(utterance_seq=1, played_ms=220, pts_ms=220, reason="reflex", voiced_to_silent_ms=40.0)
+        PlaybackPaused(utterance_seq=1, played_ms=220, pts_ms=240, reason="reflex", voiced_to_silent_ms=40.0)
     ]
     assert line.sent[-1][0] == 200.0
+
+
+def test_the_line_is_silent_once_enough_voice_has_arrived_and_a_later_sentence_tells_nothing_of_that(line: Any) -> None:
+    for n in range(40):
+        line.clock.push([b"\1" * 640], 20.0 * n)
+    line.frames(1, range(50))
+    line.run_until(205.0)
+    line.speech_started(1, 120)  # in the frame 120..140, which arrived at 120; 200 ms of voice are there at 300
+    line.run_until(305.0)
+    (paused,) = line.of(PlaybackPaused)
+    assert isinstance(paused, PlaybackPaused) and paused.voiced_to_silent_ms == 180.0
+    line.playout.on_clear(1, 305.0)
+    line.speech_started(2, 120)
+    line.frames(2, range(50))
+    (_, too_late) = line.of(PlaybackPaused)
+    assert isinstance(too_late, PlaybackPaused) and (too_late.played_ms, too_late.voiced_to_silent_ms) == (20, None)
 
 
 def test_speech_that_stops_before_it_is_long_enough_changes_nothing(line: Any) -> None:
@@ -153,7 +169,7 @@ def test_clearing_a_paused_utterance_ends_the_pause(line: Any) -> None:
     line.run_until(1_500.0)
     assert line.heard[-2:] == [(2, 0), (2, 1)]
     assert line.of(PlaybackCleared) == [
-        PlaybackCleared(up_to_utterance_seq=1, utterance_seq=1, played_ms=220, pts_ms=300)
+        PlaybackCleared(up_to_utterance_seq=1, utterance_seq=1, played_ms=220, pts_ms=320)
     ]
     assert line.of(PlaybackResumed) == []
 
@@ -163,14 +179,14 @@ def test_a_muted_assistant_plays_on_as_silence(line: Any) -> None:
     line.frames(1, range(3), last=True)
     line.run_until(100.0)
     assert [frame.pcm for _, frame in line.sent] == [SILENCE_FRAME] * 3
-    assert line.of(PlaybackFinished) == [PlaybackFinished(utterance_seq=1, played_ms=60, pts_ms=60)]
+    assert line.of(PlaybackFinished) == [PlaybackFinished(utterance_seq=1, played_ms=60, pts_ms=80)]
 
 
 def test_breaking_off_tells_how_much_was_heard(line: Any) -> None:
     line.frames(1, range(50))
     line.run_until(130.0)
     line.playout.break_off()
-    assert line.playout.take_events() == [PlaybackProgressed(utterance_seq=1, played_ms=140, pts_ms=140)]
+    assert line.playout.take_events() == [PlaybackProgressed(utterance_seq=1, played_ms=140, pts_ms=160)]
 
 
 def test_speech_that_began_after_the_forgiven_one_pauses_again(line: Any) -> None:
@@ -184,5 +200,5 @@ def test_speech_that_began_after_the_forgiven_one_pauses_again(line: Any) -> Non
     line.run_until(420.0)
     line.playout.on_resume(420.0, speech_seq=1)
     line.run_until(1_000.0)
-    assert [e.played_ms for e in line.of(PlaybackPaused)] == [220, 300]
-    assert [(e.reason, e.pts_ms) for e in line.of(PlaybackResumed)] == [("command", 420)]
+    assert [e.played_ms for e in line.of(PlaybackPaused)] == [220, 280]  # 390 + 100 = 490 arrives at 470
+    assert [(e.reason, e.pts_ms) for e in line.of(PlaybackResumed)] == [("command", 440)]

@@ -1,9 +1,11 @@
 """How loud PCM is; 0 dBFS is the RMS of a full-scale square wave, so a full-scale sine reads -3.01."""
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxbus_audio.format import samples_of
 
@@ -23,6 +25,15 @@ def rms_dbfs(pcm: bytes) -> float:
     if mean_square <= 0.0:
         return SILENCE_DBFS
     return max(SILENCE_DBFS, 10.0 * math.log10(mean_square / _FULL_SCALE**2))
+
+
+def levels_dbfs(frames: Sequence[bytes]) -> NDArray[np.float64]:
+    """RMS levels of frames of one length, [n], in dBFS; -120.0 for silence. Many cost little more
+    than one."""
+    samples = samples_of(b"".join(frames)).reshape(len(frames), -1).astype(np.float32)
+    mean_squares = np.einsum("ij,ij->i", samples, samples).astype(np.float64) / samples.shape[1]
+    silent = _FULL_SCALE**2 * 10.0 ** (SILENCE_DBFS / 10.0)
+    return 10.0 * np.log10(np.maximum(mean_squares, silent) / _FULL_SCALE**2)
 
 
 def peak(pcm: bytes) -> int:

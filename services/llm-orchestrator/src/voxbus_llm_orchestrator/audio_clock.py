@@ -1,4 +1,4 @@
-"""The caller's audio clock as this process reckons it, from what media-ingress says."""
+"""The caller's audio clock as this process reckons it, from what those say who have the audio."""
 
 
 class AudioClock:
@@ -13,7 +13,7 @@ class AudioClock:
         self._base_ms: float | None = None
 
     def heard(self, pts_ms: float | None, at_unix_ms: float) -> None:
-        """media-ingress said something that it stamped `pts_ms` when it said it; None = no stamp."""
+        """Somebody said something when the caller's audio stood at `pts_ms`; None = they did not say."""
         if pts_ms is None:
             return
         base = at_unix_ms - pts_ms

@@ -98,7 +98,7 @@ def completeness(text: str, language: str = "en", asked: str = "") -> Completene
     spelling, in its last sentence, announces it.
     """
     words = _words_of(text)
-    kind = _kind(words, _is_english(language), _words_of(_last_sentence(asked)))
+    kind = _kind(words, _is_english(language), _asked_for(_last_sentence(asked)))
     odds = _sentence_odds(words, kind) if kind in {"trailing", "sentence"} else _odds(_SCORES[kind])
     odds += _of_punctuation(kind, text)
     return Completeness(kind, 1 / (1 + math.exp(-odds)))
@@ -106,6 +106,13 @@ def completeness(text: str, language: str = "en", asked: str = "") -> Completene
 
 def _last_sentence(text: str) -> str:
     return next((sentence for sentence in reversed(_SENTENCES.split(text)) if sentence.strip()), "")
+
+
+def _asked_for(sentence: str) -> list[str]:
+    """The words of a question or a request; none of a statement, though it may speak of a number, too."""
+    words = _words_of(sentence)
+    asks = "?" in sentence or (words and words[0] in en.QUESTION_WORDS) or not en.REQUESTS.isdisjoint(words)
+    return words if asks else []
 
 
 def _words_of(text: str) -> list[str]:

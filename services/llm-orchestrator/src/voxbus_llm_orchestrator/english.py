@@ -143,6 +143,9 @@ NUMBER_NOUNS: Final = _words(
 )
 """What is announced before digits: "my number is", "the confirmation code is"."""
 
+REQUESTS: Final = _words("please tell give say enter read spell provide dial type share need")
+"""An assistant that says one of these asks for something, whether it raises its voice or not."""
+
 NUMBER_LENGTHS: Final = {"zip": 5, "pin": 4, "card": 16, "routing": 9, "social": 9}
 """Digits of numbers whose length everybody knows; others are taken for a phone number."""
 

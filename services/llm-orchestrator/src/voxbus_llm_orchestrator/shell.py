@@ -39,6 +39,8 @@ from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
 
 MEDIA = "media-ingress"
+_CLOCK_STAGES = frozenset({MEDIA, "vad"})
+"""Those who say where the caller's audio stands while they say it."""
 _LINE_CHECK_MS = 1_000
 _TOO_MANY_DECISIONS = 200
 
@@ -46,9 +48,12 @@ Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | Advice |
 
 
 def _stamp_ms(body: Message) -> float | None:
-    """When media-ingress said it, on the audio clock; as exactly as it tells."""
-    exact: float | None = getattr(body, "left_pts_ms", None)
-    return getattr(body, "pts_ms", None) if exact is None else exact
+    """When it was said, on the audio clock; as exactly as it tells."""
+    for stamp in ("left_pts_ms", "detected_pts_ms", "pts_ms"):
+        at_ms: float | None = getattr(body, stamp, None)
+        if at_ms is not None:
+            return at_ms
+    return None
 
 
 class CallShell:
@@ -139,7 +144,7 @@ class CallShell:
         body = message.message
         if body is None:
             return
-        if message.envelope.stage == MEDIA:
+        if message.envelope.stage in _CLOCK_STAGES:
             self._clock.heard(_stamp_ms(body), at_unix_ms)
         if isinstance(body, StageClaimed) and body.stage == MEDIA:
             self._ingress = body.worker

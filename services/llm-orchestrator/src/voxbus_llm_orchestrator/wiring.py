@@ -1,6 +1,8 @@
 """The only file that names concrete parts."""
 
 import os
+import ssl
+from contextlib import suppress
 
 import httpx
 
@@ -13,6 +15,7 @@ from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel
 from voxbus_llm_orchestrator.providers.registry import compatible_vendors, model_class
 from voxbus_llm_orchestrator.settings import Settings
 from voxbus_llm_orchestrator.shell import MEDIA
+from voxbus_llm_orchestrator.warm_up import warm_up
 from voxbus_proto.control.v1 import control_pb2_grpc
 from voxbus_providers.model import LanguageModel
 from voxbus_runtime.claims import StageWorker
@@ -20,17 +23,17 @@ from voxbus_runtime.guard import Guard
 from voxbus_runtime.service import Runtime
 
 
-def make_model(settings: Settings, name: str) -> LanguageModel:
+def make_model(settings: Settings, name: str, tls: ssl.SSLContext) -> LanguageModel:
     """A model by its resolved name. Raises ProviderMissing."""
     made = model_class(name)
     if made is CustomLlm:
-        return CustomLlm(httpx.AsyncClient(transport=GuardedTransport(Guard.parse(settings.guard_allow))))
+        return CustomLlm(httpx.AsyncClient(transport=GuardedTransport(Guard.parse(settings.guard_allow), tls)))
     if made is OpenAiModel:
         vendor = compatible_vendors()[name]
         key = settings.openai_api_key.get_secret_value() if name == "openai" and settings.openai_api_key else ""
         base_url = settings.openai_base_url if name == "openai" and settings.openai_base_url else vendor.base_url
         key = key or os.environ.get(vendor.api_key_env, "")
-        return OpenAiModel(httpx.AsyncClient(), base_url, key, provider=name, limit_field=vendor.limit_field)
+        return OpenAiModel(httpx.AsyncClient(verify=tls), base_url, key, provider=name, limit_field=vendor.limit_field)
     return made()
 
 
@@ -38,14 +41,17 @@ class Orchestrator(StageWorker):
     """The stage's worker, with its models."""
 
     def __init__(self, runtime: Runtime[Settings]) -> None:
-        self._models = Models(lambda name: make_model(runtime.settings, name))
-        transport = GuardedTransport(Guard.parse(runtime.settings.guard_allow))
+        tls = httpx.create_ssl_context()  # reads all certificates, 40 ms: before the first call, and once
+        self._models = Models(lambda name: make_model(runtime.settings, name, tls))
+        transport = GuardedTransport(Guard.parse(runtime.settings.guard_allow), tls)
         self._endpointing_server = EndpointingServer(httpx.AsyncClient(transport=transport))
         serve = serving(runtime, self._models, self._endpointing_server)
         super().__init__(runtime, "llm-orchestrator", serve, INTERESTS)
 
     async def start(self) -> None:
-        """It must notice when the media-ingress of a call is gone."""
+        """Ready for the first question; and it must notice when the media-ingress of a call is gone."""
+        with suppress(httpx.HTTPError, OSError):
+            await warm_up()
         await self.runtime.peers.listen(MEDIA)
         await super().start()
 

@@ -12,6 +12,7 @@ from voxbus_media_ingress.echo_guard import EchoGuard
 from voxbus_media_ingress.line import CallerLine
 from voxbus_media_ingress.playout import PlaybackEvent, Playout
 from voxbus_media_ingress.publisher import Publisher
+from voxbus_media_ingress.reflex import enough_voice_after_ms
 from voxbus_media_ingress.utterance import AgentFrame
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 
@@ -111,7 +112,8 @@ class AgentSide:
             if isinstance(event, PlaybackStarted) and event.v2v_ms is not None:
                 metrics.V2V.observe(event.v2v_ms / 1_000)
             if isinstance(event, PlaybackPaused) and event.voiced_to_silent_ms is not None:
-                metrics.BARGE_IN.observe(max(0.0, event.voiced_to_silent_ms - event.min_voiced_ms) / 1_000)
+                late_ms = event.voiced_to_silent_ms - enough_voice_after_ms(event.min_voiced_ms)
+                metrics.BARGE_IN.observe(max(0.0, late_ms) / 1_000)
             self._on_event(event)
 
     def _notice_loss(self) -> None:

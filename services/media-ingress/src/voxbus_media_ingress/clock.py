@@ -110,12 +110,12 @@ class CallerClock:
         self._start_pts_ms = start_pts_ms
 
     def position_at(self, now_ms: float) -> float:
-        """Where the audio clock stands, in ms of pts, not rounded to frames."""
-        return self._start_pts_ms + now_ms - self._origin_ms
+        """Where the audio clock stands, in ms of pts, not rounded to frames: at the end of a frame when it is due."""
+        return self._start_pts_ms + FRAME_MS + now_ms - self._origin_ms
 
     def time_of(self, pts_ms: float) -> float:
         """When the audio clock stands at `pts_ms`."""
-        return self._origin_ms + pts_ms - self._start_pts_ms
+        return self._origin_ms + pts_ms - self._start_pts_ms - FRAME_MS
 
     def arrival_of(self, pts_ms: int) -> float | None:
         """When the last sample before `pts_ms` arrived; None before the attachment or more than 30 s back."""
@@ -170,7 +170,7 @@ class CallerClock:
         if self._is_settled:
             return
         burst_at_ms = self._first_burst_at_ms
-        if burst_at_ms is not None and now_ms - burst_at_ms >= (_BURST_GAP_MS if heard else LATE_MS):
+        if burst_at_ms is not None and now_ms >= burst_at_ms + (_BURST_GAP_MS if heard else LATE_MS):
             self._is_settled = True
             if not self._queue:
                 self._origin_ms = max(self._origin_ms, burst_at_ms - FRAME_MS * (self._slot - 1))

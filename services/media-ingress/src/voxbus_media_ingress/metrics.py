@@ -50,6 +50,6 @@ ECHOES: Final = Counter("media_echoes", "Stretches of speech that were the agent
 
 BARGE_IN: Final = Histogram(
     "media_barge_in_seconds",
-    "Caller's first voiced sample arrived, plus the voice it takes to pause → the agent is silent, seconds",
+    "As much of the caller's voice as it takes to pause has arrived → the agent is silent, seconds",
     buckets=tuple(ms * _MS for ms in (5, 10, 20, 30, 40, 60, 80, 100, 150, 200, 500)),
 )

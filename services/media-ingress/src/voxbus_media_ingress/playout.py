@@ -24,7 +24,7 @@ from voxbus_contracts.events import (
 )
 from voxbus_media_ingress.clock import CallerClock
 from voxbus_media_ingress.echo_guard import EchoGuard
-from voxbus_media_ingress.reflex import Reflex
+from voxbus_media_ingress.reflex import Reflex, enough_voice_after_ms
 from voxbus_media_ingress.utterance import AgentFrame, Utterance
 
 PlaybackEvent = (
@@ -352,7 +352,8 @@ class Playout:
             return None
         silent_ms = now_ms if self._idle else max(now_ms, self._next_send_ms)
         sounds_since_ms = silent_ms - sent_frames * FRAME_MS
-        return round(silent_ms - arrived_ms, 2) if sounds_since_ms <= arrived_ms + min_voiced_ms else None
+        enough_at_ms = arrived_ms + enough_voice_after_ms(min_voiced_ms)
+        return round(silent_ms - arrived_ms, 2) if sounds_since_ms <= enough_at_ms else None
 
     def _go_on(self, reason: str, now_ms: float) -> None:
         utterance = self._current

@@ -1,7 +1,13 @@
 """The reflex of barge-in: whether the caller's speech has lasted long enough to pause what is being said."""
 
+from voxbus_audio import FRAME_MS
 from voxbus_contracts.commands import SaySentence
 from voxbus_contracts.events import SpeechStarted, SpeechStopped
+
+
+def enough_voice_after_ms(min_voiced_ms: int) -> int:
+    """How long after the arrival of the first voiced sample so much voice has arrived: its frame brought 20 ms."""
+    return max(0, min_voiced_ms - FRAME_MS)
 
 
 class Reflex:

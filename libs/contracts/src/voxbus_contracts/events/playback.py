@@ -18,7 +18,7 @@ class PlaybackStarted(Event, name="playback.started", owner="media-ingress"):
         "pts_ms": 3420,
         "anchor_pts_ms": 2860,
         "v2v_ms": 561.2,
-        "left_pts_ms": 3401.2,
+        "left_pts_ms": 3421.2,
     }
 
     utterance_seq: UtteranceSeq

@@ -1,5 +1,7 @@
 """HTTP to addresses that customers give: every request passes the guard first."""
 
+import ssl
+
 import httpx
 
 from voxbus_runtime.errors import AddressRefused
@@ -9,9 +11,9 @@ from voxbus_runtime.guard import Guard
 class GuardedTransport(httpx.AsyncBaseTransport):
     """Refuses what the guard refuses, as a connection error that says why."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, tls: ssl.SSLContext) -> None:
         self._guard = guard
-        self._inner = httpx.AsyncHTTPTransport()
+        self._inner = httpx.AsyncHTTPTransport(verify=tls)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
