@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Final
 
 from websockets.asyncio.server import ServerConnection
-from websockets.frames import BINARY, Frame, apply_mask
+from websockets.frames import BINARY, Frame
 from websockets.http11 import Request
 from websockets.protocol import OPEN
+from websockets.speedups import apply_mask
 
 PLAIN_BYTES: Final = 64 * 1024
 """Longer messages take about 1 ms to decode: they go the way on which other calls get their turn in between."""
