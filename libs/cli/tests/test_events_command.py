@@ -42,7 +42,9 @@ def test_commands_are_marked_and_long_values_cut() -> None:
     line = readable(seen(SAY.model_copy(update={"text": "word " * 100})), since_ms=1_000)
     assert "→ speech.say" in line
     assert "word wor… anchor_pts_ms" in line
-    assert len(line) < 300
+    assert "reply=2" in line
+    assert "repeats" not in line, "nobody has set it"
+    assert len(line) < 250
 
 
 def test_the_json_line_holds_the_envelope_and_all_fields() -> None:

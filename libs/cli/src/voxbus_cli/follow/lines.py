@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from voxbus_contracts import BadEnvelope, Envelope, read_envelope
+from voxbus_contracts import BadEnvelope, Envelope, UnknownMessage, read_envelope
+from voxbus_contracts.catalogue import message_type
 from voxbus_contracts.subjects import parse
 
 _LONGEST_VALUE: Final = 80
@@ -43,7 +44,9 @@ def readable(message: SeenMessage, since_ms: int) -> str:
     """`  12.345 s  vad              speech.started        speech_seq=1 pts_ms=1240`"""
     at_s = (message.envelope.occurred_at_ms - since_ms) / 1000
     name = message.name if message.kind == "event" else f"→ {message.name}"
-    fields = " ".join(f"{key}={_short(value)}" for key, value in message.fields.items())
+    usual = _usual_fields(message)
+    told = ((key, value) for key, value in message.fields.items() if key not in usual or usual[key] != value)
+    fields = " ".join(f"{key}={_short(value)}" for key, value in told)
     return f"{at_s:9.3f} s  {message.envelope.stage:<{_STAGE_WIDTH}} {name:<{_NAME_WIDTH}} {fields}".rstrip()
 
 
@@ -64,6 +67,15 @@ def as_json(message: SeenMessage) -> str:
         },
         ensure_ascii=False,
     )
+
+
+def _usual_fields(message: SeenMessage) -> dict[str, object]:
+    """What a field holds when nobody has set it: a line for a person leaves that out."""
+    try:
+        fields = message_type(message.kind, message.name).model_fields
+    except UnknownMessage:
+        return {}
+    return {name: field.default for name, field in fields.items() if not field.is_required()}
 
 
 def _short(value: object) -> str:
