@@ -92,7 +92,8 @@ def _speech_judged(state: CallState, event: e.SpeechJudged, _id: str) -> CallSta
 def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallState:
     if event.transcript_seq in state.finals or event.transcript_seq < state.partial_seq:
         return state
-    return replace(state, partial_seq=event.transcript_seq, partial_text=event.text)
+    upto_ms = event.end_pts_ms
+    return replace(state, partial_seq=event.transcript_seq, partial_text=event.text, partial_end_pts_ms=upto_ms)
 
 
 def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:

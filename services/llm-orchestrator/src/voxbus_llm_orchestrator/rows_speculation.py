@@ -16,9 +16,12 @@ from voxbus_llm_orchestrator.state import CallState, Speculation
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_llm_orchestrator.words import words_of
 
-START_AFTER_MS: Final = 60
-"""Silence after the last voiced sample. A recognizer's last guess is some 50 ms behind the audio: who starts before it
-comes starts on a word too few."""
+COVERS_MS: Final = 30
+"""A guess that reaches so near to the last voiced sample has heard it all: it is started on at once."""
+
+GUESS_COMES_WITHIN_MS: Final = 120
+"""Of the last voiced sample. A recognizer is some 50 ms behind the audio, more on a full machine: who starts before its
+guess has come starts on a word too few. One that does not tell how far it has heard is waited for so long."""
 
 PAUSE_LASTS_MS: Final = 300
 """A pause older than that which has not become the end of the stretch (at the vad's 200 ms) was none: the caller went
@@ -43,11 +46,13 @@ def start(view: View) -> Decide | At | None:
     so_far = understood(state)
     if not _looks_whole(view, so_far) or _was_tried(state, so_far):
         return None
-    from_ms = silent_since_ms + START_AFTER_MS
+    from_ms = silent_since_ms
     if so_far.basis == "partial":
         is_pause_old = view.now_ms > silent_since_ms + PAUSE_LASTS_MS
         if is_pause_old or not state.is_caller_speaking or not _are_guesses_good(state):
             return None  # once the stretch is over, its final is near: it is worth waiting for
+        if state.partial_end_pts_ms < silent_since_ms - COVERS_MS:
+            from_ms += GUESS_COMES_WITHIN_MS
         from_ms = max(from_ms, _latest_start_ms(state) + BETWEEN_GUESSES_MS)
     if view.now_ms < from_ms:
         return At(from_ms)

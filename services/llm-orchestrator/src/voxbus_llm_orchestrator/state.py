@@ -202,6 +202,7 @@ class CallState:
     keys_taken: int = 0
     partial_seq: int = 0
     partial_text: str = ""
+    partial_end_pts_ms: int = 0
     advice: Mapping[int, int | None] = field(default_factory=dict)
     turns: Mapping[int, Turn] = field(default_factory=dict)
     replies: Mapping[int, Reply] = field(default_factory=dict)
