@@ -76,7 +76,7 @@ _WHAT: Final = (
     "turn, recognizer 50, model 150 to its first token and 80 to the end of the first sentence, voice 80. **Net** is "
     "v2v beyond that; it is negative where work is done while the end of the turn is still being decided. An underrun "
     "is a turn in which sound came more than 60 ms too late for a listener. Memory is resident memory; what several "
-    "processes share is counted for each."
+    "processes share is counted for each. Where the core is full, CPU per call is what there was, not what was needed."
 )
 _WHO: Final = (
     "The peers are set up as their documentation shows, with their own Silero and the stubs as plug-ins. Voxbus runs "
