@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_state_is_the_log import fold, shuffled
 from virtual_call import VirtualCall
+from virtual_log import fold, shuffled
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e

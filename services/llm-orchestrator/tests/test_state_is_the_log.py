@@ -1,10 +1,9 @@
 """Live state = state folded from the log: at any cut, in any order that keeps each producer's own."""
 
-import random
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_call import MS_PER_CHARACTER, Entry, VirtualCall
+from virtual_call import MS_PER_CHARACTER, VirtualCall
+from virtual_log import fold, shuffled
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
@@ -43,28 +42,6 @@ def lived(story: dict) -> VirtualCall:  # type: ignore[type-arg]
     if story["break_at"]:
         virtual.break_line(story["break_at"], back_ms=story["break_at"] + 2_000)
     return virtual.run(25_000)
-
-
-def fold(log: list[Entry]) -> CallState:
-    state = CallState()
-    for entry in log:
-        state = apply(state, entry.message, entry.event_id)
-    return state
-
-
-def shuffled(log: list[Entry], seed: int) -> list[Entry]:
-    """Another order of arrival; each producer's messages keep theirs."""
-    rng = random.Random(seed)
-    queues: dict[str, list[Entry]] = {}
-    for entry in log:
-        queues.setdefault(entry.producer, []).append(entry)
-    out: list[Entry] = []
-    while queues:
-        producer = rng.choice(sorted(queues))
-        out.append(queues[producer].pop(0))
-        if not queues[producer]:
-            del queues[producer]
-    return out
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_call import Entry, VirtualCall
+from virtual_log import fold, shuffled
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_contracts.message import Message
 from voxbus_contracts.speaking import StartSpeakingPlan
 from voxbus_llm_orchestrator.answering import is_model_reply
-from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, endpointing_of
 from voxbus_llm_orchestrator.keypad import KeypadPlan
 from voxbus_llm_orchestrator.plan import Idle, Plan
-from voxbus_llm_orchestrator.state import CallState
 
 WORDS = ["", "um", "yes.", "stop", "where is my order please", "my number is five five", "and then the", "Thank you!"]
 HORIZON_MS = 70_000
@@ -111,28 +110,6 @@ def lived(story: Story, until_ms: int = HORIZON_MS) -> WatchedCall:
         virtual.happens(story.say_ms, "control-api", c.SayOnCall(content="Please hold."))
     virtual.run(until_ms)
     return virtual
-
-
-def fold(log: list[Entry]) -> CallState:
-    state = CallState()
-    for entry in log:
-        state = apply(state, entry.message, entry.event_id)
-    return state
-
-
-def shuffled(log: list[Entry], seed: int) -> list[Entry]:
-    """Another order of arrival; each producer's messages keep theirs."""
-    rng = random.Random(seed)
-    queues: dict[str, list[Entry]] = {}
-    for entry in log:
-        queues.setdefault(entry.producer, []).append(entry)
-    out: list[Entry] = []
-    while queues:
-        producer = rng.choice(sorted(queues))
-        out.append(queues[producer].pop(0))
-        if not queues[producer]:
-            del queues[producer]
-    return out
 
 
 @settings(max_examples=60, deadline=None)
