@@ -1,6 +1,8 @@
 """The short way of live messages: however the bytes are cut, each arrives once, whole, in order, where it belongs."""
 
 import asyncio
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -8,10 +10,15 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from nats.errors import BadHeaderError, MaxPayloadError
+from prometheus_client import REGISTRY
 
 from voxbus_runtime.bus import connect
 from voxbus_runtime.live import LiveProtocol, live_head
 from voxbus_testing.nats import NatsServer, eventually
+
+
+def dropped() -> float:
+    return REGISTRY.get_sample_value("voxbus_live_messages_dropped_total") or 0.0
 
 
 class LiveSids:
@@ -120,4 +127,20 @@ async def test_what_the_server_would_refuse_is_refused_here(nats_server: NatsSer
         bus.nc.publish_event("c", "", {}, b"x" * (bus.nc.max_payload + 1))
     with pytest.raises(BadHeaderError):
         bus.nc.publish_event("c", "", {"Key": "a\r\nOther: b"}, b"")
+    await bus.close()
+
+
+async def test_what_the_server_does_not_take_is_dropped_and_counted(nats_server: NatsServer) -> None:
+    bus = await connect(nats_server.url, "live", structlog.get_logger())
+    before = dropped()
+    assert nats_server.process is not None
+    frozen = nats_server.process.pid
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        for _ in range(40):
+            bus.nc.publish_live(live_head("d"), bytes(1_000_000))
+            await asyncio.sleep(0)
+        assert 20 <= dropped() - before <= 40
+    finally:
+        os.kill(frozen, signal.SIGCONT)
     await bus.close()

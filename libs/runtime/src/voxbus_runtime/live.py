@@ -16,6 +16,8 @@ from nats.aio.subscription import Subscription
 from nats.errors import BadHeaderError, MaxPayloadError
 from structlog.stdlib import BoundLogger
 
+from voxbus_runtime.metrics import LIVE_DROPPED
+
 LiveHandler = Callable[[str, dict[str, str] | None, bytes], None]
 """Subject, headers (None = none), payload. Must not block; what it raises is logged and left."""
 
@@ -31,7 +33,6 @@ class LiveClient(Client):
 
     def __init__(self, log: BoundLogger, gather_ms: float = 0.0) -> None:
         super().__init__()
-        self.dropped = 0
         self._gather_s = gather_ms / 1_000
         self._written_at_s = 0.0
         self._writes_now = False
@@ -113,7 +114,7 @@ class LiveClient(Client):
         if transport is None or not self.is_connected:
             return
         if transport.get_write_buffer_size() > MAX_UNWRITTEN_BYTES:
-            self.dropped += len(unsent)
+            LIVE_DROPPED.inc(len(unsent))
             return
         transport.write(b"".join(unsent))
 

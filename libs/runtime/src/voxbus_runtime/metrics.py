@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from prometheus_client import Counter
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import REGISTRY, Collector
@@ -43,4 +44,8 @@ FRAME_LATENCY: Final = FrameHistogram(
     "voxbus_frame_latency_milliseconds",
     "Last sample of a caller's frame read from the socket → the stage's handler, ms (one machine's wall clock)",
     (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7.5, 10, 15, 20, 30, 50, 100),
+)
+
+LIVE_DROPPED: Final = Counter(
+    "voxbus_live_messages_dropped", "Live messages not sent because the bus had not taken what was sent before."
 )

@@ -50,7 +50,7 @@ async def _call(
             raise ApiRefused("POST /call: the answer has no transport.websocketCallUrl")
         print(f"call {created['id']}: connecting", file=sys.stderr)
         report = await converse(address, key, Conduct(speech, voice, manners), voice)
-        print(f"call {created['id']}: {report.why_ended} after {report.lasted_s:.1f} s", file=sys.stderr)
+        print(f"call {created['id']}: ended after {report.lasted_s:.1f} s: {report.why_ended}", file=sys.stderr)
         if out is not None:
             write_wav(out, voice.time_line(report.lasted_s), speech.sample_rate_hz)
         return outcome_of(await api.settled_call(created["id"]))
