@@ -12,6 +12,7 @@ CAPS = {
     "contracts": {"pydantic"},
     "proto": {"protobuf", "grpcio"},
     "audio": {"numpy", "soxr", "av"},
+    "objects": {"voxbus-contracts", "obstore"},
     "providers": {"voxbus-contracts"},
     "runtime": {
         "voxbus-contracts",
@@ -33,6 +34,7 @@ CAPS = {
     "cli": {
         "voxbus-contracts",
         "voxbus-audio",
+        "voxbus-objects",
         "voxbus-runtime",
         "cryptography",
         "httpx",

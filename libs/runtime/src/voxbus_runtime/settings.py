@@ -20,6 +20,9 @@ class ServiceSettings(BaseSettings):
     data_dir: Path = Path(".voxbus")
     """Where databases, keys and logs of one machine live."""
 
+    objects_url: str = ""
+    """Recordings, archives and files: a folder or s3://bucket/prefix?endpoint=…; empty = `objects` in data_dir."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is written."""
 
@@ -55,3 +58,8 @@ class ServiceSettings(BaseSettings):
 
     guard_allow: str = ""
     """Networks customers' addresses may lie in although they are private, e.g. `127.0.0.0/8,10.1.0.0/16`."""
+
+    @property
+    def objects_address(self) -> str:
+        """The object store's URL."""
+        return self.objects_url or str(self.data_dir / "objects")
