@@ -14,6 +14,7 @@ CAPS = {
     "audio": {"numpy", "soxr", "av"},
     "objects": {"voxbus-contracts", "obstore"},
     "providers": {"voxbus-contracts"},
+    "database": {"sqlalchemy", "aiosqlite", "asyncpg", "alembic", "greenlet"},
     "runtime": {
         "voxbus-contracts",
         "voxbus-proto",

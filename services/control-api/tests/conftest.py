@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,12 +15,14 @@ from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
-from voxbus_control_api.database import open_database
+from voxbus_control_api.database import SCHEMA, Database
 from voxbus_control_api.errors import Unavailable
 from voxbus_control_api.event_store import EventRow, EventStore
 from voxbus_control_api.http.api import Api
 from voxbus_control_api.http.app import create_app
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.resource_store import ResourceStore
+from voxbus_database import open_database
 
 ORG, OTHER_ORG = "acme", "globex"
 KEY, OTHER_KEY = "vb_mine", "vb_theirs"
@@ -87,9 +88,16 @@ class Server:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    database = await open_database(tmp_path / "control.db")
-    keys, events = KeyStore(database), EventStore(database)
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Empty; SQLite in one run of the test, PostgreSQL in another."""
+    opened = await open_database(database_url, SCHEMA)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def server(database: Database) -> AsyncIterator[Server]:
+    keys, events, resources = KeyStore(database), EventStore(database), ResourceStore(database)
     await keys.add(KEY, ORG, 1)
     await keys.add(OTHER_KEY, OTHER_ORG, 1)
     bus = Listening()
@@ -97,7 +105,8 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     numbers = iter(range(1, 1000))
     api = Api(
         keys=keys,
-        assistants=AssistantStore(database),
+        assistants=AssistantStore(resources),
+        resources=resources,
         calls=CallStore(database, events),
         bus=bus,
         addresses=Addresses(b"secret", "ws://media:8081", "http://api:8080"),
@@ -114,4 +123,3 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         transport=transport, base_url="http://api:8080", headers={"authorization": f"Bearer {KEY}"}
     ) as client:
         yield Server(client, bus, events, clock)
-    await database.close()

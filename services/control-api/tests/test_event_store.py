@@ -1,17 +1,16 @@
 """Events are written together, once, and never lost because somebody else's writing failed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts.events import CallEnded, MediaAttached
 from voxbus_control_api.call_store import CallStore
-from voxbus_control_api.database import Database, open_database
+from voxbus_control_api.database import Database
 from voxbus_control_api.event_store import EventRow, EventStore
 from voxbus_control_api.projection import CallFacts
 
@@ -43,12 +42,9 @@ class Failing(Database):
             yield connection
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database(tmp_path / "control.db")
-    await CallStore(opened, EventStore(opened)).add(CALL, None)
-    yield opened
-    await opened.close()
+@pytest.fixture(autouse=True)
+async def call(database: Database) -> None:
+    await CallStore(database, EventStore(database)).add(CALL, None)
 
 
 def row(number: int) -> EventRow:

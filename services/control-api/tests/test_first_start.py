@@ -1,28 +1,21 @@
 import json
 import re
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from pydantic import SecretStr
 
 from voxbus_contracts import DEFAULT_ORG
 from voxbus_contracts.assistant import Assistant
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_request import validate_assistant
-from voxbus_control_api.database import Database, open_database
+from voxbus_control_api.database import SCHEMA, Database
 from voxbus_control_api.first_start import address_secret, demo_assistant, ensure_demo, ensure_key
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.resource_store import ResourceStore
+from voxbus_database import open_database, sqlite_url
 
 DEMO = "00000000-0000-4000-8000-00000000de30"
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database(tmp_path / "db" / "control.db")
-    yield opened
-    await opened.close()
 
 
 async def test_a_key_is_made_once_and_only_its_owner_can_read_the_file(database: Database, tmp_path: Path) -> None:
@@ -37,13 +30,15 @@ async def test_a_key_is_made_once_and_only_its_owner_can_read_the_file(database:
     assert list(tmp_path.glob("api-key.*")) == []
 
 
-async def test_a_key_that_is_set_is_used_and_written_nowhere(database: Database, tmp_path: Path) -> None:
+async def test_a_key_that_is_set_is_used_and_written_nowhere(tmp_path: Path) -> None:
+    database = await open_database(sqlite_url(tmp_path / "db" / "control.db"), SCHEMA)
     keys, path = KeyStore(database), tmp_path / "api-key"
     await ensure_key(keys, SecretStr("vb_given"), path, 1)
     assert not path.exists()
     assert await keys.org_of("vb_given") == DEFAULT_ORG
     assert b"vb_given" not in (tmp_path / "db" / "control.db").read_bytes()
     assert b"vb_given" not in (tmp_path / "db" / "control.db-wal").read_bytes()
+    await database.close()
 
 
 def test_the_secret_of_addresses_stays_over_restarts(tmp_path: Path) -> None:
@@ -53,12 +48,8 @@ def test_the_secret_of_addresses_stays_over_restarts(tmp_path: Path) -> None:
     assert address_secret(SecretStr("k"), path) != address_secret(SecretStr("l"), path)
 
 
-async def test_the_database_is_readable_by_its_owner_only(database: Database, tmp_path: Path) -> None:
-    assert stat.S_IMODE((tmp_path / "db" / "control.db").stat().st_mode) == 0o600
-
-
 async def test_the_demo_assistant_follows_its_server_until_somebody_changes_it(database: Database) -> None:
-    assistants = AssistantStore(database)
+    assistants = AssistantStore(ResourceStore(database))
 
     async def url() -> str:
         found = await assistants.get(DEFAULT_ORG, DEMO)
@@ -77,7 +68,7 @@ async def test_the_demo_assistant_follows_its_server_until_somebody_changes_it(d
 
 
 async def test_a_demo_assistant_that_was_deleted_does_not_come_back(database: Database) -> None:
-    assistants = AssistantStore(database)
+    assistants = AssistantStore(ResourceStore(database))
     await ensure_demo(assistants, DEMO, "http://127.0.0.1:1/x", 1, make=False)
     assert await assistants.get(DEFAULT_ORG, DEMO) is None
 

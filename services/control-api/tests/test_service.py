@@ -38,6 +38,12 @@ def settings(nats_url: str, data_dir: Path, **more: Any) -> Settings:
     return Settings(nats_url=nats_url, data_dir=data_dir, api_port=0, api_key=SecretStr(KEY), **more)
 
 
+@pytest.fixture
+def on_any(nats_url: str, tmp_path: Path, database_url: str) -> Settings:
+    """On SQLite in one run of the test, on PostgreSQL in another."""
+    return settings(nats_url, tmp_path, database_url=SecretStr(database_url))
+
+
 @asynccontextmanager
 async def api_at(configured: Settings) -> AsyncIterator[httpx.AsyncClient]:
     service: RunningService = await start_service(
@@ -70,9 +76,9 @@ async def on_the_bus(bus: Bus, ref: CallRef) -> list[Any]:
     return [decode(message.kind, message.name, message.payload) for message in await bus.call_log(ref)]
 
 
-async def test_a_call_is_made_known_on_the_bus_and_its_events_become_its_record(nats_url: str, tmp_path: Path) -> None:
+async def test_a_call_is_made_known_on_the_bus_and_its_events_become_its_record(on_any: Settings) -> None:
     set_up_telemetry("control-api", "test", None)
-    async with bus_at(nats_url) as bus, api_at(settings(nats_url, tmp_path)) as client:
+    async with bus_at(on_any.nats_url) as bus, api_at(on_any) as client:
         call = await created(client)
         ref = CallRef(DEFAULT_ORG, call["id"])
         config = await bus.read_config(ref)
@@ -95,9 +101,9 @@ async def test_a_call_is_made_known_on_the_bus_and_its_events_become_its_record(
     assert record["artifact"]["transcript"] == "User: hello\n"
 
 
-async def test_calls_and_assistants_are_there_after_a_restart(nats_url: str, tmp_path: Path) -> None:
-    configured = settings(nats_url, tmp_path)
-    async with bus_at(nats_url) as bus:
+async def test_calls_and_assistants_are_there_after_a_restart(on_any: Settings) -> None:
+    configured = on_any
+    async with bus_at(on_any.nats_url) as bus:
         async with api_at(configured) as client:
             assistant = (await client.post("/assistant", json={"name": "A"})).json()
             call = await created(client)
@@ -159,11 +165,13 @@ async def _reap_without_consumer(configured: Settings) -> None:
 
     from voxbus_control_api.call_bus import CallBus
     from voxbus_control_api.call_store import CallStore
-    from voxbus_control_api.database import open_database
+    from voxbus_control_api.database import SCHEMA
     from voxbus_control_api.event_store import EventStore
     from voxbus_control_api.reaper import Reaper
+    from voxbus_database import open_database, sqlite_url
 
-    database = await open_database(configured.data_dir / "control-api" / "control.db")
+    default = sqlite_url(configured.data_dir / "control-api" / "control.db")
+    database = await open_database(configured.database_or(default), SCHEMA)
     calls = CallStore(database, EventStore(database))
     async with bus_at(configured.nats_url) as bus:
         ends = CallBus(bus, StoredPublisher(bus, "control-api"))
@@ -171,6 +179,12 @@ async def _reap_without_consumer(configured: Settings) -> None:
         assert len(await calls.waiting()) == 1
         await reaper.look()
     await database.close()
+
+
+async def test_two_replicas_start_at_once_on_one_database(on_any: Settings) -> None:
+    async with bus_at(on_any.nats_url), api_at(on_any) as first, api_at(on_any) as second:
+        call = await created(first)
+        assert (await second.get(f"/call/{call['id']}")).json()["id"] == call["id"]
 
 
 async def test_a_control_message_reaches_the_bus_as_a_command(nats_url: str, tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ class ServiceSettings(BaseSettings):
     objects_url: str = ""
     """Recordings, archives and files: a folder or s3://bucket/prefix?endpoint=…; empty = `objects` in data_dir."""
 
+    database_url: SecretStr | None = None
+    """`postgresql://user:password@host/name`, in which each service keeps a schema; none = SQLite files in data_dir."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is written."""
 
@@ -63,3 +66,7 @@ class ServiceSettings(BaseSettings):
     def objects_address(self) -> str:
         """The object store's URL."""
         return self.objects_url or str(self.data_dir / "objects")
+
+    def database_or(self, default: str) -> str:
+        """The database's address that is set, else `default`."""
+        return self.database_url.get_secret_value() if self.database_url else default

@@ -1,16 +1,15 @@
 """Assistants as they were posted."""
 
-import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, update
-
-from voxbus_control_api.database import ASSISTANTS, Database, to_text
 from voxbus_control_api.listing import Listing
 from voxbus_control_api.projection import iso
+from voxbus_control_api.resource_store import Resource, ResourceStore
 
 Json = dict[str, Any]
+
+ASSISTANT: Final = "assistant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +29,32 @@ class StoredAssistant:
 
 
 class AssistantStore:
-    """Every question is asked for one organisation."""
+    """The resources of kind `assistant`; every question is asked for one organisation."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, resources: ResourceStore) -> None:
+        self._resources = resources
 
     async def add(self, assistant: StoredAssistant) -> None:
-        row = {**_times(assistant), "id": assistant.id, "org": assistant.org, "body": to_text(assistant.body)}
-        async with self._database.write() as connection:
-            await connection.execute(insert(ASSISTANTS).values(row))
+        await self._resources.create(_resource(assistant))
 
     async def get(self, org: str, assistant_id: str) -> StoredAssistant | None:
-        statement = select(ASSISTANTS).where(ASSISTANTS.c.org == org, ASSISTANTS.c.id == assistant_id)
-        async with self._database.read() as connection:
-            row = (await connection.execute(statement)).first()
-        return _stored(row) if row else None
+        found = await self._resources.get(org, ASSISTANT, assistant_id)
+        return _assistant(found) if found else None
 
     async def find(self, org: str, listing: Listing) -> list[StoredAssistant]:
-        statement = (
-            select(ASSISTANTS)
-            .where(ASSISTANTS.c.org == org, *listing.conditions(ASSISTANTS))
-            .order_by(ASSISTANTS.c.created_at_ms.desc(), ASSISTANTS.c.id)
-            .limit(listing.limit)
-        )
-        async with self._database.read() as connection:
-            return [_stored(row) for row in (await connection.execute(statement)).all()]
+        return [_assistant(found) for found in await self._resources.find(org, ASSISTANT, listing)]
 
     async def put(self, assistant: StoredAssistant) -> None:
-        of = (ASSISTANTS.c.org == assistant.org, ASSISTANTS.c.id == assistant.id)
-        values = {"updated_at_ms": assistant.updated_at_ms, "body": to_text(assistant.body)}
-        async with self._database.write() as connection:
-            await connection.execute(update(ASSISTANTS).where(*of).values(values))
+        await self._resources.change(assistant.org, ASSISTANT, assistant.id, lambda _there: _resource(assistant))
 
     async def remove(self, org: str, assistant_id: str) -> None:
-        of = (ASSISTANTS.c.org == org, ASSISTANTS.c.id == assistant_id)
-        async with self._database.write() as connection:
-            await connection.execute(delete(ASSISTANTS).where(*of))
+        await self._resources.delete(org, ASSISTANT, assistant_id)
 
 
-def _times(assistant: StoredAssistant) -> dict[str, int]:
-    return {"created_at_ms": assistant.created_at_ms, "updated_at_ms": assistant.updated_at_ms}
+def _resource(assistant: StoredAssistant) -> Resource:
+    times = (assistant.created_at_ms, assistant.updated_at_ms)
+    return Resource(assistant.org, ASSISTANT, assistant.id, *times, assistant.body)
 
 
-def _stored(row: Any) -> StoredAssistant:
-    return StoredAssistant(row.id, row.org, row.created_at_ms, row.updated_at_ms, json.loads(row.body))
+def _assistant(found: Resource) -> StoredAssistant:
+    return StoredAssistant(found.id, found.org, found.created_at_ms, found.updated_at_ms, found.body)

@@ -54,19 +54,14 @@ class CallStore:
         return await self._record(row) if row else None
 
     async def find(self, org: str, listing: Listing) -> list[CallRecord]:
-        statement = (
-            select(CALLS)
-            .where(*_of(org), *listing.conditions(CALLS))
-            .order_by(CALLS.c.created_at_ms.desc(), CALLS.c.id)
-            .limit(listing.limit)
-        )
+        statement = listing.applied(select(CALLS).where(*_of(org), *listing.conditions(CALLS)), CALLS)
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
         return [await self._record(row) for row in rows]
 
     async def rename(self, org: str, call_id: str, name: str | None, now_ms: int) -> None:
         async with self._database.write() as connection:
-            statement = select(CALLS.c.body).where(CALLS.c.id == call_id, *_of(org))
+            statement = select(CALLS.c.body).where(CALLS.c.id == call_id, *_of(org)).with_for_update()
             body = json.loads((await connection.execute(statement)).scalar_one())
             values = {
                 CALLS.c.body: to_text({**body, "name": name}),
@@ -79,8 +74,9 @@ class CallStore:
         """Everything said is gone; the id stays, so that late events are not stored anew."""
         empty = {"deleted_at_ms": now_ms, "body": "{}", "system_prompts": "[]", "record": None}
         async with self._database.write() as connection:
-            await connection.execute(delete(CALL_EVENTS).where(CALL_EVENTS.c.call == call_id))
-            await connection.execute(update(CALLS).where(CALLS.c.id == call_id, *_of(org)).values(empty))
+            changed = await connection.execute(update(CALLS).where(CALLS.c.id == call_id, *_of(org)).values(empty))
+            if changed.rowcount:
+                await connection.execute(delete(CALL_EVENTS).where(CALL_EVENTS.c.call == call_id))
 
     async def waiting(self) -> list[OpenCall]:
         """Calls of all organisations that have neither started nor ended."""

@@ -1,14 +1,15 @@
-"""The database of the control API: one SQLite file, many readers, one writer at a time."""
+"""The tables of the control API. Migrations make them; a test compares."""
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, event
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
+
+from voxbus_database import Database, Schema
+
+__all__ = ["CALLS", "CALL_EVENTS", "KEYS", "METADATA", "RESOURCES", "SCHEMA", "Database", "to_text"]
+
+SCHEMA: Final = Schema("control-api", "voxbus_control_api.migrations")
 
 METADATA = MetaData()
 
@@ -20,16 +21,21 @@ KEYS = Table(
     Column("created_at_ms", BigInteger, nullable=False),
 )
 
-ASSISTANTS = Table(
-    "assistants",
+RESOURCES = Table(
+    "resources",
     METADATA,
-    Column("id", String, primary_key=True),
     Column("org", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("id", String, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
+    Column("lookup", String),
     Column("body", Text, nullable=False),
-    Index("assistants_of_org", "org", "created_at_ms"),
+    PrimaryKeyConstraint("org", "kind", "id"),
+    Index("resources_by_age", "org", "kind", "created_at_ms"),
+    Index("resources_by_lookup", "kind", "lookup"),
 )
+"""What is stored as it was posted; `body` is text, for JSON columns of PostgreSQL refuse some JSON and reorder it."""
 
 CALLS = Table(
     "calls",
@@ -69,48 +75,6 @@ CALL_EVENTS = Table(
     Column("payload", Text, nullable=False),
     Index("events_of_call", "call", "stream_seq"),
 )
-
-
-class Database:
-    """Made by `open_database`."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._writing = asyncio.Lock()
-
-    @asynccontextmanager
-    async def read(self) -> AsyncGenerator[AsyncConnection]:
-        async with self._engine.connect() as connection:
-            yield connection
-
-    @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncConnection]:
-        """One transaction; commits when the block ends well."""
-        async with self._writing, self._engine.begin() as connection:
-            yield connection
-
-    async def close(self) -> None:
-        await self._engine.dispose()
-
-
-async def open_database(path: Path) -> Database:
-    """Opens or makes the file, readable by its owner only: assistants hold secrets."""
-    _make_private(path)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    async with engine.begin() as connection:
-        await connection.run_sync(METADATA.create_all)
-    return Database(engine)
-
-
-def _make_private(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600, exist_ok=True)
 
 
 def to_text(value: Any) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts import decode
@@ -14,6 +13,7 @@ from voxbus_contracts.catalogue import BadPayload, UnknownMessage
 from voxbus_contracts.message import Event
 from voxbus_control_api.database import CALL_EVENTS, CALLS, Database
 from voxbus_control_api.past_events import PastEvent
+from voxbus_database import insert_new
 
 _MOMENTS: Final = {
     "media.attached": "attached_at_ms",
@@ -56,13 +56,14 @@ class EventStore:
 
 
 async def _write(connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
+    """The calls are locked in the order of their ids: no two writers wait for each other, no call is deleted now."""
     calls = {row.call for row in rows}
     statement = select(CALLS.c.id).where(CALLS.c.id.in_(calls), CALLS.c.deleted_at_ms.is_(None))
-    known = set((await connection.execute(statement)).scalars())
+    known = set((await connection.execute(statement.order_by(CALLS.c.id).with_for_update())).scalars())
     values = [_values(row) for row in rows if row.call in known]
     if not values:
         return
-    await connection.execute(insert(CALL_EVENTS).on_conflict_do_nothing(), values)
+    await connection.execute(insert_new(connection, CALL_EVENTS), values)
     moments: dict[str, dict[str, int]] = defaultdict(dict)
     for row in rows:
         moments[row.call]["updated_at_ms"] = max(row.occurred_at_ms, moments[row.call].get("updated_at_ms", 0))
@@ -75,9 +76,10 @@ async def _write(connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
 def _changed(moments: dict[str, int]) -> dict[Any, Any]:
     """First times stay, the last change grows, and the cached record is out of date."""
     changed: dict[Any, Any] = {CALLS.c.generation: CALLS.c.generation + 1}
-    for column, ms in moments.items():
-        pick = func.max if column == "updated_at_ms" else func.min
-        changed[CALLS.c[column]] = pick(func.coalesce(CALLS.c[column], ms), ms)
+    for name, ms in moments.items():
+        there = func.coalesce(CALLS.c[name], ms)
+        is_kept = there > ms if name == "updated_at_ms" else there < ms
+        changed[CALLS.c[name]] = case((is_kept, there), else_=ms)
     return changed
 
 

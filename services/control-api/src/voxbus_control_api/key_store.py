@@ -1,10 +1,10 @@
 """Private keys, by their hash."""
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from voxbus_control_api.access import sha256_hex
 from voxbus_control_api.database import KEYS, Database
+from voxbus_database import insert_new
 
 
 class KeyStore:
@@ -21,7 +21,7 @@ class KeyStore:
         """Adding a known key changes nothing."""
         row = {"sha256": sha256_hex(key), "org": org, "created_at_ms": now_ms}
         async with self._database.write() as connection:
-            await connection.execute(insert(KEYS).values(row).on_conflict_do_nothing())
+            await connection.execute(insert_new(connection, KEYS).values(row))
 
     async def org_of(self, key: str) -> str | None:
         async with self._database.read() as connection:

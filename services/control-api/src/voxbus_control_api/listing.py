@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Select, Table
 
 from voxbus_control_api.errors import BadRequest
 
@@ -21,11 +21,25 @@ _TIMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """At most `limit` entries, newest first, that fit all conditions; times in ms since the epoch."""
+    """Page `page` (from 1) of those that fit all conditions, `limit` on each, newest first.
+
+    Times are in ms since the epoch. `equal` are columns and values, `in_body` text fields at the top
+    of a stored body and values.
+    """
 
     limit: int = DEFAULT_LIMIT
     times: tuple[tuple[str, str, float], ...] = ()
     equal: tuple[tuple[str, str], ...] = ()
+    in_body: tuple[tuple[str, str], ...] = ()
+    page: int = 1
+    oldest_first: bool = False
+    sort_by: str = "created_at_ms"
+
+    def applied(self, statement: Select[Any], table: Table) -> Select[Any]:
+        """The statement's one page; entries of the same time are in order of their ids."""
+        column = table.c[self.sort_by]
+        ordered = statement.order_by(column if self.oldest_first else column.desc(), table.c.id)
+        return ordered.limit(self.limit).offset(self.limit * (self.page - 1))
 
     def conditions(self, table: Table) -> list[ColumnElement[bool]]:
         compared = [_compare(table.c[column], suffix, ms) for column, suffix, ms in self.times]

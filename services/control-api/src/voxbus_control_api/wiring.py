@@ -10,7 +10,7 @@ from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_bus import CallBus
 from voxbus_control_api.call_store import CallStore
-from voxbus_control_api.database import Database, open_database
+from voxbus_control_api.database import SCHEMA
 from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_key
 from voxbus_control_api.handlers import add_handlers
@@ -19,7 +19,9 @@ from voxbus_control_api.http.app import create_app
 from voxbus_control_api.http.server import ApiServer, bound_socket
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.reaper import Reaper
+from voxbus_control_api.resource_store import ResourceStore
 from voxbus_control_api.settings import Settings
+from voxbus_database import Database, open_database, sqlite_url
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.telemetry import new_trace
@@ -70,8 +72,9 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     settings = runtime.settings
     bound = bound_socket(settings.api_host, settings.api_port)
     folder = settings.data_dir / "control-api"
-    database = await open_database(folder / "control.db")
-    keys, assistants, events = KeyStore(database), AssistantStore(database), EventStore(database)
+    database = await open_database(settings.database_or(sqlite_url(folder / "control.db")), SCHEMA)
+    resources = ResourceStore(database)
+    keys, assistants, events = KeyStore(database), AssistantStore(resources), EventStore(database)
     calls = CallStore(database, events)
     is_first_start = await keys.count() == 0
     await ensure_key(keys, settings.api_key, settings.data_dir / "api-key", unix_ms())
@@ -82,6 +85,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     api = Api(
         keys=keys,
         assistants=assistants,
+        resources=resources,
         calls=calls,
         bus=bus,
         addresses=Addresses(

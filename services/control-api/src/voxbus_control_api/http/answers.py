@@ -12,6 +12,7 @@ from structlog.stdlib import BoundLogger
 from voxbus_bus.failures import where_raised
 from voxbus_control_api import metrics
 from voxbus_control_api.errors import ApiError, BadRequest
+from voxbus_database import DatabaseUnreachable
 
 
 def add_answers(app: FastAPI, log: BoundLogger) -> None:
@@ -21,6 +22,13 @@ def add_answers(app: FastAPI, log: BoundLogger) -> None:
     async def on_api_error(_request: Request, error: ApiError) -> Response:  # pyright: ignore[reportUnusedFunction]
         message = error.problems if isinstance(error, BadRequest) else str(error)
         return problem(error.status, error.title, message)
+
+    @app.exception_handler(DatabaseUnreachable)
+    async def on_no_database(  # pyright: ignore[reportUnusedFunction]
+        _request: Request, problem_: DatabaseUnreachable
+    ) -> Response:
+        log.error("no database", problem=str(problem_))
+        return problem(503, "Service Unavailable", "the database does not answer; try again")
 
     @app.exception_handler(RequestValidationError)
     async def on_bad_parameter(  # pyright: ignore[reportUnusedFunction]

@@ -14,6 +14,7 @@ from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
 from voxbus_control_api.errors import Unauthorized
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.resource_store import ResourceStore
 
 
 class BusOfCalls(Protocol):
@@ -34,6 +35,7 @@ class Api:
 
     keys: KeyStore
     assistants: AssistantStore
+    resources: ResourceStore
     calls: CallStore
     bus: BusOfCalls
     addresses: Addresses

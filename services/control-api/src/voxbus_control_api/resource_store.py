@@ -1,0 +1,143 @@
+"""Everything that is stored as it was posted: assistants, squads, tools, phone numbers … One table, one kind each."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Select, cast, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from voxbus_control_api.database import RESOURCES, Database, to_text
+from voxbus_control_api.listing import Listing
+from voxbus_control_api.projection import iso
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing of an organisation; `body` is exactly what was posted, times are in ms since the epoch.
+
+    `lookup` is one value it may be found by beside its id: a phone number's number, a chat's session.
+    """
+
+    org: str
+    kind: str
+    id: str
+    created_at_ms: int
+    updated_at_ms: int
+    body: Json
+    lookup: str | None = None
+
+    def shown(self) -> Json:
+        """As the API gives it."""
+        times = {"createdAt": iso(self.created_at_ms), "updatedAt": iso(self.updated_at_ms)}
+        return {**self.body, "id": self.id, "orgId": self.org, **times}
+
+
+class ResourceStore:
+    """Every question is asked for one organisation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, resource: Resource) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(insert(RESOURCES).values(_row(resource)))
+
+    async def get(self, org: str, kind: str, resource_id: str) -> Resource | None:
+        async with self._database.read() as connection:
+            return await _get(connection, select(RESOURCES).where(*_one(org, kind, resource_id)))
+
+    async def get_many(self, org: str, kind: str, ids: list[str]) -> dict[str, Resource]:
+        """Those of `ids` that are there, by id."""
+        statement = select(RESOURCES).where(*_kind(org, kind), RESOURCES.c.id.in_(ids))
+        async with self._database.read() as connection:
+            found = [_resource(row) for row in (await connection.execute(statement)).all()]
+        return {resource.id: resource for resource in found}
+
+    async def find(self, org: str, kind: str, listing: Listing) -> list[Resource]:
+        """One page, newest first unless the listing says otherwise."""
+        statement = listing.applied(select(RESOURCES).where(*self._conditions(org, kind, listing)), RESOURCES)
+        async with self._database.read() as connection:
+            return [_resource(row) for row in (await connection.execute(statement)).all()]
+
+    async def count(self, org: str, kind: str, listing: Listing) -> int:
+        """How many there are on all pages."""
+        statement = select(func.count()).select_from(RESOURCES).where(*self._conditions(org, kind, listing))
+        async with self._database.read() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+    async def by_lookup(self, org: str, kind: str, lookup: str) -> list[Resource]:
+        """Oldest first."""
+        statement = select(RESOURCES).where(*_kind(org, kind), RESOURCES.c.lookup == lookup)
+        statement = statement.order_by(RESOURCES.c.created_at_ms, RESOURCES.c.id)
+        async with self._database.read() as connection:
+            return [_resource(row) for row in (await connection.execute(statement)).all()]
+
+    async def change(
+        self, org: str, kind: str, resource_id: str, changed: Callable[[Resource], Resource]
+    ) -> Resource | None:
+        """Reads, changes and writes without anybody in between; None when there is none.
+
+        What `changed` raises is raised, and nothing is written. Organisation, kind and id stay.
+        """
+        of = _one(org, kind, resource_id)
+        async with self._database.write() as connection:
+            there = await _get(connection, select(RESOURCES).where(*of).with_for_update())
+            if there is None:
+                return None
+            after = replace(changed(there), org=org, kind=kind, id=resource_id)
+            await connection.execute(update(RESOURCES).where(*of).values(_row(after)))
+            return after
+
+    async def delete(self, org: str, kind: str, resource_id: str) -> Resource | None:
+        """As it was; None when there is none."""
+        of = _one(org, kind, resource_id)
+        async with self._database.write() as connection:
+            there = await _get(connection, select(RESOURCES).where(*of).with_for_update())
+            await connection.execute(delete(RESOURCES).where(*of))
+            return there
+
+    def _conditions(self, org: str, kind: str, listing: Listing) -> list[Any]:
+        in_body = [self._field(name) == value for name, value in listing.in_body]
+        return [*_kind(org, kind), *listing.conditions(RESOURCES), *in_body]
+
+    def _field(self, name: str) -> Any:
+        """A text field at the top of the body. PostgreSQL reads no JSON with the character NUL in it: blank instead."""
+        if self._database.backend == "postgresql":
+            readable = func.replace(RESOURCES.c.body, "\\u0000", "\\u0020")
+            return cast(readable, JSON)[name].as_string()
+        return func.json_extract(RESOURCES.c.body, f'$."{name}"')
+
+
+async def _get(connection: AsyncConnection, statement: Select[Any]) -> Resource | None:
+    row = (await connection.execute(statement)).first()
+    return _resource(row) if row else None
+
+
+def _kind(org: str, kind: str) -> tuple[Any, ...]:
+    return RESOURCES.c.org == org, RESOURCES.c.kind == kind
+
+
+def _one(org: str, kind: str, resource_id: str) -> tuple[Any, ...]:
+    return *_kind(org, kind), RESOURCES.c.id == resource_id
+
+
+def _row(resource: Resource) -> Json:
+    return {
+        "org": resource.org,
+        "kind": resource.kind,
+        "id": resource.id,
+        "created_at_ms": resource.created_at_ms,
+        "updated_at_ms": resource.updated_at_ms,
+        "lookup": resource.lookup,
+        "body": to_text(resource.body),
+    }
+
+
+def _resource(row: Any) -> Resource:
+    body = json.loads(row.body)
+    return Resource(row.org, row.kind, row.id, row.created_at_ms, row.updated_at_ms, body, row.lookup)
