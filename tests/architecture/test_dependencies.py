@@ -12,6 +12,7 @@ CAPS = {
     "contracts": {"pydantic"},
     "proto": {"protobuf", "grpcio"},
     "audio": {"numpy", "soxr", "av"},
+    "archive": {"voxbus-contracts", "zstandard"},
     "objects": {"voxbus-contracts", "obstore"},
     "providers": {"voxbus-contracts"},
     "database": {"sqlalchemy", "aiosqlite", "asyncpg", "alembic", "greenlet"},
@@ -34,6 +35,7 @@ CAPS = {
     "bus": {"voxbus-contracts", "voxbus-runtime", "faststream", "nats-py", "structlog"},
     "cli": {
         "voxbus-contracts",
+        "voxbus-archive",
         "voxbus-audio",
         "voxbus-objects",
         "voxbus-runtime",

@@ -20,7 +20,6 @@ from voxbus_objects import (
 )
 from voxbus_testing.object_store import S3Server
 
-
 SIGNER = UrlSigner("http://127.0.0.1:8080", b"sixteen bytes or more")
 
 

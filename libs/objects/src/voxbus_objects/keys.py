@@ -57,7 +57,7 @@ def recording(ref: CallRef, track: Track, ending: str) -> str:
 
 def archive(ref: CallRef) -> str:
     """The call's whole log."""
-    return f"{call_prefix(ref)}archive/log.vxa.zst"
+    return f"{call_prefix(ref)}archive/log.jsonl.zst"
 
 
 def call_logs(ref: CallRef) -> str:
