@@ -1,13 +1,16 @@
 """What the workers of a call are told: entries of the CONFIGS bucket, claims, owners, worker status."""
 
 import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.identity import CLAIMED_STAGES
 from voxbus_contracts.subjects import CallRef
+
+CHAT: Final = "chat"
+"""The `call_type` of a chat."""
 
 
 class _Entry(BaseModel):
@@ -48,6 +51,16 @@ class CallConfig(_Entry):
     @property
     def ref(self) -> CallRef:
         return CallRef(self.org, self.call)
+
+    @property
+    def is_chat(self) -> bool:
+        """Not spoken but written: one turn, `chat.requested` to `chat.ended`, without media."""
+        return self.call_type == CHAT
+
+    @property
+    def ended_subject(self) -> str:
+        """The event after which nobody serves it any more."""
+        return self.ref.event("chat" if self.is_chat else "call", "ended")
 
     def payload(self) -> bytes:
         """Only what was set: readers must see whether a plan was given or is the default."""

@@ -109,6 +109,9 @@ class Bus:
     async def has_event(self, ref: CallRef, entity: str, what: str) -> bool:
         return await last(self.nc, EVENTS.name, ref.event(entity, what)) is not None
 
+    async def has_ended(self, config: CallConfig) -> bool:
+        return await last(self.nc, EVENTS.name, config.ended_subject) is not None
+
     def logged(
         self, subject: str, payload: bytes, headers: dict[str, str] | None, seq: int = 0
     ) -> LoggedMessage | None:

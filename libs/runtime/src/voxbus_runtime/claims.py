@@ -194,7 +194,7 @@ class StageWorker:
     async def _take(self, ref: CallRef, take: Take) -> None:
         bus = self.runtime.bus
         config = await bus.read_config(ref)
-        ended = config is None or await bus.has_event(ref, "call", "ended")
+        ended = config is None or await bus.has_ended(config)
         if config is None or ended:
             if take.last_revision:
                 await bus.kv_delete(OWNERS.name, ref.owner_key(self.stage), last_revision=take.last_revision)

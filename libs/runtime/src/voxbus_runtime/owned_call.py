@@ -25,6 +25,7 @@ from voxbus_runtime.sequencing import LoggedMessage, Sequencer
 from voxbus_runtime.stream_reader import last, read
 
 ALWAYS: Final = frozenset({"stage.claimed", "call.ended"})
+_ENDED: Final = frozenset({"call.ended", "chat.ended"})
 _HOLE_PATIENCE_S: Final = 0.2
 _RESYNC_AFTER_S: Final = (0.2, 1.0, 3.0)
 _MAKER_OF: Final[dict[AudioDirection, str]] = {
@@ -108,13 +109,13 @@ class OwnedCall:
     # --- what happens on the call ------------------------------------------------------------------------------
 
     async def messages(self) -> AsyncIterator[LoggedMessage]:
-        """Live, from the end of `history` on; ends behind call.ended, or when leaving."""
+        """Live, from the end of `history` on; ends behind call.ended or chat.ended, or when leaving."""
         while True:
             message = await self._ready.get()
             if message is None:
                 return
             yield message
-            if message.name == "call.ended":
+            if message.name in _ENDED:
                 return
 
     async def publish(self, message: Event | Command, *, traceparent: str = "") -> Envelope:

@@ -21,8 +21,13 @@ def messages_for(state: CallState, assistant: Assistant, reply: int) -> tuple[Tu
         return (*turns, Turn("user", state.speculations[reply].text))
     said = said_so_far(state, state.replies[reply])
     if said:
-        turns += [Turn("assistant", " ".join(said)), Turn("system", _CUT_OFF)]
+        turns += cut_off(" ".join(said))
     return tuple(turns)
+
+
+def cut_off(said: str) -> list[Turn]:
+    """Has a model go on with an answer it did not finish."""
+    return [Turn("assistant", said), Turn("system", _CUT_OFF)]
 
 
 def openai_messages(state: CallState, assistant: Assistant, text: str) -> list[dict[str, str]]:
@@ -43,7 +48,7 @@ def said_so_far(state: CallState, reply: Reply) -> list[str]:
 
 def _before(state: CallState, assistant: Assistant, reply: int = 0) -> list[Turn]:
     """The prompt and everything said, but for one reply."""
-    turns = [Turn(_role(m.role), m.content or "") for m in assistant.model.messages]
+    turns = prompt_of(assistant)
     for item in state.items:
         if item.kind != "reply" or item.number != reply:
             turns += _of_item(state, item)
@@ -58,7 +63,16 @@ def _of_item(state: CallState, item: Item) -> list[Turn]:
     reply = state.replies[item.number]
     if reply.source == FILLER:
         return []
-    text = reply.heard if reply.ended else " ".join(said_so_far(state, reply))
+    return turns_of_reply(state, reply, reply.heard if reply.ended else " ".join(said_so_far(state, reply)))
+
+
+def prompt_of(assistant: Assistant) -> list[Turn]:
+    """What the assistant's model is told before any conversation."""
+    return [Turn(_role(m.role), m.content or "") for m in assistant.model.messages]
+
+
+def turns_of_reply(state: CallState, reply: Reply, text: str) -> list[Turn]:
+    """What the assistant said and the tools it called, then what these answered."""
     if not text and not reply.tools:
         return []
     calls = tuple(

@@ -1,7 +1,7 @@
-"""One call from claim to end, and what an operator may ask of it."""
+"""One call or chat from claim to end, and what an operator may ask of it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from grpc.aio import ServicerContext
@@ -10,6 +10,9 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import AddMessage, EndCall, SayOnCall
 from voxbus_contracts.message import Command
+from voxbus_llm_orchestrator import apply
+from voxbus_llm_orchestrator.chat import state as chat_state
+from voxbus_llm_orchestrator.chat.shell import ChatShell
 from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.settings import Settings
@@ -20,6 +23,9 @@ from voxbus_runtime.liveness import Vital
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sealing import open_config
 from voxbus_runtime.service import Runtime
+
+INTERESTS: Final = apply.INTERESTS | chat_state.INTERESTS
+"""What is read of calls and chats."""
 
 
 def serving(
@@ -34,6 +40,9 @@ def serving(
     async def serve(call: OwnedCall) -> None:
         tree = call.config.assistant.model_dump(by_alias=True, exclude_none=True)
         assistant = Assistant.model_validate(open_config(tree, settings.cluster_key))
+        if call.config.is_chat:
+            await ChatShell(call, assistant, models).run()
+            return
         await CallShell(call, assistant, models, is_lost, settings.end_of_turn_silence_ms, endpointing_server).run()
 
     return serve

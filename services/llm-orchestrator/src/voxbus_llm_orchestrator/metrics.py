@@ -29,6 +29,7 @@ MODEL_FIRST_TOKEN: Final = Histogram(
 )
 MODEL_FAILURES: Final = Counter("voxbus_model_failures", "Model requests that failed", ["provider", "code"])
 ENDED: Final = Counter("voxbus_calls_ended", "Calls ended", ["reason"])
+CHATS_ENDED: Final = Counter("voxbus_chats_ended", "Chats ended, by the error or `answered`", ["outcome"])
 RESCUES: Final = Counter("voxbus_silent_line_rescues", "Times a line would have stayed silent", ["kind"])
 ENDPOINTING_FAILURES: Final = Counter(
     "voxbus_endpointing_server_failures", "Customers' endpointing servers that failed"
@@ -36,6 +37,9 @@ ENDPOINTING_FAILURES: Final = Counter(
 SPECULATIONS: Final = Counter(
     "voxbus_speculations", "Answers prepared ahead of a turn, by what became of them", ["fate"]
 )
+
+CHAT_SPAN: Final = "chat"
+"""The root of a chat's trace: from its creation to its answer."""
 
 TURN_SPAN: Final = "turn"
 """From the arrival of the caller's last voiced sample to the first sound, or to what was said with a tool's result.

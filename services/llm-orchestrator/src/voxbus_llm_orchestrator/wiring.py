@@ -6,9 +6,8 @@ from contextlib import suppress
 
 import httpx
 
-from voxbus_llm_orchestrator.apply import INTERESTS
 from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
-from voxbus_llm_orchestrator.handlers import CallControl, serving
+from voxbus_llm_orchestrator.handlers import INTERESTS, CallControl, serving
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.providers.guarded import GuardedTransport
 from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel

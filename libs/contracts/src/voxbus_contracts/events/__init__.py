@@ -1,6 +1,7 @@
 """Facts that happen on a call, one file per spoken concept."""
 
 from voxbus_contracts.events.call import CallEnded, CallQueued, CallRinging, CallStarted, CallTransferred
+from voxbus_contracts.events.chat import ChatEnded, ChatLine, ChatRequested, ChatToolCall, ChatWorded
 from voxbus_contracts.events.cost import BudgetExceeded, BudgetWarned, CostRow, CostUpdated, UsageRecorded
 from voxbus_contracts.events.fault import FaultRaised
 from voxbus_contracts.events.media import DtmfReceived, MediaAttached, MediaDetached
@@ -44,6 +45,11 @@ __all__ = [
     "CallRinging",
     "CallStarted",
     "CallTransferred",
+    "ChatEnded",
+    "ChatLine",
+    "ChatRequested",
+    "ChatToolCall",
+    "ChatWorded",
     "CostRow",
     "CostUpdated",
     "DtmfReceived",
