@@ -1,7 +1,7 @@
 """What can go wrong in billing.
 
 BillingError
-└── BadPriceTable    not retryable: the price table cannot be used; the text names row and field
+└── BadPriceTable    not retryable: the price table cannot be used; the text names version, row and field
 """
 
 from typing import ClassVar

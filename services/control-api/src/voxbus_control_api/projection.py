@@ -104,8 +104,15 @@ def _cost(events: Sequence[PastEvent]) -> Json:
         return {"cost": 0, "costs": [], "costBreakdown": {}}
     last = max(updates, key=lambda update: update.version)
     rows = [{**row.model_dump(), "cost": _number(row.cost)} for row in last.rows]
-    breakdown = {name: _number(value) if isinstance(value, str) else value for name, value in last.breakdown.items()}
-    return {"cost": _number(last.total), "costs": rows, "costBreakdown": breakdown}
+    return {"cost": _number(last.total), "costs": rows, "costBreakdown": _numbers(last.breakdown)}
+
+
+def _numbers(breakdown: Json) -> Json:
+    """The same with its amounts as numbers, those of the breakdown of analyses in it too."""
+    made: Json = {}
+    for name, value in breakdown.items():
+        made[name] = _number(value) if isinstance(value, str) else _numbers(value) if isinstance(value, dict) else value
+    return made
 
 
 def _number(amount: str) -> float | int:

@@ -6,7 +6,25 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voxbus_contracts.message import Event
 
-Unit = Literal["ms", "characters", "prompt_tokens", "completion_tokens", "cached_prompt_tokens"]
+Unit = Literal[
+    "ms",
+    "characters",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_prompt_tokens",
+    "reasoning_tokens",
+    "prompt_audio_tokens",
+    "completion_audio_tokens",
+    "messages",
+]
+"""`cached_prompt_tokens` are part of the `prompt_tokens`, `reasoning_tokens` of the `completion_tokens`."""
+
+Item = Literal[
+    "transport", "transcriber", "model", "voice", "analysis", "knowledge-base", "voicemail-detection", "chat"
+]
+"""What is used. The platform's own minutes (`vapi` in the costs) are the transport's, told by nobody."""
+
+AnalysisPurpose = Literal["summary", "structuredData", "successEvaluation", "structuredOutput"]
 
 
 class UsageRecorded(
@@ -22,11 +40,12 @@ class UsageRecorded(
         "quantity": 27,
     }
 
-    item: Literal["transport", "transcriber", "model", "voice", "vapi"]
+    item: Item
     provider: str
     model: str = ""
     unit: Unit
-    quantity: int = Field(ge=0)
+    quantity: int = Field(ge=0, le=1_000_000_000)
+    purpose: AnalysisPurpose | None = Field(default=None, description="of an item `analysis`: what it was for")
     wasted: bool = Field(default=False, description="it went into an answer that was prepared and not given")
 
 
@@ -40,7 +59,11 @@ class CostRow(BaseModel):
 
 
 class CostUpdated(Event, name="cost.updated", owner="billing"):
-    """The call's cost so far; a higher `version` replaces the lower."""
+    """The call's cost so far; a higher `version` replaces the lower.
+
+    Amounts in US dollars, exact to 12 decimals; `total` is the exact sum of the rows. `wasted` of the breakdown is the
+    part of it that went into answers nobody got.
+    """
 
     example: ClassVar = {
         "version": 3,
@@ -48,6 +71,7 @@ class CostUpdated(Event, name="cost.updated", owner="billing"):
         "breakdown": {"tts": "0", "total": "0", "ttsCharacters": 27},
         "total": "0",
         "ended": True,
+        "price_version": "base@5f3a9c1e",
     }
 
     version: int = Field(ge=1)
@@ -55,6 +79,7 @@ class CostUpdated(Event, name="cost.updated", owner="billing"):
     breakdown: dict[str, Any]
     total: str
     ended: bool = Field(description="call.ended has been seen")
+    price_version: str = Field(default="", description="name and digest of the prices that hold for the call")
 
 
 class BudgetWarned(Event, name="budget.warned", owner="billing"):

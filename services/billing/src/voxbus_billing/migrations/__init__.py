@@ -1,0 +1,1 @@
+"""Revisions of billing's database."""
