@@ -10,14 +10,13 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 up: $(VENV)/.members ## install what is needed and start everything; Ctrl-C ends it
 	@$(BIN)/voxbus up
-
 test: $(VENV)/.members $(VENV)/.test ## unit, architecture and integration tests
-	$(BIN)/pytest -m "not slow and not e2e"
+	$(BIN)/pytest -m "not slow and not e2e and not acceptance"
+acceptance: $(VENV)/.members $(VENV)/.test $(VENV)/.sdk ## official clients, the served API document and tenants against a whole stack
+	$(BIN)/pytest tests/acceptance
 lint: $(VENV)/.members $(VENV)/.test $(VENV)/.lint ## style, types and import layers
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/basedpyright --pythonpath $(BIN)/python
-	$(BIN)/lint-imports
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/basedpyright --pythonpath $(BIN)/python && $(BIN)/lint-imports
 bench: $(VENV)/.members $(VENV)/.test ## measure latency, CPU and memory per call
 	$(BIN)/voxbus bench $(BENCH)
 	$(BIN)/python tests/bench/turn_taking --recognizer position --only-if-recorded
@@ -25,21 +24,19 @@ turn-taking: $(VENV)/.members $(VENV)/.test ## score the end of turns and interr
 	$(BIN)/python tests/bench/turn_taking
 bench-peers: $(VENV)/.members $(VENV)/.test ## the same against peers, some 20 minutes; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/peers $(BENCH)
-
 gen: $(VENV)/.members $(VENV)/.test ## write docs/events.md, schemas, AsyncAPI and protobuf stubs
 	$(BIN)/voxbus gen
 docs: $(VENV)/.members $(VENV)/.test ## check that what `make gen` writes is committed
 	$(BIN)/voxbus gen --check
-
 locks: ## compile requirements/*.in into hash-pinned locks (needs uv)
 	$(COMPILE) requirements/base.in -o requirements/base.lock
 	$(foreach name,$(LOCKS),$(COMPILE) -c requirements/base.lock requirements/$(name).in -o requirements/$(name).lock &&) true
+	$(foreach sdk,$(basename $(wildcard requirements/sdk-*.in)),$(COMPILE) $(sdk).in -o $(sdk).lock &&) true
 clean: ## remove the virtual environment and caches; data in .voxbus stays
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find libs services tests -name __pycache__ -prune -exec rm -rf {} +
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
-
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Voxbus needs Python 3.11 or newer: install it, then make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
@@ -54,7 +51,10 @@ $(VENV)/.run $(VENV)/.test $(VENV)/.lint:
 	@echo "installing $^ (the first time takes a minute or two)"
 	$(PIP) --require-hashes $(addprefix -r ,$^)
 	@touch $@
+$(VENV)/.sdk: $(wildcard requirements/sdk-*.lock) tests/acceptance/clients/package-lock.json | $(VENV)/.lint
+	tests/acceptance/clients/install.sh $(VENV)
+	@touch $@
 $(VENV)/.members: $(addsuffix /pyproject.toml,$(MEMBERS)) | $(VENV)/.run
 	$(PIP) --quiet --no-index --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
 	@touch $@
-.PHONY: up test lint bench turn-taking bench-peers gen docs locks clean help
+.PHONY: up test acceptance lint bench turn-taking bench-peers gen docs locks clean help
