@@ -10,7 +10,7 @@ import structlog
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from voxbus_contracts import CallRef, Command
+from voxbus_contracts import DEFAULT_ORG, CallRef, Command
 from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
@@ -20,12 +20,14 @@ from voxbus_control_api.errors import Unavailable
 from voxbus_control_api.event_store import EventRow, EventStore
 from voxbus_control_api.http.api import Api
 from voxbus_control_api.http.app import create_app
-from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.key_store import Key, KeyStore
+from voxbus_control_api.org_store import Org, OrgStore
+from voxbus_control_api.rate_limit import RateLimit
 from voxbus_control_api.resource_store import ResourceStore
 from voxbus_database import open_database
 
 ORG, OTHER_ORG = "acme", "globex"
-KEY, OTHER_KEY = "vb_mine", "vb_theirs"
+KEY, OTHER_KEY, OPERATOR_KEY = "vb_mine", "vb_theirs", "vb_operators"
 WEBSOCKET = {"provider": "vapi.websocket"}
 
 
@@ -64,6 +66,9 @@ class Server:
     clock: dict[str, int] = field(default_factory=lambda: {"ms": 1_700_000_000_000})
     org: str = ORG
     key: str = KEY
+    app: Any = None
+    rate_limit: RateLimit = field(default_factory=lambda: RateLimit(0, 1))
+    operator: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {OPERATOR_KEY}"})
     theirs: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {OTHER_KEY}"})
 
     async def call(self, **more: Any) -> dict[str, Any]:
@@ -98,13 +103,18 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def server(database: Database) -> AsyncIterator[Server]:
     keys, events, resources = KeyStore(database), EventStore(database), ResourceStore(database)
-    await keys.add(KEY, ORG, 1)
-    await keys.add(OTHER_KEY, OTHER_ORG, 1)
-    bus = Listening()
+    orgs = OrgStore(database)
+    for number, (secret, org) in enumerate(((KEY, ORG), (OTHER_KEY, OTHER_ORG), (OPERATOR_KEY, DEFAULT_ORG))):
+        await orgs.ensure(Org(org, number, number, {"name": org}))
+        await keys.add(secret, Key(f"key-{number}", org, "private", number, number))
+    bus, rate_limit = Listening(), RateLimit(0, 1)
     clock = {"ms": 1_700_000_000_000}
-    numbers = iter(range(1, 1000))
+    numbers = iter(range(0x1000, 0x2000))
     api = Api(
         keys=keys,
+        orgs=orgs,
+        rate_limit=rate_limit,
+        concurrency_limit=100,
         assistants=AssistantStore(resources),
         resources=resources,
         calls=CallStore(database, events),
@@ -118,8 +128,9 @@ async def server(database: Database) -> AsyncIterator[Server]:
         new_traceparent=lambda: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         health=lambda: {"status": "ok"},
     )
-    transport = httpx.ASGITransport(create_app(api, structlog.get_logger()))
+    app = create_app(api, structlog.get_logger())
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://api:8080", headers={"authorization": f"Bearer {KEY}"}
     ) as client:
-        yield Server(client, bus, events, clock)
+        yield Server(client, bus, events, clock, app=app, rate_limit=rate_limit)

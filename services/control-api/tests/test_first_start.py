@@ -18,16 +18,32 @@ from voxbus_database import open_database, sqlite_url
 DEMO = "00000000-0000-4000-8000-00000000de30"
 
 
+async def org_of(keys: KeyStore, secret: str) -> str | None:
+    key = await keys.by_secret(secret, 3)
+    return key.org if key else None
+
+
 async def test_a_key_is_made_once_and_only_its_owner_can_read_the_file(database: Database, tmp_path: Path) -> None:
     keys, path = KeyStore(database), tmp_path / "api-key"
     await ensure_key(keys, None, path, 1)
     key = path.read_text().strip()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert await keys.org_of(key) == DEFAULT_ORG
+    assert await org_of(keys, key) == DEFAULT_ORG
     await ensure_key(keys, None, path, 2)
     assert path.read_text().strip() == key
     assert await keys.count() == 1
     assert list(tmp_path.glob("api-key.*")) == []
+
+
+async def test_a_key_that_was_revoked_does_not_come_back_with_a_restart(database: Database, tmp_path: Path) -> None:
+    keys = KeyStore(database)
+    assert await ensure_key(keys, SecretStr("vb_old"), tmp_path / "api-key", 1)
+    assert await ensure_key(keys, SecretStr("vb_new"), tmp_path / "api-key", 1)
+    old = await keys.by_secret("vb_old", 1)
+    assert old is not None
+    await keys.revoke(DEFAULT_ORG, old.id, 2)
+    assert not await ensure_key(keys, SecretStr("vb_old"), tmp_path / "api-key", 3)
+    assert await org_of(keys, "vb_old") is None
 
 
 async def test_a_key_that_is_set_is_used_and_written_nowhere(tmp_path: Path) -> None:
@@ -35,7 +51,7 @@ async def test_a_key_that_is_set_is_used_and_written_nowhere(tmp_path: Path) -> 
     keys, path = KeyStore(database), tmp_path / "api-key"
     await ensure_key(keys, SecretStr("vb_given"), path, 1)
     assert not path.exists()
-    assert await keys.org_of("vb_given") == DEFAULT_ORG
+    assert await org_of(keys, "vb_given") == DEFAULT_ORG
     assert b"vb_given" not in (tmp_path / "db" / "control.db").read_bytes()
     assert b"vb_given" not in (tmp_path / "db" / "control.db-wal").read_bytes()
     await database.close()

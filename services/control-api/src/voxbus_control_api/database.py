@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyC
 
 from voxbus_database import Database, Schema
 
-__all__ = ["CALLS", "CALL_EVENTS", "KEYS", "METADATA", "RESOURCES", "SCHEMA", "Database", "to_text"]
+__all__ = ["CALLS", "CALL_EVENTS", "KEYS", "METADATA", "ORGS", "RESOURCES", "SCHEMA", "Database", "to_text"]
 
 SCHEMA: Final = Schema("control-api", "voxbus_control_api.migrations")
 
@@ -19,7 +19,27 @@ KEYS = Table(
     Column("sha256", String, primary_key=True),
     Column("org", String, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    Column("id", String, nullable=False, server_default=""),
+    Column("updated_at_ms", BigInteger, nullable=False, server_default="0"),
+    Column("tag", String, nullable=False, server_default="private"),
+    Column("name", String),
+    Column("restrictions", Text),
+    Column("expires_at_ms", BigInteger),
+    Column("revoked_at_ms", BigInteger),
+    Index("keys_by_id", "org", "id", unique=True),
 )
+"""A key that was revoked stays, so that a start that is given it does not bring it back."""
+
+ORGS = Table(
+    "orgs",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("concurrency_limit", Integer),
+    Column("body", Text, nullable=False),
+)
+"""`concurrency_limit` is empty where the installation's default counts."""
 
 RESOURCES = Table(
     "resources",
@@ -56,10 +76,14 @@ CALLS = Table(
     Column("generation", Integer, nullable=False, default=0),
     Column("record", Text),
     Column("record_generation", Integer),
+    Column("admitted_at_ms", BigInteger),
     Index("calls_of_org", "org", "created_at_ms"),
     Index("calls_open", "ended_at_ms", "started_at_ms"),
+    Index("calls_of_org_open", "org", "ended_at_ms", "admitted_at_ms"),
 )
-"""`generation` counts the changes; `record` is the projection of generation `record_generation`, a cache."""
+"""`admitted_at_ms` is empty while the call waits for a free place of its organisation.
+
+`generation` counts the changes; `record` is the projection of generation `record_generation`, a cache."""
 
 CALL_EVENTS = Table(
     "call_events",

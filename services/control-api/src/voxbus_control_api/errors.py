@@ -3,9 +3,11 @@
 ApiError
 ├── BadRequest       400, not retryable: every problem is named
 ├── Unauthorized     401, not retryable
+├── Forbidden        403, not retryable: the key is valid, but not for this
 ├── NotFound         404, not retryable
 ├── Conflict         409, not retryable: the call is in no state for it
 ├── PayloadTooLarge  413, not retryable
+├── TooManyRequests  429, retryable: says when
 ├── Misconfigured    500, not retryable: the installation lacks something
 └── Unavailable      503, retryable: the bus does not answer
 PortTaken            at start: names the port
@@ -41,6 +43,12 @@ class Unauthorized(ApiError):
     code = "unauthorized"
 
 
+class Forbidden(ApiError):
+    status = 403
+    title = "Forbidden"
+    code = "forbidden"
+
+
 class NotFound(ApiError):
     status = 404
     title = "Not Found"
@@ -57,6 +65,13 @@ class PayloadTooLarge(ApiError):
     status = 413
     title = "Payload Too Large"
     code = "payload-too-large"
+
+
+class TooManyRequests(ApiError):
+    status = 429
+    title = "Too Many Requests"
+    code = "too-many-requests"
+    retryable = True
 
 
 class Misconfigured(ApiError):

@@ -5,6 +5,7 @@ import hmac
 import json
 import os
 import secrets
+import uuid
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -14,15 +15,16 @@ from pydantic import SecretStr
 from voxbus_contracts import DEFAULT_ORG
 from voxbus_control_api.access import new_key
 from voxbus_control_api.assistant_store import AssistantStore, StoredAssistant
-from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.key_store import Key, KeyStore
 
 _PLACEHOLDER: Final = "{demo_server_url}"
 
 
-async def ensure_key(keys: KeyStore, given: SecretStr | None, path: Path, now_ms: int) -> None:
-    """The key that is set, else the one in the file, else a new one, written there."""
-    key = given.get_secret_value() if given else _read_or_make(path, new_key)
-    await keys.add(key, DEFAULT_ORG, now_ms)
+async def ensure_key(keys: KeyStore, given: SecretStr | None, path: Path, now_ms: int) -> bool:
+    """The key that is set, else the one in the file, else a new one, written there. False: it was revoked."""
+    secret = given.get_secret_value() if given else _read_or_make(path, new_key)
+    await keys.add(secret, Key(str(uuid.uuid4()), DEFAULT_ORG, "private", now_ms, now_ms, name="first key"))
+    return await keys.by_secret(secret, now_ms) is not None
 
 
 def address_secret(cluster_key: SecretStr | None, path: Path) -> bytes:

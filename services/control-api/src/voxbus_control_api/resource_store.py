@@ -48,12 +48,16 @@ class ResourceStore:
             await connection.execute(insert(RESOURCES).values(_row(resource)))
 
     async def get(self, org: str, kind: str, resource_id: str) -> Resource | None:
+        if "\x00" in resource_id:
+            return None
         async with self._database.read() as connection:
             return await _get(connection, select(RESOURCES).where(*_one(org, kind, resource_id)))
 
     async def get_many(self, org: str, kind: str, ids: list[str]) -> dict[str, Resource]:
         """Those of `ids` that are there, by id."""
-        statement = select(RESOURCES).where(*_kind(org, kind), RESOURCES.c.id.in_(ids))
+        statement = select(RESOURCES).where(
+            *_kind(org, kind), RESOURCES.c.id.in_([each for each in ids if "\x00" not in each])
+        )
         async with self._database.read() as connection:
             found = [_resource(row) for row in (await connection.execute(statement)).all()]
         return {resource.id: resource for resource in found}

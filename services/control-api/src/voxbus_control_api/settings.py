@@ -24,6 +24,15 @@ class Settings(ServiceSettings):
     api_max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """A longer request is refused with 413; prompts are long, files are not sent here."""
 
+    api_rate_per_s: float = Field(default=1_000, ge=0)
+    """Requests a key may make per second in the long run, answered 429 beyond; 0 = any number. Each replica counts."""
+
+    api_rate_burst: int = Field(default=2_000, ge=1)
+    """Requests a key may make at once: pages and scripts come in bursts."""
+
+    concurrency_limit: int = Field(default=100, ge=1)
+    """Calls of an organisation at a time, unless its own limit says otherwise; as many as a worker has slots."""
+
     media_url: str = "ws://127.0.0.1:8081"
     """How callers reach media-ingress; `/<call>/transport` is appended."""
 

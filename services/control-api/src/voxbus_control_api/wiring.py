@@ -6,6 +6,7 @@ from typing import Any
 
 from voxbus_bus.broker import EventBroker
 from voxbus_bus.publishing import StoredPublisher
+from voxbus_contracts import DEFAULT_ORG
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_bus import CallBus
@@ -18,6 +19,8 @@ from voxbus_control_api.http.api import Api
 from voxbus_control_api.http.app import create_app
 from voxbus_control_api.http.server import ApiServer, bound_socket
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.org_store import Org, OrgStore
+from voxbus_control_api.rate_limit import RateLimit
 from voxbus_control_api.reaper import Reaper
 from voxbus_control_api.resource_store import ResourceStore
 from voxbus_control_api.settings import Settings
@@ -77,13 +80,19 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     keys, assistants, events = KeyStore(database), AssistantStore(resources), EventStore(database)
     calls = CallStore(database, events)
     is_first_start = await keys.count() == 0
-    await ensure_key(keys, settings.api_key, settings.data_dir / "api-key", unix_ms())
+    orgs = OrgStore(database)
+    await orgs.ensure(Org(DEFAULT_ORG, unix_ms(), unix_ms(), {"name": "Default"}))
+    if not await ensure_key(keys, settings.api_key, settings.data_dir / "api-key", unix_ms()):
+        runtime.log.warning("the key that is set was revoked: it opens nothing")
     await ensure_demo(assistants, settings.default_assistant, settings.demo_server_url, unix_ms(), make=is_first_start)
     broker = EventBroker(settings.nats_url, runtime.name, runtime.log)
     add_handlers(broker, events)
     bus = CallBus(runtime.bus, StoredPublisher(runtime.bus, "control-api", timeout_s=_STORE_TIMEOUT_S))
     api = Api(
         keys=keys,
+        orgs=orgs,
+        rate_limit=RateLimit(settings.api_rate_per_s, settings.api_rate_burst),
+        concurrency_limit=settings.concurrency_limit,
         assistants=assistants,
         resources=resources,
         calls=calls,

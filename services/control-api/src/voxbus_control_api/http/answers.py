@@ -12,6 +12,7 @@ from structlog.stdlib import BoundLogger
 from voxbus_bus.failures import where_raised
 from voxbus_control_api import metrics
 from voxbus_control_api.errors import ApiError, BadRequest
+from voxbus_control_api.rate_limit import Verdict
 from voxbus_database import DatabaseUnreachable
 
 
@@ -49,13 +50,25 @@ def add_answers(app: FastAPI, log: BoundLogger) -> None:
     ) -> Response:
         started_s = time.monotonic()
         try:
-            response = await go_on(request)
+            response = _refused(request) or await go_on(request)
         except Exception as unexpected:  # noqa: BLE001  # the client gets an answer, the log the place
             response = _failed(log, request, unexpected)
+        rate: Verdict | None = getattr(request.state, "rate", None)
+        if rate is not None and rate.limit:
+            response.headers.update(rate.headers())
         route = getattr(request.scope.get("route"), "path", "none")
         metrics.REQUESTS.labels(request.method, route, str(response.status_code)).inc()
         metrics.REQUEST_S.labels(request.method, route).observe(time.monotonic() - started_s)
         return response
+
+
+def _refused(request: Request) -> Response | None:
+    """The character NUL is in no id and no filter, and PostgreSQL takes it in no text."""
+    if "\x00" in request.scope["path"]:
+        return problem(404, "Not Found", f"Cannot {request.method} this path")
+    if b"%00" in request.scope["query_string"]:
+        return problem(400, "Bad Request", ["query must not contain the character NUL"])
+    return None
 
 
 def _failed(log: BoundLogger, request: Request, unexpected: Exception) -> Response:

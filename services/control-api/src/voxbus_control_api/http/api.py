@@ -12,8 +12,9 @@ from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
-from voxbus_control_api.errors import Unauthorized
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.org_store import OrgStore
+from voxbus_control_api.rate_limit import RateLimit
 from voxbus_control_api.resource_store import ResourceStore
 
 
@@ -34,6 +35,9 @@ class Api:
     """Kept in the application's state as `api`."""
 
     keys: KeyStore
+    orgs: OrgStore
+    rate_limit: RateLimit
+    concurrency_limit: int
     assistants: AssistantStore
     resources: ResourceStore
     calls: CallStore
@@ -50,14 +54,3 @@ class Api:
 
 def api_of(request: Request) -> Api:
     return request.app.state.api
-
-
-async def org_of(request: Request) -> str:
-    """The organisation whose private key the request carries; raises Unauthorized."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
-        raise Unauthorized("a private key is needed: Authorization: Bearer <key>")
-    org = await api_of(request).keys.org_of(key.strip())
-    if org is None:
-        raise Unauthorized("this key is not valid")
-    return org

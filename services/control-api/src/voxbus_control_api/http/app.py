@@ -1,11 +1,14 @@
 """The application: routes, errors, health, OpenAPI."""
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.middleware.cors import CORSMiddleware
 from structlog.stdlib import BoundLogger
 
-from voxbus_control_api.http import assistant_routes, call_routes
+from voxbus_control_api.http import assistant_routes, call_routes, org_routes, token_routes
 from voxbus_control_api.http.answers import add_answers
 from voxbus_control_api.http.api import Api, api_of
+
+_TOLD_TO_PAGES = ["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
 
 router = APIRouter(tags=["operation"])
 
@@ -29,7 +32,11 @@ def create_app(api: Api, log: BoundLogger) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = api
-    for each in (assistant_routes.router, call_routes.router, router):
+    for each in (assistant_routes.router, call_routes.router, org_routes.router, token_routes.router, router):
         app.include_router(each)
     add_answers(app, log)
+    # Pages call the API with a public key; which pages may is the key's own restriction, and cookies are never used.
+    app.add_middleware(
+        CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"], expose_headers=_TOLD_TO_PAGES
+    )
     return app

@@ -9,8 +9,9 @@ from voxbus_contracts.assistant import Assistant
 from voxbus_control_api.assistant_store import StoredAssistant
 from voxbus_control_api.call_request import validate_assistant
 from voxbus_control_api.errors import NotFound
-from voxbus_control_api.http.api import Api, api_of, org_of
+from voxbus_control_api.http.api import Api, api_of
 from voxbus_control_api.http.body import read_object
+from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.listing import read_listing
 
 Json = dict[str, Any]

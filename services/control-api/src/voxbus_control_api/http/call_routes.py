@@ -14,9 +14,10 @@ from voxbus_control_api.call_request import CallPatch, CallPlan, CallRequest, pa
 from voxbus_control_api.call_store import CallRecord
 from voxbus_control_api.control_messages import command_of
 from voxbus_control_api.errors import Conflict, Misconfigured, NotFound, Unauthorized
-from voxbus_control_api.http.api import Api, api_of, org_of
+from voxbus_control_api.http.api import Api, api_of
 from voxbus_control_api.http.assistant_routes import found_assistant
 from voxbus_control_api.http.body import read_object
+from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.listing import read_listing
 from voxbus_control_api.problems import validated
 from voxbus_control_api.projection import CallFacts
