@@ -7,23 +7,18 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 LOCKS := voice-espeak silero dev lint
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 .DEFAULT_GOAL := help
+include tests/suites.mk
 
 up: $(VENV)/.members ## install what is needed and start everything; Ctrl-C ends it
 	@$(BIN)/voxbus up
 test: $(VENV)/.members $(VENV)/.test ## unit, architecture and integration tests
 	$(BIN)/pytest -m "not slow and not e2e and not acceptance"
-acceptance: $(VENV)/.members $(VENV)/.test $(VENV)/.sdk ## official clients, the served API document and tenants against a whole stack
-	$(BIN)/pytest tests/acceptance
 lint: $(VENV)/.members $(VENV)/.test $(VENV)/.lint ## style, types and import layers
-	$(BIN)/ruff check && $(BIN)/ruff format --check
-	$(BIN)/basedpyright --pythonpath $(BIN)/python && $(BIN)/lint-imports
-bench: $(VENV)/.members $(VENV)/.test ## measure latency, CPU and memory per call
-	$(BIN)/voxbus bench $(BENCH)
-	$(BIN)/python tests/bench/turn_taking --recognizer position --only-if-recorded
-turn-taking: $(VENV)/.members $(VENV)/.test ## score the end of turns and interruptions on recordings
-	$(BIN)/python tests/bench/turn_taking
-bench-peers: $(VENV)/.members $(VENV)/.test ## the same against peers, some 20 minutes; writes docs/benchmarks.md
-	$(BIN)/python tests/bench/peers $(BENCH)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
 gen: $(VENV)/.members $(VENV)/.test ## write docs/events.md, schemas, AsyncAPI and protobuf stubs
 	$(BIN)/voxbus gen
 docs: $(VENV)/.members $(VENV)/.test ## check that what `make gen` writes is committed
@@ -36,7 +31,8 @@ clean: ## remove the virtual environment and caches; data in .voxbus stays
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find libs services tests -name __pycache__ -prune -exec rm -rf {} +
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Voxbus needs Python 3.11 or newer: install it, then make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
@@ -51,10 +47,7 @@ $(VENV)/.run $(VENV)/.test $(VENV)/.lint:
 	@echo "installing $^ (the first time takes a minute or two)"
 	$(PIP) --require-hashes $(addprefix -r ,$^)
 	@touch $@
-$(VENV)/.sdk: $(wildcard requirements/sdk-*.lock) tests/acceptance/clients/package-lock.json | $(VENV)/.lint
-	tests/acceptance/clients/install.sh $(VENV)
-	@touch $@
 $(VENV)/.members: $(addsuffix /pyproject.toml,$(MEMBERS)) | $(VENV)/.run
 	$(PIP) --quiet --no-index --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
 	@touch $@
-.PHONY: up test acceptance lint bench turn-taking bench-peers gen docs locks clean help
+.PHONY: up test lint gen docs locks clean help

@@ -47,6 +47,11 @@ async def test_filled_frames_say_nothing() -> None:
     assert await final_text(frames(900, 1_200), frames(1_200, 1_300, filled=True), frames(1_300, 1_500)) == "where it"
 
 
+async def test_a_word_that_came_late_behind_filled_frames_is_heard_with_the_sound_before_its_end() -> None:
+    late = frames(900, 1_240), frames(1_240, 1_260, filled=True), frames(1_260, 1_500)
+    assert await final_text(*late) == "where is it"
+
+
 async def test_words_come_in_the_order_of_the_audio_pushed() -> None:
     assert await final_text(frames(1_200, 1_500), frames(1_000, 1_200)) == "is it where"
 

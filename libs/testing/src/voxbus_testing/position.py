@@ -15,13 +15,21 @@ from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, Recogni
 FRAME_MS: Final = 20
 
 
+def _midpoint_ms(label: WordLabel) -> int:
+    return (label.start_ms + label.end_ms) // 2
+
+
 class PositionSession(RecognizerSession):
-    """One call. A frame that covers a label's midpoint says the word; `filled` frames are silence and say nothing."""
+    """One call. A frame that covers a label's midpoint says the word; `filled` frames are silence and say nothing.
+
+    A caller that is late shifts its sound behind the silence filled in: a word whose midpoint was filled is said with
+    the next sound before its end.
+    """
 
     def __init__(self, labels: Sequence[WordLabel]) -> None:
-        marks = sorted(((label.start_ms + label.end_ms) // 2, at, label.text) for at, label in enumerate(labels))
-        self._midpoints_ms = [mark[0] for mark in marks]
-        self._texts = [mark[2] for mark in marks]
+        self._labels = sorted(labels, key=_midpoint_ms)
+        self._midpoints_ms = [_midpoint_ms(label) for label in self._labels]
+        self._filled_over: list[WordLabel] = []
         self._words: list[str] = []
         self._start_pts_ms: int | None = None
         self._end_pts_ms = 0
@@ -32,12 +40,16 @@ class PositionSession(RecognizerSession):
         if self._start_pts_ms is None:
             self._start_pts_ms = frame.pts_ms
         self._end_pts_ms = frame.pts_ms + FRAME_MS
-        if frame.filled:
-            return
         first = bisect_left(self._midpoints_ms, frame.pts_ms)
         after = bisect_left(self._midpoints_ms, frame.pts_ms + FRAME_MS)
-        if first < after:
-            self._words += self._texts[first:after]
+        if frame.filled:
+            self._filled_over += self._labels[first:after]
+            return
+        heard = [label.text for label in self._filled_over if label.end_ms > frame.pts_ms]
+        heard += [label.text for label in self._labels[first:after]]
+        self._filled_over = []
+        if heard:
+            self._words += heard
             self._say(final=False)
 
     def flush(self) -> None:

@@ -1,0 +1,109 @@
+"""`make chaos`: simultaneous calls while workers are killed, frozen and restarted; says what each call suffered.
+
+Every call must end once, with all its words, each sentence heard once and each tool run once. Figures go to
+build/chaos/chaos.json. Nothing else should run on the machine meanwhile.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+
+from bus_watch import BusWatch
+from chaos_faults import CLAIMED, SERVICES, Fault, all_faults
+from chaos_round import BookingServer, Round, Verdict, run_round
+from stack import running
+
+ROOT: Final = Path(__file__).parents[2]
+BUILD: Final = ROOT / "build" / "chaos"
+TWINS: Final = ",".join(f"{service}=2" for service in (*CLAIMED, "tool-runner"))
+_RESTS_S: Final = 2.0
+
+
+def chosen(names: list[str]) -> list[Fault]:
+    """The faults named on the command line; all without names. Ends the program at a name it does not know."""
+    known = {fault.name.replace(" ", ":"): fault for fault in all_faults()}
+    known |= {f"roll:{service}": Fault("roll", service) for service in SERVICES}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"no fault is called {unknown[0]}; there are {', '.join(known)}")
+    return [known[name] for name in names] or list(all_faults())
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Nearest rank; 0 without values."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(len(ranked) * share))] if ranked else 0.0
+
+
+def line_of(verdict: Verdict) -> str:
+    """One row of the report."""
+    gaps = verdict.gaps_ms
+    told = f"gap p50 {quantile(gaps, 0.5):5.0f}  p95 {quantile(gaps, 0.95):5.0f}  max {max(gaps, default=0):5.0f} ms"
+    state = "ok" if not verdict.wrong else f"{len(verdict.wrong)} WRONG"
+    return f"{verdict.fault:<24} {verdict.strikes:2} x {verdict.calls:2} calls  {told}  {state}"
+
+
+async def run(options: argparse.Namespace, faults: list[Fault]) -> list[Verdict]:
+    """All rounds on one stack."""
+    server = BookingServer()
+    settings = {"VOXBUS_STUB_PROVIDERS": "1", "VOXBUS_SLOTS": str(options.calls + 10)}
+    replicas = () if options.single else ("--replicas", TWINS)
+    verdicts: list[Verdict] = []
+    with tempfile.TemporaryDirectory(prefix="voxbus-chaos-") as folder:
+        data_dir = Path(folder) / "data"
+        with running(data_dir, *replicas, **settings) as stack:
+            async with BusWatch.at(stack.nats) as watch:
+                calm = Round(None, options.calls, 2, 0, options.seed)
+                verdicts.append(await run_round(calm, stack, watch, server, 0.0, _say))
+                usual_ms = statistics.median(verdicts[0].late_ms)
+                _say(f"{line_of(verdicts[0])}; answers begin {usual_ms:.0f} ms after the question")
+                for number, fault in enumerate(faults):
+                    await asyncio.sleep(_RESTS_S)
+                    plan = Round(fault, options.calls, options.exchanges, options.strikes, options.seed + number)
+                    verdict = await run_round(plan, stack, watch, server, usual_ms, _say)
+                    verdicts.append(verdict)
+                    _say(line_of(verdict))
+                    for wrong in verdict.wrong:
+                        _say(f"    {wrong}")
+                    _keep(verdicts)
+            if options.logs:
+                (BUILD / "stack.log").write_text(stack.logs())
+    server.stop()
+    return verdicts
+
+
+def _keep(verdicts: list[Verdict]) -> None:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    (BUILD / "chaos.json").write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("faults", nargs="*", help="as kill:vad or roll:stt-worker; all but the rolling ones by default")
+    parser.add_argument("--calls", type=int, default=20, help="simultaneous calls (20)")
+    parser.add_argument("--strikes", type=int, default=5, help="how often a fault strikes in a round (5)")
+    parser.add_argument("--exchanges", type=int, default=5, help="questions per call, 9 s each (5)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
+    parser.add_argument("--single", action="store_true", help="one worker per stage, as `make up` starts them")
+    parser.add_argument("--logs", action="store_true", help="keep the stack's logs in build/chaos/stack.log")
+    options = parser.parse_args()
+    verdicts = asyncio.run(run(options, chosen(options.faults)))
+    wrong = sum(len(verdict.wrong) for verdict in verdicts)
+    _say("every call came through" if not wrong else f"{wrong} things went wrong; {BUILD / 'chaos.json'} has all")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

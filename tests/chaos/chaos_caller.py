@@ -1,0 +1,102 @@
+"""One caller of the chaos suite: says its talk at its times over a real WebSocket, comes back when the line breaks."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import websockets
+from chaos_judge import Evidence
+from chaos_talk import WORD_MS, Talk, assistant_of
+
+from voxbus_testing.caller import Caller
+from voxbus_testing.speech import saying
+
+_REDIAL_EVERY_S: Final = 0.2
+_REDIAL_FOR_S: Final = 9.0
+_NORMAL_CLOSES: Final = (1000,)
+_LAST_ANSWER_S: Final = 12.0
+
+
+@dataclass
+class Trial:
+    """A call and what became of it. Times in s on the monotonic clock."""
+
+    number: int
+    talk: Talk
+    began_s: float = 0.0
+    broken: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    """When the line was away."""
+    problem: str = ""
+    evidence: Evidence | None = None
+    call_id: str = ""
+
+
+class Conversation:
+    """Runs one trial."""
+
+    def __init__(self, trial: Trial, api: str, key: str, tool_url: str) -> None:
+        self._trial = trial
+        self._caller = Caller(api, key)
+        self._tool_url = tool_url
+        self._hung_up = False
+
+    async def run(self, starts_s: float) -> Caller:
+        """Returns the caller, its line closed, once the last answer was heard or something could not be done."""
+        await asyncio.sleep(max(0.0, starts_s - time.monotonic()))
+        try:
+            await self._caller.place(assistant_of(self._trial.talk, self._tool_url))
+            self._trial.call_id = self._caller.call_id
+            await self._caller.dial()
+            self._trial.began_s = time.monotonic()
+            keeping = asyncio.create_task(self._keep_line())
+            try:
+                await self._talk()
+            finally:
+                keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
+        except (OSError, httpx.HTTPError, websockets.WebSocketException, AssertionError) as wrong:
+            self._trial.problem = f"{type(wrong).__name__}: {wrong}"
+        return self._caller
+
+    async def _talk(self) -> None:
+        trial = self._trial
+        for exchange in trial.talk.exchanges:
+            await asyncio.sleep(trial.began_s + exchange.at_ms / 1_000 - time.monotonic())
+            self._caller.say(saying(exchange.question, WORD_MS).pcm)
+        await asyncio.sleep(trial.began_s + trial.talk.ends_ms / 1_000 - time.monotonic())
+        with contextlib.suppress(AssertionError):
+            await self._caller.until_quiet(1.0, _LAST_ANSWER_S)
+        self._hung_up = True
+        await self._caller.hang_up()
+        async with asyncio.timeout(10):
+            await self._caller.closed.wait()
+
+    async def _keep_line(self) -> None:
+        """A closed line is dialled again on the same URL, as long as the server keeps the call."""
+        while True:
+            await self._caller.closed.wait()
+            if self._hung_up or self._caller.heard.close_code in _NORMAL_CLOSES:
+                return
+            lost_s = time.monotonic()
+            while time.monotonic() - lost_s < _REDIAL_FOR_S:
+                with contextlib.suppress(OSError, websockets.WebSocketException, TimeoutError):
+                    await self._caller.break_line()
+                    await self._caller.dial()
+                    break
+                await asyncio.sleep(_REDIAL_EVERY_S)
+            self._trial.broken.append((lost_s, time.monotonic()))
+
+
+async def close(caller: Caller) -> dict[str, Any]:
+    """The call's record once it has ended, and no connection left; {} when it cannot be had."""
+    record: dict[str, Any] = {}
+    try:
+        record = await caller.ended_record(30)
+    except (AssertionError, httpx.HTTPError):
+        with contextlib.suppress(httpx.HTTPError):
+            record = await caller.record()
+    await caller.close()
+    return record

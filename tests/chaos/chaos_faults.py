@@ -1,0 +1,110 @@
+"""The faults: what is done to a running stack, at which moments."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+
+from stack import Stack
+
+FROZEN_S: Final = 3.0
+"""Past the limit of the heartbeats (1 s), so that peers take the calls over."""
+_SETTLED_WITHIN_S: Final = 30.0
+BUS: Final = "nats-server"
+CLAIMED: Final = ("vad", "stt-worker", "llm-orchestrator", "tts-worker")
+SERVICES: Final = (*CLAIMED, "tool-runner", "media-ingress", "control-api", "billing")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`kind` is done to `target`; `excuses_lines`: it breaks the callers' own connections."""
+
+    kind: str
+    target: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} {self.target}"
+
+    @property
+    def excuses_lines(self) -> bool:
+        return self.target == "media-ingress"
+
+
+def all_faults() -> tuple[Fault, ...]:
+    """Every fault of the suite, the harmless end of the list first."""
+    per_service = [Fault(kind, service) for service in SERVICES for kind in ("kill", "freeze", "term")]
+    return (*per_service, Fault("kill", BUS), Fault("freeze", BUS))
+
+
+async def inflict(fault: Fault, stack: Stack, rng: random.Random) -> str:
+    """Does it once; returns what was done, for the log."""
+    return await _KINDS[fault.kind](fault, stack, rng)
+
+
+async def settled(stack: Stack, counts: dict[str, int]) -> None:
+    """Waits until as many processes of each service run as `counts` says."""
+    until_s = time.monotonic() + _SETTLED_WITHIN_S
+    while time.monotonic() < until_s:
+        if all(len(stack.pids(service)) == count for service, count in counts.items()):
+            return
+        await asyncio.sleep(0.2)
+
+
+def counts_of(stack: Stack) -> dict[str, int]:
+    """How many processes each service has now."""
+    return {service: len(stack.pids(service)) for service in (*SERVICES, BUS)}
+
+
+async def _kill(fault: Fault, stack: Stack, rng: random.Random) -> str:
+    pid = rng.choice(stack.pids(fault.target))
+    os.kill(pid, signal.SIGKILL)
+    return f"killed {fault.target} {pid}"
+
+
+async def _term(fault: Fault, stack: Stack, rng: random.Random) -> str:
+    pid = rng.choice(stack.pids(fault.target))
+    os.kill(pid, signal.SIGTERM)
+    return f"ended {fault.target} {pid} in order"
+
+
+async def _freeze(fault: Fault, stack: Stack, rng: random.Random) -> str:
+    pid = rng.choice(stack.pids(fault.target))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(FROZEN_S)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    return f"froze {fault.target} {pid} for {FROZEN_S:g} s"
+
+
+async def _roll(fault: Fault, stack: Stack, _rng: random.Random) -> str:
+    """A rolling restart: each process in turn, the next when the one before has been replaced."""
+    pids = stack.pids(fault.target)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+        until_s = time.monotonic() + _SETTLED_WITHIN_S
+        while time.monotonic() < until_s and (psutil.pid_exists(pid) or len(stack.pids(fault.target)) < len(pids)):
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(2.0)
+    return f"restarted {len(pids)} x {fault.target} one by one"
+
+
+_KINDS: Final[dict[str, Callable[[Fault, Stack, random.Random], Awaitable[str]]]] = {
+    "kill": _kill,
+    "term": _term,
+    "freeze": _freeze,
+    "roll": _roll,
+}

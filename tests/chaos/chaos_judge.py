@@ -1,0 +1,134 @@
+"""Whether a call came through: nothing lost, nothing twice, and how long the line was silent beyond the usual. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chaos_talk import PERIOD_MS, Exchange, Talk
+
+from voxbus_audio import peak
+
+LOUD: Final = 1_000
+NORMAL_END: Final = "customer-ended-call"
+SENTENCE_LOSS_MS: Final = 250
+"""An answer may sound this much shorter or longer than its text: blanks between sentences, a join after a takeover."""
+_BYTES_PER_MS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one call left behind. `audio`: s since the caller's first frame, sound; `log`: name, payload, in order."""
+
+    log: Sequence[tuple[str, Mapping[str, Any]]]
+    record: Mapping[str, Any]
+    audio: Sequence[tuple[float, bytes]]
+    booked: Sequence[tuple[str, str]]
+    """(idempotency key, parcel) of each request the tool's server saw."""
+
+    away_ms: Sequence[tuple[float, float]] = ()
+    """When the caller's own line was down, on the caller's clock: what was said into it nobody could hear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """One answer as it was heard: `late_ms` from the question's end to its first sound, `hole_ms` the worst inside."""
+
+    asked_ms: int
+    late_ms: float
+    hole_ms: float
+
+
+def faults_of(talk: Talk, seen: Evidence) -> list[str]:
+    """What is wrong, in words; empty when the call is as it would have been without the fault."""
+    return [
+        *_words(talk, seen),
+        *_answers(talk, seen),
+        *_ending(seen),
+        *_effects(talk, seen),
+        *_transcript(talk, seen),
+    ]
+
+
+def silences_of(talk: Talk, audio: Sequence[tuple[float, bytes]]) -> list[Silence]:
+    """How each answer came; one that never came counts the whole period."""
+    return [_silence(exchange, talk, audio) for exchange in talk.exchanges]
+
+
+def _silence(exchange: Exchange, talk: Talk, audio: Sequence[tuple[float, bytes]]) -> Silence:
+    asked_ms = exchange.asked_ms
+    later = [other.at_ms for other in talk.exchanges if other.at_ms > exchange.at_ms]
+    until_ms = min(later, default=talk.ends_ms)
+    heard = [(at_s * 1_000, pcm) for at_s, pcm in audio if asked_ms <= at_s * 1_000 < until_ms and peak(pcm) > LOUD]
+    if not heard:
+        return Silence(asked_ms, float(until_ms - asked_ms), 0.0)
+    hole_ms, sounds_until_ms = 0.0, heard[0][0]
+    for at_ms, pcm in heard:
+        hole_ms = max(hole_ms, at_ms - sounds_until_ms)
+        sounds_until_ms = max(sounds_until_ms, at_ms) + len(pcm) / _BYTES_PER_MS
+    return Silence(asked_ms, heard[0][0] - asked_ms, hole_ms)
+
+
+def excused(talk: Talk, away_ms: Sequence[tuple[float, float]]) -> list[Exchange]:
+    """Exchanges whose question was said, in part, into a line that was down."""
+    return [e for e in talk.exchanges if any(lost < e.asked_ms and back > e.at_ms for lost, back in away_ms)]
+
+
+def _words(talk: Talk, seen: Evidence) -> list[str]:
+    without = excused(talk, seen.away_ms)
+    turns = [payload for name, payload in seen.log if name == "turn.committed"]
+    kept = [turn for turn in turns if not any(e.at_ms <= turn["anchor_pts_ms"] < e.at_ms + PERIOD_MS for e in without)]
+    wanted = [word for exchange in talk.exchanges if exchange not in without for word in exchange.question.split()]
+    words = " ".join(str(turn["text"]) for turn in kept).split()
+    if words == wanted:
+        return []
+    lost, doubled = Counter(wanted) - Counter(words), Counter(words) - Counter(wanted)
+    if lost or doubled:
+        return [f"words of the caller lost: {_listed(lost)}; doubled: {_listed(doubled)}"]
+    return [f"words of the caller out of order: {words}"]
+
+
+def _answers(talk: Talk, seen: Evidence) -> list[str]:
+    without = excused(talk, seen.away_ms)
+    spoken = [str(payload["heard"]) for name, payload in seen.log if name == "reply.finished"]
+    heard = " ".join(text for text in spoken if text)
+    if without:
+        answers = [exchange.answer for exchange in talk.exchanges if exchange not in without]
+        return [f"heard {heard.count(answer)} times: {answer!r}" for answer in answers if heard.count(answer) != 1]
+    wrong = [] if heard == talk.answers else [f"heard {heard!r} instead of {talk.answers!r}"]
+    if seen.away_ms:
+        return wrong
+    sounded_ms = sum(len(pcm) for _, pcm in seen.audio if peak(pcm) > LOUD) / _BYTES_PER_MS
+    wanted_ms = sum(exchange.answer_ms for exchange in talk.exchanges)
+    if abs(sounded_ms - wanted_ms) > SENTENCE_LOSS_MS * len(talk.exchanges):
+        wrong.append(f"{sounded_ms:.0f} ms of speech reached the caller instead of {wanted_ms}")
+    return wrong
+
+
+def _ending(seen: Evidence) -> list[str]:
+    ends = [payload for name, payload in seen.log if name == "call.ended"]
+    reason = str(seen.record.get("endedReason"))
+    wrong = [] if len(ends) == 1 else [f"ended {len(ends)} times"]
+    return wrong if reason == NORMAL_END else [*wrong, f"the record's ended reason is {reason}"]
+
+
+def _effects(talk: Talk, seen: Evidence) -> list[str]:
+    keys = {key for key, _ in seen.booked}
+    parcels = sorted(parcel for _, parcel in set(seen.booked))
+    wanted = [exchange.parcel for exchange in talk.exchanges if exchange.books]
+    missing_is_excused = {exchange.parcel for exchange in excused(talk, seen.away_ms)}
+    expected = [parcel for parcel in wanted if parcel in parcels or parcel not in missing_is_excused]
+    if parcels == sorted(expected) and len(keys) == len(parcels):
+        return []
+    return [f"the tool's server saw {parcels} under {len(keys)} keys instead of {sorted(expected)}"]
+
+
+def _transcript(talk: Talk, seen: Evidence) -> list[str]:
+    transcript = str((seen.record.get("artifact") or {}).get("transcript") or "")
+    kept = [exchange for exchange in talk.exchanges if exchange not in excused(talk, seen.away_ms)]
+    missing = [text for exchange in kept for text in (exchange.question, exchange.answer) if text not in transcript]
+    return [f"the record's transcript lacks {missing}"] if missing else []
+
+
+def _listed(words: Mapping[str, int]) -> str:
+    return ", ".join(f"{word} x{count}" if count > 1 else word for word, count in words.items()) or "none"

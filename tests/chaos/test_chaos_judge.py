@@ -1,0 +1,87 @@
+"""The judge of the chaos suite sees what went wrong, and nothing where nothing did."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from chaos_judge import NORMAL_END, Evidence, faults_of, silences_of
+from chaos_talk import PERIOD_MS, talk_of
+
+from voxbus_testing.stub_voice import stub_tone
+
+TALK = talk_of(3)
+ALPHA, BRAVO, CHARLIE = TALK.exchanges
+
+
+def sound(at_ms: float, length_ms: int) -> list[tuple[float, bytes]]:
+    """The agent's tone as it arrives, 20 ms after 20 ms."""
+    return [((at_ms + offset) / 1_000, stub_tone(20)) for offset in range(0, length_ms, 20)]
+
+
+def good() -> Evidence:
+    turns = [("turn.committed", {"text": e.question, "anchor_pts_ms": e.asked_ms}) for e in TALK.exchanges]
+    replies = [("reply.finished", {"heard": e.answer}) for e in TALK.exchanges]
+    log: list[tuple[str, Mapping[str, Any]]] = [*turns, *replies, ("reply.finished", {"heard": ""}), ("call.ended", {})]
+    transcript = "\n".join(f"{e.question}\n{e.answer}" for e in TALK.exchanges)
+    record = {"endedReason": NORMAL_END, "artifact": {"transcript": transcript}}
+    audio = [frame for e in TALK.exchanges for frame in sound(e.asked_ms + 300, e.answer_ms)]
+    return Evidence(log, record, audio, [("key-1", "charlie"), ("key-1", "charlie")])
+
+
+def without(event: str, evidence: Evidence, **payload: Any) -> Evidence:
+    """The first `event` replaced by one of this payload, or left out."""
+    log = list(evidence.log)
+    at = next(number for number, (name, _) in enumerate(log) if name == event)
+    log[at : at + 1] = [(event, {**log[at][1], **payload})] if payload else []
+    return replace(evidence, log=log)
+
+
+def test_a_call_as_it_should_be_has_no_fault() -> None:
+    assert faults_of(TALK, good()) == []
+
+
+def test_a_lost_and_a_doubled_word_are_named() -> None:
+    (fault,) = faults_of(TALK, without("turn.committed", good(), text="tell me me where parcel is"))
+    assert fault == "words of the caller lost: alpha; doubled: me"
+
+
+def test_a_sentence_heard_twice_is_a_fault() -> None:
+    twice = without("reply.finished", good(), heard=f"{ALPHA.answer} {ALPHA.answer}")
+    assert any(fault.startswith("heard ") for fault in faults_of(TALK, twice))
+    longer = replace(good(), audio=[*good().audio, *sound(ALPHA.asked_ms + 4_000, ALPHA.answer_ms)])
+    (fault,) = faults_of(TALK, longer)
+    assert "ms of speech reached the caller" in fault
+
+
+def test_a_tool_run_under_two_keys_is_a_fault_and_a_repeated_delivery_under_one_is_not() -> None:
+    (fault,) = faults_of(TALK, replace(good(), booked=[("key-1", "charlie"), ("key-2", "charlie")]))
+    assert "under 2 keys" in fault
+    (fault,) = faults_of(TALK, replace(good(), booked=[]))
+    assert "saw [] under 0 keys" in fault
+
+
+@pytest.mark.parametrize("ends", [0, 2])
+def test_a_call_ends_once(ends: int) -> None:
+    log = [entry for entry in good().log if entry[0] != "call.ended"] + [("call.ended", {})] * ends
+    assert faults_of(TALK, replace(good(), log=log)) == [f"ended {ends} times"]
+
+
+def test_words_said_into_a_dead_line_are_excused_and_no_others() -> None:
+    away = [(float(ALPHA.at_ms + 200), float(ALPHA.at_ms + 900))]
+    hurt = replace(without("turn.committed", good(), text="me where"), away_ms=away)
+    assert faults_of(TALK, hurt) == []
+    worse = without("turn.committed", without("turn.committed", hurt))
+    assert any("lost" in fault for fault in faults_of(TALK, worse))
+
+
+def test_silences_are_the_wait_for_an_answer_and_the_worst_hole_in_it() -> None:
+    audio = sound(ALPHA.asked_ms + 300, 1_000) + sound(ALPHA.asked_ms + 1_700, 1_000)
+    first, second, _ = silences_of(TALK, audio)
+    assert (round(first.late_ms), round(first.hole_ms)) == (300, 400)
+    assert second.late_ms == BRAVO.at_ms + PERIOD_MS - BRAVO.asked_ms
