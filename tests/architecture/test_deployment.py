@@ -100,6 +100,6 @@ def markers(found: set[str]) -> set[str]:
 
 def test_ci_and_the_containers_start_what_exists(checkout: Any) -> None:
     assert os.access(checkout.root / ".ci" / "run", os.X_OK)
-    makefile = (checkout.root / "Makefile").read_text()
+    makefiles = "".join((checkout.root / name).read_text() for name in ("Makefile", "tests/suites.mk"))
     for target in re.findall(r"make ([a-z]+)", (checkout.root / ".ci" / "run").read_text()):
-        assert f"\n{target}:" in makefile
+        assert f"\n{target}:" in makefiles
