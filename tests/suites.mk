@@ -1,8 +1,9 @@
 # Suites that measure or take long. Variables of the same name pass options on: `make chaos CHAOS="kill:vad --calls 5"`.
 acceptance: $(VENV)/.members $(VENV)/.test $(VENV)/.sdk ## official clients, the served API document and tenants against a whole stack
 	$(BIN)/pytest tests/acceptance
-bench: $(VENV)/.members $(VENV)/.test ## measure latency, CPU and memory per call
+bench: $(VENV)/.members $(VENV)/.test ## measure latency, CPU and memory per call, then the API under load
 	$(BIN)/voxbus bench $(BENCH)
+	$(BIN)/voxbus bench --api-load
 	$(BIN)/python tests/bench/turn_taking --recognizer position --only-if-recorded
 chaos: $(VENV)/.members $(VENV)/.test ## kill, freeze and restart workers in the middle of 20 calls, half an hour
 	$(BIN)/python tests/chaos $(CHAOS)

@@ -9,7 +9,6 @@ NOT_OF_ONE_ORG = {
     ("KeyStore", "count"): "asks whether this is the first start",
     ("KeyStore", "by_secret"): "says whose a request is",
     ("OrgStore", "find"): "the operator's list of organisations",
-    ("CallStore", "waiting"): "the reaper looks at all calls",
     ("EventStore", "add"): "events name their call, which was made by an organisation",
     ("EventStore", "of_call"): "asked by CallStore for a call it has found in the organisation",
 }

@@ -15,6 +15,9 @@ from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.calls.due_calls import DueCalls
+from voxbus_control_api.calls.open_calls import OpenCalls
+from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.database import SCHEMA, Database
 from voxbus_control_api.errors import Unavailable
 from voxbus_control_api.event_store import EventRow, EventStore
@@ -23,7 +26,7 @@ from voxbus_control_api.http.app import create_app
 from voxbus_control_api.key_store import Key, KeyStore
 from voxbus_control_api.org_store import Org, OrgStore
 from voxbus_control_api.rate_limit import RateLimit
-from voxbus_control_api.resource_store import ResourceStore
+from voxbus_control_api.resource_store import Resource, ResourceStore
 from voxbus_database import open_database
 
 ORG, OTHER_ORG = "acme", "globex"
@@ -38,21 +41,36 @@ class Listening:
         self.configs: list[CallConfig] = []
         self.announced: list[CallConfig] = []
         self.commands: list[tuple[CallRef, Command]] = []
+        self.ended: list[tuple[str, str]] = []
         self.claimed = False
         self.away = False
+        self.is_mute = False
 
     async def store_config(self, config: CallConfig) -> None:
         if self.away:
             raise Unavailable("the bus does not answer; try again")
         self.configs.append(config)
 
+    async def new_config(self, config: CallConfig) -> CallConfig:
+        before = await self.stored_config(config.ref)
+        if before is None:
+            await self.store_config(config)
+        return before or config
+
+    async def stored_config(self, ref: CallRef) -> CallConfig | None:
+        return next((config for config in self.configs if config.ref == ref), None)
+
     async def announce(self, config: CallConfig) -> None:
+        if self.is_mute:
+            raise Unavailable("the bus does not answer; try again")
         self.announced.append(config)
 
     async def command(self, ref: CallRef, command: Command) -> None:
         self.commands.append((ref, command))
 
     async def end_unclaimed(self, ref: CallRef, reason: str, message: str | None = None) -> bool:
+        if not self.claimed:
+            self.ended.append((ref.call, reason))
         return not self.claimed
 
 
@@ -63,6 +81,8 @@ class Server:
     client: httpx.AsyncClient
     bus: Listening
     events: EventStore
+    resources: ResourceStore
+    due: DueCalls
     clock: dict[str, int] = field(default_factory=lambda: {"ms": 1_700_000_000_000})
     org: str = ORG
     key: str = KEY
@@ -75,6 +95,10 @@ class Server:
         response = await self.client.post("/call", json={"assistant": {}, "transport": WEBSOCKET, **more})
         assert response.status_code == 201, response.text
         return response.json()
+
+    async def store(self, kind: str, resource_id: str, **body: Any) -> None:
+        """A resource as the routes of its kind would store it."""
+        await self.resources.create(Resource(self.org, kind, resource_id, 1, 1, body))
 
     async def happened(self, call_id: str, *messages: Any) -> None:
         for seq, message in enumerate(messages, start=1):
@@ -102,7 +126,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def server(database: Database) -> AsyncIterator[Server]:
-    keys, events, resources = KeyStore(database), EventStore(database), ResourceStore(database)
+    keys, events = KeyStore(database), EventStore(database)
     orgs = OrgStore(database)
     for number, (secret, org) in enumerate(((KEY, ORG), (OTHER_KEY, OTHER_ORG), (OPERATOR_KEY, DEFAULT_ORG))):
         await orgs.ensure(Org(org, number, number, {"name": org}))
@@ -110,6 +134,24 @@ async def server(database: Database) -> AsyncIterator[Server]:
     bus, rate_limit = Listening(), RateLimit(0, 1)
     clock = {"ms": 1_700_000_000_000}
     numbers = iter(range(0x1000, 0x2000))
+    addresses = Addresses(b"secret", "ws://media:8081", "http://api:8080")
+    resources, calls = ResourceStore(database), CallStore(database, events)
+
+    def new_id() -> str:
+        return f"00000000-0000-4000-8000-{next(numbers):012x}"
+
+    starter = Starter(
+        stored=resources,
+        calls=calls,
+        bus=bus,
+        addresses=addresses,
+        cluster_key=SecretStr(Fernet.generate_key().decode()),
+        join_timeout_ms=20_000,
+        now_ms=lambda: clock["ms"],
+        new_id=new_id,
+        new_traceparent=lambda: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        log=structlog.get_logger(),
+    )
     api = Api(
         keys=keys,
         orgs=orgs,
@@ -117,15 +159,13 @@ async def server(database: Database) -> AsyncIterator[Server]:
         concurrency_limit=100,
         assistants=AssistantStore(resources),
         resources=resources,
-        calls=CallStore(database, events),
+        calls=calls,
         bus=bus,
-        addresses=Addresses(b"secret", "ws://media:8081", "http://api:8080"),
-        cluster_key=SecretStr(Fernet.generate_key().decode()),
-        join_timeout_ms=20_000,
+        starter=starter,
+        addresses=addresses,
         max_body_bytes=100_000,
         now_ms=lambda: clock["ms"],
-        new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012x}",
-        new_traceparent=lambda: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        new_id=new_id,
         health=lambda: {"status": "ok"},
     )
     app = create_app(api, structlog.get_logger())
@@ -133,4 +173,5 @@ async def server(database: Database) -> AsyncIterator[Server]:
     async with httpx.AsyncClient(
         transport=transport, base_url="http://api:8080", headers={"authorization": f"Bearer {KEY}"}
     ) as client:
-        yield Server(client, bus, events, clock, app=app, rate_limit=rate_limit)
+        due = DueCalls(OpenCalls(database), starter, bus, structlog.get_logger())
+        yield Server(client, bus, events, resources, due, clock, app=app, rate_limit=rate_limit)

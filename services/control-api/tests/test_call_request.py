@@ -6,15 +6,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxbus_contracts.assistant import Assistant
-from voxbus_control_api.call_request import parse_request, plan_call, validate_assistant
+from voxbus_control_api.call_request import kind_of, parse_request, parse_web_request, validate_assistant
+from voxbus_control_api.calls.planning import CallPlan, Speaker, first_member, member_layers, plan_call
 from voxbus_control_api.errors import BadRequest
 
 WEBSOCKET = {"provider": "vapi.websocket"}
+PHONE = {"assistantId": "a", "phoneNumberId": "p"}
+
+
+def planned(body: dict[str, Any], stored: dict[str, Any] | None = None) -> CallPlan:
+    request = parse_request(body)
+    given = request.assistant
+    speaker = Speaker("assistantId", stored or {}, "a") if given is None else Speaker("assistant", given)
+    return plan_call(request, speaker, kind_of(body))
 
 
 def problems_of(body: dict[str, Any]) -> list[str]:
     with pytest.raises(BadRequest) as refused:
-        plan_call(parse_request(body), {})
+        planned(body)
     return refused.value.problems
 
 
@@ -90,17 +99,45 @@ def test_legacy_fields_are_accepted_and_mapped() -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ({"transport": WEBSOCKET}, "exactly one of assistantId and assistant must be given"),
-        ({"transport": WEBSOCKET, "assistantId": "a", "assistant": {}}, "exactly one of assistantId and assistant"),
-        ({"assistantId": "a"}, "transport is required"),
-        ({"assistantId": "a", "transport": {"provider": "daily"}}, "transport.provider must be 'vapi.websocket'"),
+        ({"transport": WEBSOCKET}, "exactly one of assistantId, assistant, squadId and squad must be given"),
+        ({"transport": WEBSOCKET, "assistantId": "a", "assistant": {}}, "exactly one of assistantId, assistant"),
+        ({"transport": WEBSOCKET, "assistantId": "a", "squadId": "s"}, "exactly one of assistantId, assistant"),
+        ({"transport": WEBSOCKET, "workflowId": "w"}, "workflowId is not supported by this server"),
+        ({"assistantId": "a"}, "exactly one of phoneNumberId and phoneNumber must be given, or transport.provider"),
+        ({**PHONE, "phoneNumber": {}}, "exactly one of phoneNumberId and phoneNumber must be given"),
+        (
+            {"assistantId": "a", "transport": {"provider": "daily"}},
+            "transport.provider daily belongs to POST /call/w",
+        ),
+        ({"assistantId": "a", "transport": {"provider": "pigeon"}}, "transport.provider must be 'vapi.websocket'"),
         ({"assistantId": "a", "transport": {}}, "transport.provider is required"),
         (
             {"assistantId": "a", "phoneNumberId": "p", "transport": WEBSOCKET},
             "phoneNumberId must not be given together with transport.provider vapi.websocket",
         ),
-        ({"assistantId": "a", "phoneNumberId": "p"}, "phone calls are not supported by this server yet"),
-        ({"squadId": "s", "transport": WEBSOCKET}, "squadId is not supported by this server yet"),
+        (PHONE, "customer.number or customer.sipUri must be given"),
+        ({**PHONE, "customer": {"number": "5551234"}}, "customer.number must be a phone number in the E.164 format"),
+        ({**PHONE, "customer": {"number": "+0155512345"}}, "customer.number must be a phone number in the E.164"),
+        (
+            {**PHONE, "customer": {"number": "call me", "numberE164CheckEnabled": False}},
+            "customer.number must hold only letters and digits",
+        ),
+        (
+            {**PHONE, "customer": {"number": "+1", "numberE164CheckEnabled": False}},
+            "customer.number must have at leas",
+        ),
+        ({**PHONE, "customer": {"sipUri": "ann@example.org"}}, "customer.sipUri must be a SIP address"),
+        ({**PHONE, "customer": {"number": "+14155551234", "extension": "1" * 11}}, "customer.extension must have"),
+        ({**PHONE, "customer": {"number": "+14155551234"}, "customers": []}, "customers must not be given together"),
+        ({**PHONE, "customerId": "c"}, "customerId is not supported by this server"),
+        (
+            {**PHONE, "customer": {"number": "+14155551234"}, "schedulePlan": {"earliestAt": "soon"}},
+            "schedulePlan.earliestAt must be a valid datetime",
+        ),
+        (
+            {**PHONE, "customer": {"number": "+14155551234", "assistantOverrides": {"variableValues": 1}}},
+            "customer.assistantOverrides.variableValues must be an object",
+        ),
         (
             {"assistantId": "a", "transport": {**WEBSOCKET, "audioFormat": {"sampleRate": 100}}},
             "transport.audioFormat.sampleRate must be greater than or equal to 3000",
@@ -147,7 +184,7 @@ JSON = st.recursive(
 @given(st.dictionaries(NAMES, JSON, max_size=5), st.dictionaries(NAMES, JSON, max_size=3))
 def test_any_json_is_a_call_or_a_bad_request(body: dict[str, Any], stored: dict[str, Any]) -> None:
     try:
-        plan = plan_call(parse_request({"transport": WEBSOCKET, "assistantId": "a", **body}), stored)
+        plan = planned({"transport": WEBSOCKET, "assistantId": "a", **body}, stored)
     except BadRequest as refused:
         assert refused.problems
     else:
@@ -163,7 +200,7 @@ def test_any_json_is_a_call_or_a_bad_request(body: dict[str, Any], stored: dict[
     ],
 )
 def test_the_audio_format_has_the_defaults_of_the_api(audio: dict[str, Any], encoding: str, rate_hz: int) -> None:
-    plan = plan_call(parse_request({"assistant": {}, "transport": {**WEBSOCKET, "audioFormat": audio}}), None)
+    plan = planned({"assistant": {}, "transport": {**WEBSOCKET, "audioFormat": audio}})
     assert (plan.transport.encoding, plan.transport.sample_rate_hz) == (encoding, rate_hz)
 
 
@@ -181,9 +218,86 @@ def test_overrides_lie_deep_over_the_stored_assistant() -> None:
         },
         "transport": WEBSOCKET,
     }
-    plan = plan_call(parse_request(body), stored)
+    plan = planned(body, stored)
     assistant = Assistant.model_validate(plan.assistant)
     assert (assistant.first_message, assistant.model.temperature) == ("Hello", 0.9)
     assert [tool.name for tool in assistant.model.tools] == ["endCall", "lookup"]
     assert plan.variables == {"name": "Ann"}
     assert stored["model"] == {"provider": "vapi", "temperature": 0.1, "tools": [{"type": "endCall"}]}
+
+
+NUMBERS = st.one_of(st.from_regex(r"\+?[0-9a-zA-Z ]{0,42}", fullmatch=True), st.text(max_size=6))
+
+
+@given(NUMBERS)
+def test_only_e164_numbers_pass_the_check_and_nothing_but_letters_and_digits_passes_without_it(number: str) -> None:
+    def is_taken(checked: bool) -> bool:
+        customer = {"number": number, "numberE164CheckEnabled": checked}
+        try:
+            parse_request({**PHONE, "customer": customer})
+        except BadRequest as refused:
+            assert all(problem.startswith("customer.number") for problem in refused.problems)
+            return False
+        return True
+
+    digits = number.removeprefix("+")
+    is_ascii = number.isascii() and digits.isalnum() and 3 <= len(number) <= 40
+    is_e164 = is_ascii and number[0] == "+" and digits.isdigit() and digits[0] != "0" and len(digits) <= 15
+    assert is_taken(True) == is_e164
+    assert is_taken(False) == is_ascii
+
+
+def test_layers_lie_over_each_other_from_the_member_to_the_customer() -> None:
+    squad = {
+        "members": [
+            {
+                "assistant": {"name": "A", "firstMessage": "1", "voice": {"speed": 1.0, "voiceId": "v"}},
+                "assistantOverrides": {"firstMessage": "2", "variableValues": {"a": 1, "b": 1, "c": 1}},
+            },
+            {"assistantId": "second"},
+        ],
+        "membersOverrides": {"firstMessage": "3", "voice": {"speed": 1.5}, "variableValues": {"b": 2}},
+    }
+    body = {
+        "squad": squad,
+        "phoneNumberId": "p",
+        "squadOverrides": {"firstMessage": "4", "tools:append": [{"type": "endCall"}]},
+        "customer": {
+            "number": "+14155551234",
+            "name": "Ann",
+            "assistantOverrides": {"firstMessage": "5", "variableValues": {"c": 3}},
+        },
+    }
+    member = first_member(squad)
+    speaker = Speaker("squad", member["assistant"], layers=member_layers(squad, member))
+    plan = plan_call(parse_request(body), speaker, kind_of(body), {"provider": "byo-phone-number", "number": "+49301"})
+    assistant = Assistant.model_validate(plan.assistant)
+    assert (assistant.first_message, assistant.voice.speed, assistant.voice.voice_id) == ("5", 1.5, "v")
+    assert [tool.name for tool in assistant.model.tools] == ["endCall"]
+    assert {name: plan.variables[name] for name in "abc"} == {"a": 1, "b": 2, "c": 3}
+    assert plan.variables["customer"]["name"] == "Ann"
+    assert plan.variables["phoneNumber"] == {"number": "+49301"}
+    assert plan.transport.provider == "vapi.sip"
+
+
+@pytest.mark.parametrize(
+    ("squad", "told"),
+    [
+        ({}, "squad.members must have at least one member"),
+        ({"members": []}, "squad.members must have at least one member"),
+        ({"members": [{}]}, "squad.members.0 must have exactly one of assistantId and assistant"),
+        ({"members": [{"assistantId": "a", "assistant": {}}]}, "squad.members.0 must have exactly one"),
+    ],
+)
+def test_a_squad_needs_a_first_member(squad: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadRequest, match=told):
+        first_member(squad)
+
+
+def test_a_web_call_is_of_nobody_by_telephone() -> None:
+    with pytest.raises(BadRequest) as refused:
+        parse_web_request(
+            {"assistantId": "a", "phoneNumberId": "p", "customer": {}, "transport": {"provider": "daily"}}
+        )
+    assert [problem.split(" ")[0] for problem in refused.value.problems] == ["phoneNumberId", "customer"]
+    assert parse_web_request({"assistantId": "a", "roomDeleteOnUserLeaveEnabled": True}).assistant_id == "a"

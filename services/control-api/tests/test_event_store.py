@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voxbus_contracts.events import CallEnded, MediaAttached
-from voxbus_control_api.call_store import CallStore
-from voxbus_control_api.database import Database
+from voxbus_contracts import Event
+from voxbus_contracts.events import CallEnded, CostUpdated, MediaAttached
+from voxbus_control_api.call_store import CallStore, NewCall
+from voxbus_control_api.calls.open_calls import OpenCalls
+from voxbus_control_api.database import CALLS, Database
 from voxbus_control_api.event_store import EventRow, EventStore
 from voxbus_control_api.projection import CallFacts
 
@@ -44,7 +47,7 @@ class Failing(Database):
 
 @pytest.fixture(autouse=True)
 async def call(database: Database) -> None:
-    await CallStore(database, EventStore(database)).add(CALL, None)
+    await CallStore(database, EventStore(database)).add(CALL.org, [NewCall(CALL)], None, 0)
 
 
 def row(number: int) -> EventRow:
@@ -87,7 +90,7 @@ async def test_an_event_of_an_unknown_call_is_left_out(database: Database) -> No
 
 async def test_the_reaper_sees_first_attachment_and_no_call_that_started_or_ended(database: Database) -> None:
     events = EventStore(database)
-    calls = CallStore(database, events)
+    calls = OpenCalls(database)
     assert [(each.ref.call, each.attached_at_ms) for each in await calls.waiting()] == [(CALL.id, None)]
     for number, ms in ((1, 700), (2, 900)):
         payload = ATTACHED.payload().decode()
@@ -98,3 +101,18 @@ async def test_the_reaper_sees_first_attachment_and_no_call_that_started_or_ende
     assert [each.attached_at_ms for each in await calls.waiting()] == [700]
     await events.add([row(3)])
     assert await calls.waiting() == []
+
+
+def row_of(number: int, event: Event) -> EventRow:
+    return EventRow(f"e{number}", CALL.id, number, event.name(), "s", 0, 0, number, event.payload().decode())
+
+
+async def test_calls_are_found_by_their_first_end_and_by_the_newest_version_of_their_cost(database: Database) -> None:
+    events, calls = EventStore(database), CallStore(database, EventStore(database))
+    cost = {1: "0.0000012", 2: "0.150000001", 3: "0.1500000019"}
+    told = [CostUpdated(version=v, rows=(), breakdown={}, total=total, ended=False) for v, total in cost.items()]
+    ended = [CallEnded(pts_ms=1, reason=reason) for reason in ("customer-ended-call", "silence-timed-out")]
+    await events.add([row_of(1, told[2]), row_of(2, ended[0])])
+    await events.add([row_of(3, told[0]), row_of(4, told[1]), row_of(5, ended[1])])
+    (row,) = await calls.rows(CALL.org, select(CALLS))
+    assert (row.ended_reason, row.cost_nano_usd, row.cost_version) == ("customer-ended-call", 150_000_002, 3)

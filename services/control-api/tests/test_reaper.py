@@ -3,7 +3,7 @@ import structlog
 
 from voxbus_contracts import CallRef
 from voxbus_control_api.errors import Unavailable
-from voxbus_control_api.reaper import JOIN_TIMED_OUT, NEVER_CONNECTED, OpenCall, Reaper, overdue
+from voxbus_control_api.reaper import JOIN_TIMED_OUT, NEVER_CONNECTED, NO_CARRIER, OpenCall, Reaper, overdue
 
 REF = CallRef("acme", "11111111-1111-4111-8111-1111111111ab")
 OTHER = CallRef("acme", "22222222-2222-4222-8222-2222222222cd")
@@ -22,6 +22,10 @@ def test_a_call_is_overdue_some_time_after_its_last_progress(
     attached_at_ms: int | None, now_ms: int, reason: str | None
 ) -> None:
     assert overdue(OpenCall(REF, 0, attached_at_ms), now_ms, 20_000) == reason
+
+
+def test_a_call_nothing_can_carry_is_over_at_once() -> None:
+    assert overdue(OpenCall(REF, 0, None, has_transport=False), 0, 20_000) == NO_CARRIER
 
 
 class Stage:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def on_any(nats_url: str, tmp_path: Path, database_url: str) -> Settings:
 
 
 @asynccontextmanager
-async def api_at(configured: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def api_at(configured: Settings) -> AsyncGenerator[httpx.AsyncClient]:
     service: RunningService = await start_service(
         "control-api", configured, wire, f"control-api-{uuid.uuid4().hex[:6]}"
     )
@@ -164,15 +164,14 @@ async def _reap_without_consumer(configured: Settings) -> None:
     import structlog
 
     from voxbus_control_api.call_bus import CallBus
-    from voxbus_control_api.call_store import CallStore
+    from voxbus_control_api.calls.open_calls import OpenCalls
     from voxbus_control_api.database import SCHEMA
-    from voxbus_control_api.event_store import EventStore
     from voxbus_control_api.reaper import Reaper
     from voxbus_database import open_database, sqlite_url
 
     default = sqlite_url(configured.data_dir / "control-api" / "control.db")
     database = await open_database(configured.database_or(default), SCHEMA)
-    calls = CallStore(database, EventStore(database))
+    calls = OpenCalls(database)
     async with bus_at(configured.nats_url) as bus:
         ends = CallBus(bus, StoredPublisher(bus, "control-api"))
         reaper = Reaper(calls.waiting, ends, structlog.get_logger(), join_timeout_ms=1, now_ms=lambda: 2**42)

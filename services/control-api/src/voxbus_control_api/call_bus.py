@@ -42,6 +42,17 @@ class CallBus:
         async with _answering():
             await self._bus.kv_put(CONFIGS.name, config.ref.config_key, config.payload())
 
+    async def stored_config(self, ref: CallRef) -> CallConfig | None:
+        async with _answering():
+            return await self._bus.read_config(ref)
+
+    async def new_config(self, config: CallConfig) -> CallConfig:
+        """Stores it unless the call has one; what the call has then."""
+        async with _answering():
+            if await self._bus.kv_create(CONFIGS.name, config.ref.config_key, config.payload()) is not None:
+                return config
+            return await self._bus.read_config(config.ref) or config
+
     async def announce(self, config: CallConfig) -> None:
         queued = CallQueued(
             call_type=config.call_type,

@@ -1,19 +1,26 @@
-"""`POST /call`: what is asked for, and the call's configuration made from it. Pure."""
+"""`POST /call` and its relatives: what is asked for. Pure."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.config import TransportFormat
+from voxbus_control_api.calls.customers import Customer
+from voxbus_control_api.calls.schedule import SchedulePlan
 from voxbus_control_api.errors import BadRequest
-from voxbus_control_api.overrides import Json, modernised, overridden, without_nulls
+from voxbus_control_api.overrides import Json, modernised, without_nulls
 from voxbus_control_api.problems import validated
 
-_PHONE: tuple[str, ...] = ("phoneNumberId", "phoneNumber", "customers")
-_NOT_YET: tuple[str, ...] = ("squadId", "squad", "squadOverrides", "workflowId", "workflow", "schedulePlan")
+Kind = Literal["vapi.websocketCall", "webCall", "outboundPhoneCall"]
+
+WEBSOCKET: Final = "vapi.websocket"
+PHONE_TRANSPORTS: Final = ("twilio", "vonage", "telnyx", "vapi.sip")
+SPEAKERS: Final = ("assistantId", "assistant", "squadId", "squad")
+
+_NUMBERS: Final = ("phoneNumberId", "phoneNumber", "customers")
+_WORKFLOWS: Final = ("workflowId", "workflow", "workflowOverrides")
+_PHONE_ONLY: Final = (*_NUMBERS, "customer", "customerId", "schedulePlan", "phoneCallProviderBypassEnabled")
 
 
 class _Request(BaseModel):
@@ -33,9 +40,9 @@ class AudioFormat(_Request):
 
 
 class Transport(_Request):
-    """Only the WebSocket transport today."""
+    """What carries the call. Of phone calls the phone number decides it, and this is an echo."""
 
-    provider: Literal["vapi.websocket"]
+    provider: Literal["vapi.websocket", "daily", "twilio", "vonage", "telnyx", "vapi.sip"]
     audio_format: AudioFormat = AudioFormat()
 
 
@@ -43,11 +50,20 @@ class CallRequest(_Request):
     """Body of `POST /call`; unknown fields are kept and echoed."""
 
     assistant_id: str | None = None
-    assistant: dict[str, Any] | None = None
-    assistant_overrides: dict[str, Any] = {}
-    transport: Transport
+    assistant: Json | None = None
+    assistant_overrides: Json = {}
+    squad_id: str | None = None
+    squad: Json | None = None
+    squad_overrides: Json = {}
+    phone_number_id: str | None = None
+    phone_number: Json | None = None
+    customer: Customer | None = None
+    customers: list[Json] | None = None
+    transport: Transport | None = None
+    schedule_plan: SchedulePlan | None = None
     name: Annotated[str | None, Field(max_length=40)] = None
-    metadata: dict[str, Any] | None = None
+    metadata: Json | None = None
+    phone_call_provider_bypass_enabled: bool = False
 
 
 class CallPatch(BaseModel):
@@ -58,29 +74,33 @@ class CallPatch(BaseModel):
     name: Annotated[str | None, Field(max_length=40)]
 
 
-@dataclass(frozen=True, slots=True)
-class CallPlan:
-    """What the call will be: its assistant with everything applied, secrets still open."""
-
-    assistant: Json
-    transport: TransportFormat
-    variables: Json
+def kind_of(body: Json) -> Kind:
+    """A phone call unless its transport is the WebSocket."""
+    transport = body.get("transport")
+    is_socket = isinstance(transport, dict) and transport.get("provider") not in PHONE_TRANSPORTS
+    return "vapi.websocketCall" if is_socket else "outboundPhoneCall"
 
 
 def parse_request(body: Json) -> CallRequest:
-    """Raises BadRequest naming every offending field."""
+    """One call over the WebSocket or the telephone. Raises BadRequest naming every offending field."""
     given = without_nulls(body)
-    problems = [f"{name} is not supported by this server yet" for name in _NOT_YET if name in given]
-    phone = [name for name in _PHONE if name in given]
-    if phone and "transport" not in given:
-        problems += [f"{name}: phone calls are not supported by this server yet" for name in phone]
-    elif phone:
-        problems += [f"{name} must not be given together with transport.provider vapi.websocket" for name in phone]
-    if not problems and ("assistantId" in given) == ("assistant" in given):
-        problems.append("exactly one of assistantId and assistant must be given")
+    problems = [*_speaker_problems(given), *_carriage_problems(given)]
     if problems:
         raise BadRequest(*problems)
-    return validated(CallRequest, given)
+    request = validated(CallRequest, given)
+    if kind_of(given) == "outboundPhoneCall":
+        _check_callee(request)
+    return request
+
+
+def parse_web_request(body: Json) -> CallRequest:
+    """Body of `POST /call/web`. Raises BadRequest."""
+    given = without_nulls(body)
+    problems = _speaker_problems(given)
+    problems += [f"{name} must not be given for a web call" for name in _PHONE_ONLY if name in given]
+    if problems:
+        raise BadRequest(*problems)
+    return validated(CallRequest, {name: value for name, value in given.items() if name != "transport"})
 
 
 def validate_assistant(body: Json, prefix: str = "") -> Assistant:
@@ -88,21 +108,37 @@ def validate_assistant(body: Json, prefix: str = "") -> Assistant:
     return validated(Assistant, modernised(body), prefix)
 
 
-def plan_call(request: CallRequest, stored_assistant: Json | None) -> CallPlan:
-    """Assistant plus overrides; raises BadRequest when the result is not valid."""
-    if request.assistant is not None:
-        validate_assistant(request.assistant, "assistant")
-    overrides = request.assistant_overrides
-    variables = overrides.get("variableValues", {})
-    if not isinstance(variables, dict):
-        raise BadRequest("assistantOverrides.variableValues must be an object")
-    if not isinstance(overrides.get("tools:append", []), list):
-        raise BadRequest("assistantOverrides.tools:append must be a list")
-    base = modernised(request.assistant or stored_assistant or {})
-    assistant = modernised(overridden(base, overrides))
-    validate_assistant(assistant, "assistantOverrides" if overrides else "assistant")
-    audio = request.transport.audio_format
-    transport = TransportFormat(
-        provider=request.transport.provider, encoding=audio.format, sample_rate_hz=audio.rate_hz
-    )
-    return CallPlan(assistant, transport, variables)
+def _speaker_problems(given: Json) -> list[str]:
+    problems = [f"{name} is not supported by this server" for name in _WORKFLOWS if name in given]
+    speakers = [name for name in SPEAKERS if name in given]
+    may_come_from_number = kind_of(given) == "outboundPhoneCall" and "phoneNumberId" in given
+    if not problems and (len(speakers) > 1 or not (speakers or may_come_from_number)):
+        problems.append(f"exactly one of {', '.join(SPEAKERS[:-1])} and {SPEAKERS[-1]} must be given")
+    return problems
+
+
+def _carriage_problems(given: Json) -> list[str]:
+    transport = given.get("transport", {})
+    provider = transport.get("provider") if isinstance(transport, dict) else None
+    numbers = [name for name in _NUMBERS if name in given]
+    if provider == WEBSOCKET:
+        return [f"{name} must not be given together with transport.provider vapi.websocket" for name in numbers]
+    if provider == "daily":
+        return ["transport.provider daily belongs to POST /call/web"]
+    if kind_of(given) != "outboundPhoneCall":
+        return []
+    problems: list[str] = []
+    if ("phoneNumberId" in given) == ("phoneNumber" in given):
+        problems.append(
+            "exactly one of phoneNumberId and phoneNumber must be given, or transport.provider vapi.websocket"
+        )
+    if "customer" in given and "customers" in given:
+        problems.append("customers must not be given together with customer")
+    if "customerId" in given:
+        problems.append("customerId is not supported by this server: give customer")
+    return problems
+
+
+def _check_callee(request: CallRequest) -> None:
+    if request.customers is None and (request.customer is None or not request.customer.can_be_called):
+        raise BadRequest("customer.number or customer.sipUri must be given")

@@ -1,19 +1,35 @@
 """Calls and their records."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts import CallRef
-from voxbus_control_api.database import CALL_EVENTS, CALLS, Database, to_text
+from voxbus_control_api.calls.repeats import RepeatKey, check_same
+from voxbus_control_api.database import CALL_EVENTS, CALLS, REPEATS, Database, to_text
 from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.listing import Listing
 from voxbus_control_api.projection import CallFacts, project
-from voxbus_control_api.reaper import OpenCall
+from voxbus_database import insert_new
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """A call that is asked for, and what it is found by. `scheduled_at_ms` None = it starts at once."""
+
+    facts: CallFacts
+    assistant_id: str | None = None
+    squad_id: str | None = None
+    phone_number_id: str | None = None
+    customer_number: str | None = None
+    scheduled_at_ms: int | None = None
+    latest_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +48,45 @@ class CallStore:
         self._database = database
         self._events = events
 
-    async def add(self, call: CallFacts, assistant_id: str | None) -> None:
-        row = {
-            "id": call.id,
-            "org": call.org,
-            "created_at_ms": call.created_at_ms,
-            "updated_at_ms": call.updated_at_ms,
-            "assistant_id": assistant_id,
-            "call_type": call.call_type,
-            "transport": to_text(call.transport),
-            "system_prompts": to_text(call.system_prompts),
-            "body": to_text(call.body),
-        }
+    async def add(self, org: str, calls: Sequence[NewCall], key: RepeatKey | None, now_ms: int) -> list[str]:
+        """Writes all of them; ids of the calls there are now. With a key that was used: of those made then.
+
+        Raises Conflict when the key was used for another request.
+        """
+        ids = [call.facts.id for call in calls]
         async with self._database.write() as connection:
-            await connection.execute(insert(CALLS).values(row))
+            if key is not None:
+                before = await _remember(connection, org, key, ids, now_ms)
+                if before is not None:
+                    return before
+            if calls:
+                await connection.execute(insert(CALLS), [_row(call) for call in calls])
+        return ids
+
+    async def made_with(self, org: str, key: RepeatKey) -> list[str] | None:
+        """Ids of the calls made with a key, None when it is new. Raises Conflict."""
+        async with self._database.read() as connection:
+            return await _made_with(connection, org, key)
+
+    async def begin(self, facts: CallFacts, assistant_id: str | None, squad_id: str | None) -> None:
+        """A scheduled call as it is now that it starts."""
+        values = {**_changing(facts), "assistant_id": assistant_id, "squad_id": squad_id}
+        values |= {"generation": CALLS.c.generation + 1}
+        async with self._database.write() as connection:
+            await connection.execute(update(CALLS).where(CALLS.c.id == facts.id, *_of(facts.org)).values(values))
+
+    async def facts(self, org: str, call_id: str) -> CallFacts | None:
+        statement = select(CALLS).where(CALLS.c.id == call_id, *_of(org))
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement)).first()
+        return _facts(row) if row else None
+
+    async def get_many(self, org: str, ids: Sequence[str]) -> list[CallRecord]:
+        """In the order of `ids`; those that are gone are left out."""
+        statement = select(CALLS).where(CALLS.c.id.in_(ids), *_of(org))
+        async with self._database.read() as connection:
+            rows = {row.id: row for row in (await connection.execute(statement)).all()}
+        return [await self._record(rows[each]) for each in ids if each in rows]
 
     async def get(self, org: str, call_id: str) -> CallRecord | None:
         statement = select(CALLS).where(CALLS.c.id == call_id, *_of(org))
@@ -78,15 +119,26 @@ class CallStore:
             if changed.rowcount:
                 await connection.execute(delete(CALL_EVENTS).where(CALL_EVENTS.c.call == call_id))
 
-    async def waiting(self) -> list[OpenCall]:
-        """Calls of all organisations that have neither started nor ended."""
-        columns = CALLS.c
-        statement = select(columns.org, columns.id, columns.created_at_ms, columns.attached_at_ms).where(
-            columns.started_at_ms.is_(None), columns.ended_at_ms.is_(None), columns.deleted_at_ms.is_(None)
-        )
+    async def search(self, org: str, statement: Select[Any]) -> list[CallRecord]:
+        """The calls of a statement that selects whole rows of CALLS, in its order."""
         async with self._database.read() as connection:
-            rows = (await connection.execute(statement)).all()
-        return [OpenCall(CallRef(row.org, row.id), row.created_at_ms, row.attached_at_ms) for row in rows]
+            rows = (await connection.execute(statement.where(*_of(org)))).all()
+        return [await self._record(row) for row in rows]
+
+    async def rows(self, org: str, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """What the table itself says, without the events."""
+        async with self._database.read() as connection:
+            return (await connection.execute(statement.where(*_of(org)))).all()
+
+    async def count(self, org: str, statement: Select[Any]) -> int:
+        """How many rows a statement has."""
+        narrowed = statement.where(*_of(org)).subquery()
+        async with self._database.read() as connection:
+            return (await connection.execute(select(func.count()).select_from(narrowed))).scalar_one()
+
+    @property
+    def backend(self) -> str:
+        return self._database.backend
 
     async def _record(self, row: Row[Any]) -> CallRecord:
         ref = CallRef(row.org, row.id)
@@ -99,6 +151,58 @@ class CallStore:
             async with self._database.write() as connection:
                 await connection.execute(update(CALLS).where(*unchanged).values(values))
         return CallRecord(ref, row.ended_at_ms is not None, record)
+
+
+async def _made_with(connection: AsyncConnection, org: str, key: RepeatKey) -> list[str] | None:
+    statement = select(REPEATS).where(REPEATS.c.org == org, REPEATS.c.key_sha256 == key.key)
+    row = (await connection.execute(statement)).first()
+    if row is None:
+        return None
+    check_same(key, row.asked_sha256)
+    return json.loads(row.calls)
+
+
+async def _remember(
+    connection: AsyncConnection, org: str, key: RepeatKey, ids: list[str], now_ms: int
+) -> list[str] | None:
+    """None when the key is new; it waits for whoever uses the same key at this moment."""
+    row = {
+        "org": org,
+        "key_sha256": key.key,
+        "asked_sha256": key.asked,
+        "calls": to_text(ids),
+        "created_at_ms": now_ms,
+    }
+    written = await connection.execute(insert_new(connection, REPEATS).values(row))
+    return None if written.rowcount else await _made_with(connection, org, key)
+
+
+def _row(call: NewCall) -> Json:
+    facts = call.facts
+    return {
+        **_changing(facts),
+        "id": facts.id,
+        "org": facts.org,
+        "created_at_ms": facts.created_at_ms,
+        "call_type": facts.call_type,
+        "body": to_text(facts.body),
+        "generation": 0,
+        "assistant_id": call.assistant_id,
+        "squad_id": call.squad_id,
+        "phone_number_id": call.phone_number_id,
+        "customer_number": call.customer_number,
+        "scheduled_at_ms": call.scheduled_at_ms,
+        "latest_at_ms": call.latest_at_ms,
+    }
+
+
+def _changing(facts: CallFacts) -> Json:
+    """What may be another thing by the time a scheduled call starts."""
+    return {
+        "updated_at_ms": facts.updated_at_ms,
+        "transport": to_text(facts.transport),
+        "system_prompts": to_text(facts.system_prompts),
+    }
 
 
 def _of(org: str) -> tuple[Any, ...]:

@@ -7,7 +7,18 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyC
 
 from voxbus_database import Database, Schema
 
-__all__ = ["CALLS", "CALL_EVENTS", "KEYS", "METADATA", "ORGS", "RESOURCES", "SCHEMA", "Database", "to_text"]
+__all__ = [
+    "CALLS",
+    "CALL_EVENTS",
+    "KEYS",
+    "METADATA",
+    "ORGS",
+    "REPEATS",
+    "RESOURCES",
+    "SCHEMA",
+    "Database",
+    "to_text",
+]
 
 SCHEMA: Final = Schema("control-api", "voxbus_control_api.migrations")
 
@@ -77,13 +88,39 @@ CALLS = Table(
     Column("record", Text),
     Column("record_generation", Integer),
     Column("admitted_at_ms", BigInteger),
+    Column("scheduled_at_ms", BigInteger),
+    Column("latest_at_ms", BigInteger),
+    Column("queued_at_ms", BigInteger),
+    Column("squad_id", String),
+    Column("phone_number_id", String),
+    Column("customer_number", String),
+    Column("ended_reason", String),
+    Column("cost_nano_usd", BigInteger),
+    Column("cost_version", Integer),
     Index("calls_of_org", "org", "created_at_ms"),
     Index("calls_open", "ended_at_ms", "started_at_ms"),
     Index("calls_of_org_open", "org", "ended_at_ms", "admitted_at_ms"),
+    Index("calls_unstarted", "queued_at_ms", "ended_at_ms", "scheduled_at_ms"),
 )
-"""`admitted_at_ms` is empty while the call waits for a free place of its organisation.
+"""`generation` counts the changes; `record` is the projection of generation `record_generation`, a cache.
 
-`generation` counts the changes; `record` is the projection of generation `record_generation`, a cache."""
+`admitted_at_ms` is empty while the call waits for a free place of its organisation.
+`scheduled_at_ms` is when a call is to start that was not to start at once; `queued_at_ms` when it was on the bus;
+`cost_nano_usd` is the cost of `cost_version`, in billionths of a dollar.
+"""
+
+REPEATS = Table(
+    "repeats",
+    METADATA,
+    Column("org", String, nullable=False),
+    Column("key_sha256", String, nullable=False),
+    Column("asked_sha256", String, nullable=False),
+    Column("calls", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("org", "key_sha256"),
+    Index("repeats_by_age", "created_at_ms"),
+)
+"""Requests that a client may send again and that count once; `calls` are the ids of what they made."""
 
 CALL_EVENTS = Table(
     "call_events",

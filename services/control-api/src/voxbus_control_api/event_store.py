@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import case, func, select, update
@@ -10,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts import decode
 from voxbus_contracts.catalogue import BadPayload, UnknownMessage
+from voxbus_contracts.events import CallEnded, CostUpdated
 from voxbus_contracts.message import Event
 from voxbus_control_api.database import CALL_EVENTS, CALLS, Database
 from voxbus_control_api.past_events import PastEvent
 from voxbus_database import insert_new
 
 _MOMENTS: Final = {
+    "call.queued": "queued_at_ms",
     "media.attached": "attached_at_ms",
     "call.started": "started_at_ms",
     "call.ended": "ended_at_ms",
@@ -65,12 +68,32 @@ async def _write(connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
         return
     await connection.execute(insert_new(connection, CALL_EVENTS), values)
     moments: dict[str, dict[str, int]] = defaultdict(dict)
+    found: dict[str, dict[Any, Any]] = defaultdict(dict)
     for row in rows:
         moments[row.call]["updated_at_ms"] = max(row.occurred_at_ms, moments[row.call].get("updated_at_ms", 0))
         if row.name in _MOMENTS:
             moments[row.call].setdefault(_MOMENTS[row.name], row.occurred_at_ms)
+        found[row.call] |= _searched_by(row)
     for call in known:
-        await connection.execute(update(CALLS).where(CALLS.c.id == call).values(_changed(moments[call])))
+        values = {**_changed(moments[call]), **found[call]}
+        await connection.execute(update(CALLS).where(CALLS.c.id == call).values(values))
+
+
+def _searched_by(row: EventRow) -> dict[Any, Any]:
+    """What lists are narrowed and sorted by. The first end of a call counts, and the newest version of its cost."""
+    if row.name not in ("call.ended", "cost.updated"):
+        return {}
+    try:
+        message = decode("event", row.name, row.payload.encode())
+    except BadPayload:
+        return {}
+    if isinstance(message, CostUpdated):
+        is_newer = func.coalesce(CALLS.c.cost_version, 0) <= message.version
+        nanos = int(Decimal(message.total).scaleb(9).to_integral_value())
+        new = {CALLS.c.cost_nano_usd: nanos, CALLS.c.cost_version: message.version}
+        return {column: case((is_newer, value), else_=column) for column, value in new.items()}
+    assert isinstance(message, CallEnded)
+    return {CALLS.c.ended_reason: func.coalesce(CALLS.c.ended_reason, message.reason)}
 
 
 def _changed(moments: dict[str, int]) -> dict[Any, Any]:

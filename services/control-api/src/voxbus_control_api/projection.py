@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from voxbus_contracts.events import (
     CallEnded,
+    CallQueued,
     CallRinging,
     CallStarted,
     CallTransferred,
@@ -21,7 +22,12 @@ from voxbus_control_api.past_events import PastEvent, in_order
 Json = dict[str, Any]
 
 _LIFE: Final = ("type", "status", "startedAt", "endedAt", "endedReason", "endedMessage", "destination")
-_OURS: Final = {*_LIFE, "transport", "cost", "costs", "costBreakdown", "messages", "artifact", "analysis", "monitor"}
+_PHONE: Final = ("phoneCallProvider", "phoneCallProviderId", "phoneCallProviderDetails", "phoneCallTransport")
+_OURS: Final = {
+    *_LIFE,
+    *_PHONE,
+    *("transport", "cost", "costs", "costBreakdown", "messages", "artifact", "analysis", "monitor", "webCallUrl"),
+}
 """Fields the record has of its own: none of them is echoed from what was posted."""
 
 
@@ -37,6 +43,10 @@ class CallFacts:
     transport: Json
     body: Json = field(default_factory=Json)
     system_prompts: tuple[str, ...] = ()
+
+    @property
+    def is_scheduled(self) -> bool:
+        return self.body.get("schedulePlan") is not None
 
 
 def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
@@ -58,7 +68,8 @@ def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
         "createdAt": iso(call.created_at_ms),
         "updatedAt": iso(max([call.updated_at_ms, *(event.occurred_at_ms for event in ordered)])),
         "type": call.call_type,
-        **_life(ordered),
+        **_life(ordered, "scheduled" if call.is_scheduled else "queued"),
+        **_phone(call),
         **_cost(ordered),
         "transport": call.transport,
         "messages": spoken,
@@ -71,12 +82,27 @@ def iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _life(events: Sequence[PastEvent]) -> Json:
-    """queued → ringing → in-progress → forwarding → ended; steps that are missing are left out, none is taken back."""
-    life: Json = {"status": "queued"}
+def _phone(call: CallFacts) -> Json:
+    """Who would carry a phone call: by SIP the installation's own trunks."""
+    if call.call_type != "outboundPhoneCall":
+        return {}
+    provider = call.transport.get("provider")
+    if provider == "vapi.sip":
+        return {"phoneCallProvider": "vapi", "phoneCallTransport": "sip"}
+    return {"phoneCallProvider": provider, "phoneCallTransport": "pstn"}
+
+
+def _life(events: Sequence[PastEvent], first: str) -> Json:
+    """scheduled → queued → ringing → in-progress → forwarding → ended.
+
+    Steps that are missing are left out, none is taken back.
+    """
+    life: Json = {"status": first}
     for event in events:
         match event.message:
-            case CallRinging() | MediaAttached() if life["status"] == "queued":
+            case CallQueued() if life["status"] == "scheduled":
+                life["status"] = "queued"
+            case CallRinging() | MediaAttached() if life["status"] in ("scheduled", "queued"):
                 life["status"] = "ringing"
             case CallStarted() if "startedAt" not in life:
                 life["startedAt"] = iso(event.occurred_at_ms)

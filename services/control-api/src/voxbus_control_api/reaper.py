@@ -10,9 +10,15 @@ from structlog.stdlib import BoundLogger
 from voxbus_contracts import CallRef
 from voxbus_control_api import metrics
 from voxbus_control_api.errors import Unavailable
+from voxbus_database import DatabaseFault
 
+NO_CARRIER: Final = "call.start.error-get-transport"
 NEVER_CONNECTED: Final = "call.in-progress.error-vapifault-transport-never-connected"
 JOIN_TIMED_OUT: Final = "assistant-join-timed-out"
+
+_MESSAGES: Final = {
+    NO_CARRIER: "This server has no carrier that could place a phone call. The call was stored and nobody was dialled."
+}
 
 _EVERY_S: Final = 1.0
 
@@ -22,14 +28,17 @@ class OpenCall:
     """A call that has neither started nor ended; times in ms since the epoch."""
 
     ref: CallRef
-    created_at_ms: int
+    since_ms: int
     attached_at_ms: int | None
+    has_transport: bool = True
 
 
 def overdue(call: OpenCall, now_ms: int, join_timeout_ms: int) -> str | None:
     """The reason to end it for, None while it may still come to something."""
+    if not call.has_transport:
+        return NO_CARRIER
     if call.attached_at_ms is None:
-        return NEVER_CONNECTED if now_ms - call.created_at_ms > join_timeout_ms else None
+        return NEVER_CONNECTED if now_ms - call.since_ms > join_timeout_ms else None
     return JOIN_TIMED_OUT if now_ms - call.attached_at_ms > join_timeout_ms else None
 
 
@@ -65,7 +74,7 @@ class Reaper:
             await asyncio.sleep(_EVERY_S)
             try:
                 await self.look()
-            except Unavailable as later:
+            except (Unavailable, DatabaseFault) as later:
                 self._log.warning("cannot end overdue calls now", problem=str(later))
 
     async def look(self) -> None:
@@ -76,7 +85,7 @@ class Reaper:
             reason = overdue(call, self._now_ms(), self._join_timeout_ms)
             if reason is None or call.ref in self._done:
                 continue
-            if await self._unclaimed.end_unclaimed(call.ref, reason):
+            if await self._unclaimed.end_unclaimed(call.ref, reason, _MESSAGES.get(reason)):
                 metrics.CALLS_REAPED.labels(reason).inc()
                 self._log.info("overdue call ended", call=call.ref.call, reason=reason)
             self._done.add(call.ref)

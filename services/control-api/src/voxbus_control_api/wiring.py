@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from voxbus_bus.broker import EventBroker
@@ -11,6 +12,9 @@ from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_bus import CallBus
 from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.calls.due_calls import DueCalls
+from voxbus_control_api.calls.open_calls import OpenCalls
+from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.database import SCHEMA
 from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_key
@@ -33,17 +37,22 @@ _STORE_TIMEOUT_S = 5.0
 
 
 class ControlApi:
-    """Serves requests, keeps records, ends overdue calls; owns no calls."""
+    """Serves requests, keeps records, starts due calls, ends overdue ones; owns no calls."""
 
     slots = 0
 
     def __init__(
-        self, runtime: Runtime[Settings], database: Database, broker: EventBroker, server: ApiServer, reaper: Reaper
+        self,
+        runtime: Runtime[Settings],
+        database: Database,
+        broker: EventBroker,
+        server: ApiServer,
+        loops: Mapping[str, Callable[[], Coroutine[Any, Any, None]]],
     ) -> None:
         self._runtime = runtime
         self._database = database
         self._broker = broker
-        self._reaper = reaper
+        self._loops = loops
         self.server = server
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -51,7 +60,7 @@ class ControlApi:
         await self._broker.start()
         self._tasks = [
             self._runtime.spawn(self.server.run_until_stopped(), "http"),
-            self._runtime.spawn(self._reaper.run(), "reaper"),
+            *(self._runtime.spawn(loop(), name) for name, loop in self._loops.items()),
         ]
         self._runtime.log.info("api", port=self.server.port)
 
@@ -78,7 +87,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     database = await open_database(settings.database_or(sqlite_url(folder / "control.db")), SCHEMA)
     resources = ResourceStore(database)
     keys, assistants, events = KeyStore(database), AssistantStore(resources), EventStore(database)
-    calls = CallStore(database, events)
+    calls, open_calls = CallStore(database, events), OpenCalls(database)
     is_first_start = await keys.count() == 0
     orgs = OrgStore(database)
     await orgs.ensure(Org(DEFAULT_ORG, unix_ms(), unix_ms(), {"name": "Default"}))
@@ -88,6 +97,23 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     broker = EventBroker(settings.nats_url, runtime.name, runtime.log)
     add_handlers(broker, events)
     bus = CallBus(runtime.bus, StoredPublisher(runtime.bus, "control-api", timeout_s=_STORE_TIMEOUT_S))
+    addresses = Addresses(
+        address_secret(settings.cluster_key, folder / "address-secret"),
+        settings.media_url,
+        settings.api_url or f"http://{settings.api_host}:{bound.getsockname()[1]}",
+    )
+    starter = Starter(
+        stored=resources,
+        calls=calls,
+        bus=bus,
+        addresses=addresses,
+        cluster_key=settings.cluster_key,
+        join_timeout_ms=settings.join_timeout_ms,
+        now_ms=unix_ms,
+        new_id=_new_id,
+        new_traceparent=new_trace,
+        log=runtime.log,
+    )
     api = Api(
         keys=keys,
         orgs=orgs,
@@ -97,22 +123,21 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         resources=resources,
         calls=calls,
         bus=bus,
-        addresses=Addresses(
-            address_secret(settings.cluster_key, folder / "address-secret"),
-            settings.media_url,
-            settings.api_url or f"http://{settings.api_host}:{bound.getsockname()[1]}",
-        ),
-        cluster_key=settings.cluster_key,
-        join_timeout_ms=settings.join_timeout_ms,
+        starter=starter,
+        addresses=addresses,
         max_body_bytes=settings.api_max_body_bytes,
         now_ms=unix_ms,
-        new_id=lambda: str(uuid.uuid4()),
-        new_traceparent=new_trace,
+        new_id=_new_id,
         health=lambda: health_of(runtime, broker),
     )
     server = ApiServer(create_app(api, runtime.log), bound)
-    reaper = Reaper(calls.waiting, bus, runtime.log, join_timeout_ms=settings.join_timeout_ms, now_ms=unix_ms)
-    return ControlApi(runtime, database, broker, server, reaper)
+    reaper = Reaper(open_calls.waiting, bus, runtime.log, join_timeout_ms=settings.join_timeout_ms, now_ms=unix_ms)
+    loops = {"reaper": reaper.run, "due-calls": DueCalls(open_calls, starter, bus, runtime.log).run}
+    return ControlApi(runtime, database, broker, server, loops)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
 
 
 def health_of(runtime: Runtime[Settings], broker: EventBroker) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any, Final
 
+import uvloop
+
+from voxbus_cli.bench.api_load import api_load, api_load_report, has_failed
 from voxbus_cli.bench.behaviour import Variant
 from voxbus_cli.bench.machine import check_pinning
 from voxbus_cli.bench.measuring import Measurement, measure
@@ -21,11 +24,15 @@ from voxbus_cli.stack.progress import Progress
 
 _STACK_CPU: Final = 0
 _CALLERS_CPU: Final = 1
+_CALLS_OF_API_LOAD: Final = 400
+"""Simultaneous calls there must be room for: starts of some seconds, should they take so long."""
 
 
 def bench(arguments: argparse.Namespace) -> int:
     """Prints the figures; 1 when calls failed or a turn was never answered."""
     _check(arguments)
+    if arguments.api_load:
+        return _bench_api(arguments)
     results = asyncio.run(_measured(arguments))
     if arguments.json:
         first, *beside = results
@@ -33,6 +40,23 @@ def bench(arguments: argparse.Namespace) -> int:
     else:
         print("\n\n".join(map(report, results)))
     return int(any(map(_has_failed, results)))
+
+
+def _bench_api(arguments: argparse.Namespace) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found = runner.run(_measured_api(arguments))
+    print(json.dumps(found, indent=2) if arguments.json else api_load_report(found))
+    return int(has_failed(found))
+
+
+async def _measured_api(arguments: argparse.Namespace) -> dict[str, Any]:
+    progress = Progress()
+    progress.step("starting" if arguments.api is None else f"calling {arguments.api}")
+    try:
+        async with _stack(arguments) as stack:
+            return await api_load(stack, arguments.seconds, progress)
+    finally:
+        progress.close()
 
 
 async def _measured(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -58,8 +82,12 @@ async def _stack(arguments: argparse.Namespace) -> AsyncGenerator[RunningStack, 
     if arguments.api is not None:
         yield RunningStack(arguments.api.rstrip("/"), arguments.key or read_settings(os.environ).api_key)
         return
-    async with own_stack(arguments.calls, _STACK_CPU if arguments.pin else None, os.environ) as stack:
+    async with own_stack(_slots(arguments), _STACK_CPU if arguments.pin else None, os.environ) as stack:
         yield stack
+
+
+def _slots(arguments: argparse.Namespace) -> int:
+    return _CALLS_OF_API_LOAD if arguments.api_load else arguments.calls
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -33,6 +33,9 @@ def add_bench_parser(commands: Commands) -> None:
         "--default-plan", action="store_true", help="measure once more with the default startSpeakingPlan, for beside"
     )
     parser.add_argument("--barge-in", action="store_true", help="callers interrupt every answer after a second")
+    parser.add_argument(
+        "--api-load", action="store_true", help="the REST API instead: 200 reads and 50 call starts a second, p95"
+    )
     parser.add_argument("--pin", action="store_true", help="the stack on core 0; callers and stub model on core 1")
     parser.add_argument("--api", metavar="URL", help="measure a running stack instead")
     parser.add_argument("--key", metavar="KEY", help="private key of its API")

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fastapi import Request
-from pydantic import SecretStr
 
 from voxbus_contracts import CallRef, Command
-from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.org_store import OrgStore
 from voxbus_control_api.rate_limit import RateLimit
@@ -20,10 +19,6 @@ from voxbus_control_api.resource_store import ResourceStore
 
 class BusOfCalls(Protocol):
     """What is said on the bus about calls; every method raises Unavailable when the bus does not answer."""
-
-    async def store_config(self, config: CallConfig) -> None: ...
-
-    async def announce(self, config: CallConfig) -> None: ...
 
     async def command(self, ref: CallRef, command: Command) -> None: ...
 
@@ -42,13 +37,11 @@ class Api:
     resources: ResourceStore
     calls: CallStore
     bus: BusOfCalls
+    starter: Starter
     addresses: Addresses
-    cluster_key: SecretStr | None
-    join_timeout_ms: int
     max_body_bytes: int
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
-    new_traceparent: Callable[[], str]
     health: Callable[[], dict[str, Any]]
 
 

@@ -2,57 +2,122 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 
 from voxbus_contracts import CallRef
-from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import EndCall
-from voxbus_contracts.config import CallConfig
 from voxbus_control_api import metrics
-from voxbus_control_api.access import sha256_hex
-from voxbus_control_api.call_request import CallPatch, CallPlan, CallRequest, parse_request, plan_call
+from voxbus_control_api.call_request import CallPatch, CallRequest, Kind, kind_of, parse_request, parse_web_request
 from voxbus_control_api.call_store import CallRecord
+from voxbus_control_api.calls.customers import split
+from voxbus_control_api.calls.repeats import RepeatKey, repeat_key
+from voxbus_control_api.calls.starting import Prepared
 from voxbus_control_api.control_messages import command_of
-from voxbus_control_api.errors import Conflict, Misconfigured, NotFound, Unauthorized
+from voxbus_control_api.errors import Conflict, NotFound, Unauthorized
 from voxbus_control_api.http.api import Api, api_of
-from voxbus_control_api.http.assistant_routes import found_assistant
 from voxbus_control_api.http.body import read_object
-from voxbus_control_api.http.caller import org_of
+from voxbus_control_api.http.call_answers import shown
+from voxbus_control_api.http.caller import org_of, org_of_web_caller
 from voxbus_control_api.listing import read_listing
 from voxbus_control_api.problems import validated
-from voxbus_control_api.projection import CallFacts
-from voxbus_runtime.errors import BadSeal
-from voxbus_runtime.sealing import seal_config
+from voxbus_control_api.projection import project
 
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
+WebOrg = Annotated[str, Depends(org_of_web_caller)]
 Services = Annotated[Api, Depends(api_of)]
 Body = Annotated[Json, Depends(read_object)]
+OnceKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", description="the same request with the same key counts once")
+]
 
-_CALL_TYPE = "vapi.websocketCall"
 _SCHEMA: Json = {"requestBody": {"content": {"application/json": {"schema": CallRequest.model_json_schema()}}}}
+_FILTERS = {"id": "id", "assistantId": "assistant_id", "phoneNumberId": "phone_number_id"}
 
 router = APIRouter(prefix="/call", tags=["calls"])
 
 
 @router.post("", status_code=201, openapi_extra=_SCHEMA)
-async def create_call(org: Org, api: Services, body: Body) -> Json:
-    """Queued at once; the answer's `transport.websocketCallUrl` is where the caller's audio goes."""
-    request = parse_request(body)
-    assistant_id = request.assistant_id
-    stored = (await found_assistant(api, org, assistant_id)).body if assistant_id else None
-    plan = plan_call(request, stored)
-    config = _config(api, CallRef(org, api.new_id()), request, plan)
-    await api.bus.store_config(config)
-    await api.calls.add(_facts(config, body, plan), assistant_id)
-    await api.bus.announce(config)
-    metrics.CALLS_CREATED.inc()
-    return shown(api, await found_call(api, org, config.call))
+async def create_call(org: Org, api: Services, body: Body, once: OnceKey = None) -> Json:
+    """One call, or with `customers` one for each of them: then the answer is `{results, errors}`.
+
+    Over the WebSocket transport, `transport.websocketCallUrl` is where the caller's audio goes. With `schedulePlan` the
+    call is `scheduled` and starts then. No carrier is connected to this server yet: a phone call is stored and ends
+    with `call.start.error-get-transport`, nobody is dialled, and `phoneCallProviderBypassEnabled` brings no TwiML.
+    """
+    key = repeat_key(once, "/call", body)
+    if body.get("customers") is not None:
+        return await _create_batch(api, org, body, key)
+    (call,) = await _create(api, org, kind_of(body), [body], key)
+    return call
+
+
+@router.post("/phone", status_code=201, openapi_extra=_SCHEMA)
+async def create_phone_call(org: Org, api: Services, body: Body, once: OnceKey = None) -> Json:
+    """The old name of `POST /call`."""
+    return await create_call(org, api, body, once)
+
+
+@router.post("/web", status_code=201, openapi_extra=_SCHEMA)
+async def create_web_call(org: WebOrg, api: Services, body: Body, once: OnceKey = None) -> Json:
+    """A call from a browser; a public key will do.
+
+    `webCallUrl` and `transport.callUrl` are the WebSocket transport of this server (16 kHz PCM and JSON messages):
+    there is no room of a conferencing service behind them.
+    """
+    (call,) = await _create(api, org, "webCall", [body], repeat_key(once, "/call/web", body))
+    return call
+
+
+async def _create_batch(api: Api, org: str, body: Json, key: RepeatKey | None) -> Json:
+    parse_request(body)
+    batch = split(body)
+    calls = await _create(api, org, kind_of(body), list(batch.bodies), key)
+    return {"results": calls, "errors": list(batch.errors)}
+
+
+async def _create(api: Api, org: str, kind: Kind, bodies: list[Json], key: RepeatKey | None) -> list[Json]:
+    """As many answers as bodies; an earlier request's when the key was used before."""
+    before = await api.calls.made_with(org, key) if key else None
+    if before is None:
+        prepared = await _prepared(api, org, kind, bodies)
+        before = await api.starter.place(org, prepared, key)
+        if before == [each.new.facts.id for each in prepared]:
+            metrics.CALLS_CREATED.inc(len(prepared))
+            return [_as_placed(api, each) for each in prepared]
+    return [shown(api, call) for call in await _still_there(api, org, before)]
+
+
+async def _prepared(api: Api, org: str, kind: Kind, bodies: list[Json]) -> list[Prepared]:
+    """The calls of a batch differ by their customers only: what they name is fetched once."""
+    parse = parse_web_request if kind == "webCall" else parse_request
+    requests = [parse(body) for body in bodies]
+    if not requests:
+        return []
+    resolved = await api.starter.resolved(org, requests[0])
+    return [
+        api.starter.prepare(org, request, kind, resolved, body) for request, body in zip(requests, bodies, strict=True)
+    ]
+
+
+def _as_placed(api: Api, placed: Prepared) -> Json:
+    facts = placed.new.facts
+    call = shown(api, CallRecord(CallRef(facts.org, facts.id), False, project(facts, ())))
+    if facts.call_type == "webCall":
+        call["artifactPlan"] = placed.plan.assistant.get("artifactPlan", {})
+    return call
+
+
+async def _still_there(api: Api, org: str, ids: list[str]) -> list[CallRecord]:
+    found = await api.calls.get_many(org, ids)
+    if len(found) < len(ids):
+        raise Conflict("this Idempotency-Key was used for a call that has been deleted")
+    return found
 
 
 @router.get("")
 async def list_calls(request: Request, org: Org, api: Services) -> list[Json]:
-    listing = read_listing(request.query_params, {"id": "id", "assistantId": "assistant_id"})
+    listing = read_listing(request.query_params, _FILTERS)
     return [shown(api, call) for call in await api.calls.find(org, listing)]
 
 
@@ -72,8 +137,9 @@ async def rename_call(call_id: str, org: Org, api: Services, body: Body) -> Json
 async def delete_call(call_id: str, org: Org, api: Services) -> Json:
     """Everything said on the call is removed; a call still going on is ended."""
     call = await found_call(api, org, call_id)
-    if not call.has_ended and not await api.bus.end_unclaimed(call.ref, "call-deleted"):
-        await api.bus.command(call.ref, EndCall(reason="call-deleted"))
+    reason = "scheduled-call-deleted" if call.record["status"] == "scheduled" else "call-deleted"
+    if not call.has_ended and not await api.bus.end_unclaimed(call.ref, reason):
+        await api.bus.command(call.ref, EndCall(reason=reason))
     await api.calls.remove(org, call_id, api.now_ms())
     return shown(api, call)
 
@@ -104,14 +170,6 @@ async def found_call(api: Api, org: str, call_id: str) -> CallRecord:
     return call
 
 
-def shown(api: Api, call: CallRecord) -> Json:
-    """The record with the addresses that may still be used."""
-    if call.has_ended:
-        return call.record
-    transport = {**call.record["transport"], "websocketCallUrl": api.addresses.transport_url(call.ref)}
-    return {**call.record, "transport": transport, "monitor": {"controlUrl": api.addresses.control_url(call.ref)}}
-
-
 async def _controller(request: Request, api: Api, call_id: str, token: str, org: str) -> str:
     if not token:
         return await org_of(request)
@@ -122,42 +180,3 @@ async def _controller(request: Request, api: Api, call_id: str, token: str, org:
     if not api.addresses.may_control(ref, token):
         raise Unauthorized("this token is not valid for this call")
     return org
-
-
-def _config(api: Api, ref: CallRef, request: CallRequest, plan: CallPlan) -> CallConfig:
-    try:
-        sealed = seal_config(plan.assistant, api.cluster_key)
-    except BadSeal as missing:
-        raise Misconfigured(str(missing)) from missing
-    return CallConfig(
-        org=ref.org,
-        call=ref.call,
-        created_at_ms=api.now_ms(),
-        call_type=_CALL_TYPE,
-        transport=plan.transport,
-        attach_token_sha256=sha256_hex(api.addresses.transport_token(ref)),
-        assistant_id=request.assistant_id,
-        assistant=Assistant.model_validate(sealed),
-        join_timeout_ms=api.join_timeout_ms,
-        traceparent=api.new_traceparent(),
-        variables=plan.variables,
-    )
-
-
-def _facts(config: CallConfig, body: Json, plan: CallPlan) -> CallFacts:
-    audio = {
-        "format": plan.transport.encoding,
-        "container": "raw",
-        "sampleRate": plan.transport.sample_rate_hz,
-    }
-    prompts = [each.content for each in config.assistant.model.messages if each.role == "system" and each.content]
-    return CallFacts(
-        id=config.call,
-        org=config.org,
-        created_at_ms=config.created_at_ms,
-        updated_at_ms=config.created_at_ms,
-        call_type=_CALL_TYPE,
-        transport={"provider": plan.transport.provider, "audioFormat": audio},
-        body=body,
-        system_prompts=tuple(prompts),
-    )

@@ -1,0 +1,133 @@
+"""The call's configuration: an assistant, everything laid over it, and how the audio travels. Pure."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from voxbus_contracts.config import TransportFormat
+from voxbus_control_api.call_request import CallRequest, Kind, validate_assistant
+from voxbus_control_api.errors import BadRequest
+from voxbus_control_api.overrides import Json, modernised, overridden
+
+_CARRIERS: Final = {"twilio": "twilio", "vonage": "vonage", "telnyx": "telnyx"}
+"""Phone number's provider → transport; numbers of the other kinds are reached by SIP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Overrides, and the field of the request they stand in."""
+
+    field: str
+    overrides: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks first, before the call's own overrides."""
+
+    field: str
+    """Of the request: where the assistant's problems are to be looked for."""
+    assistant: Json
+    assistant_id: str | None = None
+    squad_id: str | None = None
+    layers: tuple[Layer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """What the call will be: its assistant with everything applied, secrets still open."""
+
+    kind: Kind
+    assistant: Json
+    transport: TransportFormat
+    variables: Json
+    assistant_id: str | None = None
+    squad_id: str | None = None
+
+
+def first_member(squad: Json, field: str = "squad") -> Json:
+    """The member that starts the call. Raises BadRequest."""
+    members = squad.get("members")
+    member = members[0] if isinstance(members, list) and members else None
+    if not isinstance(member, dict):
+        raise BadRequest(f"{field}.members must have at least one member")
+    if ("assistantId" in member) == ("assistant" in member):
+        raise BadRequest(f"{field}.members.0 must have exactly one of assistantId and assistant")
+    return member
+
+
+def member_layers(squad: Json, member: Json, field: str = "squad") -> tuple[Layer, ...]:
+    """The member's overrides, then those of all members."""
+    found = {
+        f"{field}.members.0.assistantOverrides": member.get("assistantOverrides"),
+        f"{field}.membersOverrides": squad.get("membersOverrides"),
+    }
+    for name, overrides in found.items():
+        if not isinstance(overrides, dict | None):
+            raise BadRequest(f"{name} must be an object")
+    return tuple(Layer(name, overrides) for name, overrides in found.items() if overrides)
+
+
+def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: Json | None = None) -> CallPlan:
+    """Assistant and all that lies over it; raises BadRequest when a layer or the result is not valid."""
+    layers = [*speaker.layers, *_own_layers(request)]
+    for layer in layers:
+        _check(layer)
+    if speaker.assistant_id is None:
+        validate_assistant(speaker.assistant, speaker.field)
+    assistant = modernised(speaker.assistant)
+    variables: Json = {}
+    for layer in layers:
+        assistant = overridden(assistant, layer.overrides)
+        variables |= layer.overrides.get("variableValues", {})
+    assistant = modernised(assistant)
+    validate_assistant(assistant, layers[-1].field if layers else speaker.field)
+    return CallPlan(
+        kind=kind,
+        assistant=assistant,
+        transport=_transport(request, kind, phone_number),
+        variables={**_known(request, phone_number), **variables},
+        assistant_id=speaker.assistant_id,
+        squad_id=speaker.squad_id,
+    )
+
+
+def carrier_of(phone_number: Json | None) -> str:
+    """The transport a phone number is reached by; a transient number is Twilio's."""
+    provider = (phone_number or {}).get("provider", "twilio")
+    return _CARRIERS.get(provider, "vapi.sip") if isinstance(provider, str) else "vapi.sip"
+
+
+def _own_layers(request: CallRequest) -> list[Layer]:
+    customer = request.customer
+    found = [Layer("squadOverrides", request.squad_overrides), Layer("assistantOverrides", request.assistant_overrides)]
+    if customer is not None:
+        found.append(Layer("customer.squadOverrides", customer.squad_overrides))
+        found.append(Layer("customer.assistantOverrides", customer.assistant_overrides))
+    return [layer for layer in found if layer.overrides]
+
+
+def _check(layer: Layer) -> None:
+    if not isinstance(layer.overrides.get("variableValues", {}), dict):
+        raise BadRequest(f"{layer.field}.variableValues must be an object")
+    if not isinstance(layer.overrides.get("tools:append", []), list):
+        raise BadRequest(f"{layer.field}.tools:append must be a list")
+
+
+def _transport(request: CallRequest, kind: Kind, phone_number: Json | None) -> TransportFormat:
+    if kind == "outboundPhoneCall":
+        return TransportFormat(provider=carrier_of(phone_number), encoding="mulaw", sample_rate_hz=8_000)
+    if request.transport is None:
+        return TransportFormat()
+    audio = request.transport.audio_format
+    return TransportFormat(encoding=audio.format, sample_rate_hz=audio.rate_hz)
+
+
+def _known(request: CallRequest, phone_number: Json | None) -> Json:
+    """Variables every call has; the customer's own of the same name win."""
+    known: dict[str, Any] = {}
+    if request.customer is not None:
+        known["customer"] = request.customer.variables()
+    number = (phone_number or {}).get("number") or (phone_number or {}).get("twilioPhoneNumber")
+    if isinstance(number, str):
+        known["phoneNumber"] = {"number": number}
+    return known

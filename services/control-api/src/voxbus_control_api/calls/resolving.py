@@ -1,0 +1,87 @@
+"""Fetches what a request only names: assistant, squad, phone number."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from voxbus_control_api.call_request import CallRequest
+from voxbus_control_api.calls.planning import Layer, Speaker, first_member, member_layers
+from voxbus_control_api.errors import BadRequest, NotFound
+from voxbus_control_api.overrides import Json
+from voxbus_control_api.resource_store import Resource
+
+ASSISTANT: Final = "assistant"
+SQUAD: Final = "squad"
+PHONE_NUMBER: Final = "phone-number"
+
+_REASONS: Final = {
+    ASSISTANT: "assistant-not-found",
+    SQUAD: "call.start.error-get-assistant",
+    PHONE_NUMBER: "call.start.error-get-phone-number",
+}
+
+
+class Missing(NotFound):
+    """Something the request names is not there. `reason` is the end of a call that finds out when it starts."""
+
+    def __init__(self, kind: str, resource_id: str) -> None:
+        super().__init__(f"there is no {kind.replace('-', ' ')} {resource_id[:64]}")
+        self.reason = _REASONS[kind]
+
+
+class Stored(Protocol):
+    """Resources as they are now."""
+
+    async def get(self, org: str, kind: str, resource_id: str) -> Resource | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the request means today."""
+
+    speaker: Speaker
+    phone_number: Json | None = None
+
+
+async def resolve(stored: Stored, org: str, request: CallRequest) -> Resolved:
+    """Raises Missing; BadRequest when neither request nor phone number says who speaks."""
+    number = request.phone_number
+    if request.phone_number_id is not None:
+        number = await _body(stored, org, PHONE_NUMBER, request.phone_number_id)
+    return Resolved(await _speaker(stored, org, request, number or {}), number)
+
+
+async def _speaker(stored: Stored, org: str, request: CallRequest, number: Json) -> Speaker:
+    if request.assistant is not None:
+        return Speaker("assistant", request.assistant)
+    if request.squad is not None:
+        return await _of_squad(stored, org, request.squad, None)
+    assistant_id, squad_id = request.assistant_id, request.squad_id
+    if not (assistant_id or squad_id):
+        assistant_id, squad_id = number.get("assistantId"), number.get("squadId")
+    if assistant_id:
+        return Speaker("assistantId", await _body(stored, org, ASSISTANT, assistant_id), assistant_id)
+    if squad_id:
+        return await _of_squad(stored, org, await _body(stored, org, SQUAD, squad_id), squad_id)
+    raise BadRequest("assistantId, assistant, squadId or squad must be given: the phone number has none either")
+
+
+async def _of_squad(stored: Stored, org: str, squad: Json, squad_id: str | None) -> Speaker:
+    """The first member speaks."""
+    field = "squadId" if squad_id else "squad"
+    member = first_member(squad, field)
+    layers: tuple[Layer, ...] = member_layers(squad, member, field)
+    assistant_id = member.get("assistantId")
+    if assistant_id is None:
+        assistant = member["assistant"]
+        if not isinstance(assistant, dict):
+            raise BadRequest(f"{field}.members.0.assistant must be an object")
+        return Speaker(f"{field}.members.0.assistant", assistant, None, squad_id, layers)
+    assistant = await _body(stored, org, ASSISTANT, str(assistant_id))
+    return Speaker(f"{field}.members.0.assistantId", assistant, str(assistant_id), squad_id, layers)
+
+
+async def _body(stored: Stored, org: str, kind: str, resource_id: str) -> Json:
+    found = await stored.get(org, kind, resource_id)
+    if found is None:
+        raise Missing(kind, resource_id)
+    return found.body

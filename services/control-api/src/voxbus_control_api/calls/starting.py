@@ -1,0 +1,166 @@
+"""Places calls: what was asked for becomes stored calls, their configurations and their first events.
+
+A configuration is on the bus before its call is stored, so that whoever has the address can connect. Once a call is
+stored the client is answered well: what could not be said on the bus then, `DueCalls` says later.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from pydantic import SecretStr
+from structlog.stdlib import BoundLogger
+
+from voxbus_contracts import CallRef
+from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.config import CallConfig
+from voxbus_control_api.access import Addresses, sha256_hex
+from voxbus_control_api.call_request import CallRequest, Kind
+from voxbus_control_api.call_store import CallStore, NewCall
+from voxbus_control_api.calls.planning import CallPlan, plan_call
+from voxbus_control_api.calls.repeats import RepeatKey
+from voxbus_control_api.calls.resolving import Resolved, Stored, resolve
+from voxbus_control_api.calls.schedule import Window, window
+from voxbus_control_api.errors import Misconfigured, Unavailable
+from voxbus_control_api.projection import CallFacts
+from voxbus_runtime.errors import BadSeal
+from voxbus_runtime.sealing import seal_config
+
+Json = dict[str, Any]
+
+_AT_A_TIME: Final = 32
+"""Calls of a batch that are put on the bus together."""
+
+_NEVER_KEPT: Final = frozenset({"twilioAuthToken", "twilioApiKey", "twilioApiSecret"})
+"""Secrets of a transient phone number: neither stored nor answered."""
+
+
+class Announcing(Protocol):
+    """What is said on the bus; both raise Unavailable."""
+
+    async def store_config(self, config: CallConfig) -> None: ...
+
+    async def announce(self, config: CallConfig) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One call that can be placed. `config` None = it is scheduled."""
+
+    new: NewCall
+    plan: CallPlan
+    config: CallConfig | None
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Stores, bus, addresses and a clock (ms since the epoch)."""
+
+    stored: Stored
+    calls: CallStore
+    bus: Announcing
+    addresses: Addresses
+    cluster_key: SecretStr | None
+    join_timeout_ms: int
+    now_ms: Callable[[], int]
+    new_id: Callable[[], str]
+    new_traceparent: Callable[[], str]
+    log: BoundLogger
+
+    async def resolved(self, org: str, request: CallRequest) -> Resolved:
+        return await resolve(self.stored, org, request)
+
+    def prepare(self, org: str, request: CallRequest, kind: Kind, resolved: Resolved, body: Json) -> Prepared:
+        """Everything about a call that can be wrong is wrong here. Raises BadRequest."""
+        when = window(request.schedule_plan, self.now_ms()) if request.schedule_plan else None
+        plan = plan_call(request, resolved.speaker, kind, resolved.phone_number)
+        config = self.configured(CallRef(org, self.new_id()), plan)
+        new = _new_call(config, plan, request, kept(body), when)
+        return Prepared(new, plan, None if when else config)
+
+    async def place(self, org: str, prepared: Sequence[Prepared], key: RepeatKey | None) -> list[str]:
+        """Ids of the calls there are now: those of an earlier request with the same key, if there was one.
+
+        Raises Unavailable (then no call was made) and Conflict.
+        """
+        starting = [each.config for each in prepared if each.config is not None]
+        await _few_at_a_time(self.bus.store_config, starting)
+        wanted = [each.new.facts.id for each in prepared]
+        ids = await self.calls.add(org, [each.new for each in prepared], key, self.now_ms())
+        if ids == wanted:
+            await _few_at_a_time(self._announce, starting)
+        return ids
+
+    def configured(self, ref: CallRef, plan: CallPlan) -> CallConfig:
+        """Raises Misconfigured."""
+        try:
+            sealed = seal_config(plan.assistant, self.cluster_key)
+        except BadSeal as missing:
+            raise Misconfigured(str(missing)) from missing
+        return CallConfig(
+            org=ref.org,
+            call=ref.call,
+            created_at_ms=self.now_ms(),
+            call_type=plan.kind,
+            transport=plan.transport,
+            attach_token_sha256=sha256_hex(self.addresses.transport_token(ref)),
+            assistant_id=plan.assistant_id,
+            assistant=Assistant.model_validate(sealed),
+            join_timeout_ms=self.join_timeout_ms,
+            traceparent=self.new_traceparent(),
+            variables=plan.variables,
+        )
+
+    async def _announce(self, config: CallConfig) -> None:
+        try:
+            await self.bus.announce(config)
+        except Unavailable as later:
+            self.log.warning("a call is announced later", call=config.call, problem=str(later))
+
+
+async def _few_at_a_time(act: Callable[[CallConfig], Awaitable[None]], configs: Sequence[CallConfig]) -> None:
+    for start in range(0, len(configs), _AT_A_TIME):
+        await asyncio.gather(*(act(config) for config in configs[start : start + _AT_A_TIME]))
+
+
+def facts_of(config: CallConfig, body: Json, created_at_ms: int) -> CallFacts:
+    """What the record begins with."""
+    transport: Json = {"provider": config.transport.provider}
+    if config.call_type != "outboundPhoneCall":
+        transport["audioFormat"] = {
+            "format": config.transport.encoding,
+            "container": "raw",
+            "sampleRate": config.transport.sample_rate_hz,
+        }
+    prompts = [each.content for each in config.assistant.model.messages if each.role == "system" and each.content]
+    return CallFacts(
+        id=config.call,
+        org=config.org,
+        created_at_ms=created_at_ms,
+        updated_at_ms=config.created_at_ms,
+        call_type=config.call_type,
+        transport=transport,
+        body=body,
+        system_prompts=tuple(prompts),
+    )
+
+
+def kept(body: Json) -> Json:
+    """The body as it is stored and echoed: without what opens somebody's account at a carrier."""
+    number = body.get("phoneNumber")
+    if not isinstance(number, dict) or _NEVER_KEPT.isdisjoint(number):
+        return body
+    return {**body, "phoneNumber": {name: value for name, value in number.items() if name not in _NEVER_KEPT}}
+
+
+def _new_call(config: CallConfig, plan: CallPlan, request: CallRequest, body: Json, when: Window | None) -> NewCall:
+    return NewCall(
+        facts=facts_of(config, body, config.created_at_ms),
+        assistant_id=plan.assistant_id,
+        squad_id=plan.squad_id,
+        phone_number_id=request.phone_number_id,
+        customer_number=request.customer.number if request.customer else None,
+        scheduled_at_ms=when.earliest_ms if when else None,
+        latest_at_ms=when.latest_ms if when else None,
+    )
