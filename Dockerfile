@@ -17,7 +17,7 @@ FROM python:3.11-slim
 ARG SERVICE
 RUN test -n "${SERVICE}" \
  && useradd --system --uid 10001 --home-dir /var/lib/voxbus --shell /usr/sbin/nologin voxbus \
- && install -d -o voxbus -g voxbus -m 0700 /var/lib/voxbus
+ && install -d -o voxbus -g voxbus -m 0700 /var/lib/voxbus /var/lib/voxbus/objects
 COPY --from=build /opt/voxbus /opt/voxbus
 ENV PATH=/opt/voxbus/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -32,15 +32,7 @@ CAPS = {
         "structlog",
         "uvloop",
     },
-    "bus": {
-        "voxbus-archive",
-        "voxbus-contracts",
-        "voxbus-objects",
-        "voxbus-runtime",
-        "faststream",
-        "nats-py",
-        "structlog",
-    },
+    "bus": {"voxbus-contracts", "voxbus-runtime", "faststream", "nats-py", "structlog"},
     "cli": {
         "voxbus-contracts",
         "voxbus-archive",

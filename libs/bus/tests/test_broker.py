@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from voxbus_bus import EventBroker, Handler, Received
+from voxbus_bus import Again, EventBroker, Handler, Received
 from voxbus_bus.broker import retry_delay_s
 from voxbus_bus.publishing import StoredPublisher
 from voxbus_contracts import CallRef
@@ -74,6 +74,22 @@ async def test_a_failed_event_comes_again_and_the_others_do_not_wait_for_it(nats
             await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
         await eventually(in_all(got, 3))
     assert [received.delivery for received in got.all] == [1, 1, 2]
+
+
+@pytest.mark.integration
+async def test_a_handler_may_ask_for_an_event_again_later(nats_url: str) -> None:
+    deliveries: list[int] = []
+
+    async def patient(received: Received) -> None:
+        deliveries.append(received.delivery)
+        if received.delivery < 3:
+            raise Again(0.05)
+
+    async with bus_at(nats_url) as bus, serving(nats_url, patient):
+        await StoredPublisher(bus, "x").publish_stored(REF, SPOKEN)
+        await eventually(lambda: len(deliveries) == 3)
+        await asyncio.sleep(0.2)
+    assert deliveries == [1, 2, 3]
 
 
 @pytest.mark.integration

@@ -47,7 +47,7 @@ def test_an_address_that_cannot_be_used_says_which_part(url: str, named: str) ->
 
 def test_everything_of_a_call_lies_below_one_prefix() -> None:
     for key in (
-        keys.segment(REF, 0, 1),
+        keys.segment(REF, 0, 1, 1),
         keys.recording(REF, "stereo", "wav"),
         keys.archive(REF),
         keys.call_logs(REF),
@@ -56,9 +56,9 @@ def test_everything_of_a_call_lies_below_one_prefix() -> None:
         assert keys.checked_key(key) == key
 
 
-@given(st.integers(0, 9_999_999_999), st.integers(0, 99_999_999))
-def test_a_segments_key_tells_its_pts_and_epoch(pts_ms: int, epoch: int) -> None:
-    assert keys.parse_segment(keys.segment(REF, pts_ms, epoch)) == (pts_ms, epoch)
+@given(st.integers(0, 9_999_999_999), st.integers(0, 99_999_999), st.integers(0, 999_999))
+def test_a_segments_key_tells_its_pts_epoch_and_number(pts_ms: int, epoch: int, number: int) -> None:
+    assert keys.parse_segment(keys.segment(REF, pts_ms, epoch, number)) == (pts_ms, epoch, number)
 
 
 @pytest.mark.parametrize("bad", ["a/b", "", "..", "x y"])
@@ -101,9 +101,3 @@ def test_services_derive_the_same_secret_from_the_cluster_key() -> None:
     assert signing_secret("key") == signing_secret("key") != signing_secret("other")
     with pytest.raises(BadSignature, match="16 bytes"):
         UrlSigner("http://x", b"short")
-
-
-def test_the_key_of_an_archive_names_its_call_and_other_keys_name_none() -> None:
-    assert keys.archived_call(keys.archive(REF)) == REF
-    for other in (keys.call_logs(REF), "archive/log.jsonl.zst", f"a.b/{REF.call}/archive/log.jsonl.zst", ""):
-        assert keys.archived_call(other) is None

@@ -5,6 +5,7 @@ at 16 kHz unless a rate is given. It must never import another Voxbus package.
 """
 
 from voxbus_audio.decode import WireDecoder, WireEncoder
+from voxbus_audio.encode import Mp3Encoder, wav_header
 from voxbus_audio.errors import AudioError, NotAudio, SamplesInvalid, WavHeaderInvalid, WireFormatInvalid
 from voxbus_audio.files import read_audio, read_audio_16k, write_wav
 from voxbus_audio.format import (
@@ -33,6 +34,7 @@ __all__ = [
     "AudioError",
     "Encoding",
     "FrameCutter",
+    "Mp3Encoder",
     "NotAudio",
     "SamplesInvalid",
     "StreamResampler",
@@ -57,6 +59,7 @@ __all__ = [
     "sine",
     "speechlike",
     "tone_power",
+    "wav_header",
     "wire_format",
     "write_wav",
 ]

@@ -22,7 +22,7 @@ from nats.js.errors import NotFoundError, ServiceUnavailableError
 from structlog.stdlib import BoundLogger
 
 from voxbus_bus import received as envelopes
-from voxbus_bus.failures import where_raised
+from voxbus_bus.failures import Again, where_raised
 from voxbus_bus.received import Received, Unreadable
 from voxbus_contracts.streams import ConsumerSpec
 
@@ -202,6 +202,8 @@ class EventBroker:
             keep_alive = asyncio.create_task(_keep_alive(message, spec.ack_wait_s / 3))
             try:
                 await handler(fact)
+            except Again as wish:
+                await message.nack(delay=wish.delay_s)
             except Exception as problem:  # noqa: BLE001  # whatever it is, the message must come again
                 await self._put_back(spec, fact, message, problem)
             else:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from voxbus_contracts.api_model import ApiModel, Server
+from voxbus_contracts.artifact import ArtifactPlan, CompliancePlan, RecordingFormat
 from voxbus_contracts.script import Script
 from voxbus_contracts.silence import Hook, KeypadInputPlan, MessagePlan
 from voxbus_contracts.speaking import StartSpeakingPlan
@@ -126,6 +127,22 @@ class Assistant(ApiModel):
     keypad_input_plan: KeypadInputPlan = KeypadInputPlan()
     client_messages: tuple[str, ...] = DEFAULT_CLIENT_MESSAGES
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+    artifact_plan: ArtifactPlan | None = None
+    compliance_plan: CompliancePlan | None = None
+    recording_enabled: bool | None = None
+    """Older name of artifactPlan.recordingEnabled, which counts if both are given."""
+    hipaa_enabled: bool | None = None
+    """Older name of compliancePlan.hipaaEnabled; either of them is enough."""
+
+    @property
+    def is_private(self) -> bool:
+        """Nothing that is said may be stored."""
+        plan = self.compliance_plan
+        return bool(self.hipaa_enabled) or (plan is not None and plan.hipaa_enabled)
+
+    @property
+    def recording_format(self) -> RecordingFormat:
+        return self.artifact_plan.recording_format if self.artifact_plan is not None else "wav;l16"
 
     @field_validator("start_speaking_plan")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.identity import CLAIMED_STAGES
+from voxbus_contracts.identity import CLAIMED_STAGES, RECORDER
 from voxbus_contracts.subjects import CallRef
 
 CHAT: Final = "chat"
@@ -47,6 +47,7 @@ class CallConfig(_Entry):
     join_timeout_ms: int = 20_000
     traceparent: str = ""
     variables: dict[str, Any] = {}
+    private: bool = Field(default=False, description="the installation wants nothing stored of what is said")
 
     @property
     def ref(self) -> CallRef:
@@ -61,6 +62,25 @@ class CallConfig(_Entry):
     def ended_subject(self) -> str:
         """The event after which nobody serves it any more."""
         return self.ref.event("chat" if self.is_chat else "call", "ended")
+
+    @property
+    def is_private(self) -> bool:
+        """Nothing that is said may be stored: the assistant's wish or the installation's."""
+        return self.private or self.assistant.is_private
+
+    @property
+    def is_recorded(self) -> bool:
+        assistant = self.assistant
+        plan = assistant.artifact_plan
+        wanted = plan.recording_enabled if plan is not None and "recording_enabled" in plan.model_fields_set else None
+        if wanted is None:
+            wanted = assistant.recording_enabled
+        return wanted is not False and not self.is_private and not self.is_chat
+
+    @property
+    def claimed_by(self) -> tuple[str, ...]:
+        """Every stage that is asked to take the call; it waits only for `stages`."""
+        return (*self.stages, RECORDER) if self.is_recorded else self.stages
 
     def payload(self) -> bytes:
         """Only what was set: readers must see whether a plan was given or is the default."""

@@ -3,15 +3,26 @@
 import re
 from typing import Final, Literal, get_args
 
-Stage = Literal["media-ingress", "vad", "stt-worker", "llm-orchestrator", "tts-worker"]
+Stage = Literal["media-ingress", "vad", "stt-worker", "llm-orchestrator", "tts-worker", "recorder"]
 """The parts of a call that are owned by one worker at a time."""
 
 Service = Literal[
-    "media-ingress", "vad", "stt-worker", "llm-orchestrator", "tts-worker", "tool-runner", "billing", "control-api"
+    "media-ingress",
+    "vad",
+    "stt-worker",
+    "llm-orchestrator",
+    "tts-worker",
+    "tool-runner",
+    "recorder",
+    "billing",
+    "control-api",
 ]
 
 CLAIMED_STAGES: Final[tuple[Stage, ...]] = ("vad", "stt-worker", "llm-orchestrator", "tts-worker")
 """Stages that must have claimed a call before it is answered; media-ingress owns by attaching."""
+
+RECORDER: Final[Stage] = "recorder"
+"""Claims a call like the others, but no call waits for it."""
 
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 SERVICES: Final[tuple[str, ...]] = get_args(Service)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from voxbus_contracts import subjects
-from voxbus_contracts.identity import CLAIMED_STAGES
+from voxbus_contracts.identity import CLAIMED_STAGES, RECORDER
 
 MIB: Final = 1024 * 1024
 
@@ -114,19 +114,48 @@ BILLING: Final = ConsumerSpec(
     ack_wait_s=_RECORDED_WITHIN_S,
     max_ack_pending=1_000,
 )
-_RECORDED: Final = ("call", "media", "stage", "turn", "reply", "tool", "cost", "fault")
+_FINISHED_WITHIN_S: Final = 30
+"""The recorder says every third of it that it is still at it."""
+
+RECORDER_ENDED: Final = ConsumerSpec(
+    EVENTS.name,
+    "recorder-recordings",
+    (subjects.events_named("call", "ended"),),
+    ack_wait_s=_FINISHED_WITHIN_S,
+    max_ack_pending=10_000,
+)
+ARCHIVER: Final = ConsumerSpec(
+    EVENTS.name,
+    "recorder-archives",
+    (subjects.events_named("call", "ended"),),
+    ack_wait_s=_FINISHED_WITHIN_S,
+    max_ack_pending=10_000,
+)
+ERASER: Final = ConsumerSpec(
+    EVENTS.name,
+    "recorder-deletions",
+    (subjects.events_named("call", "deleted"),),
+    ack_wait_s=_FINISHED_WITHIN_S,
+    max_ack_pending=1_000,
+)
+_RECORDED: Final = ("call", "media", "stage", "turn", "reply", "tool", "cost", "fault", "recording", "archive")
 CONTROL_API: Final = ConsumerSpec(
     EVENTS.name,
     "control-api",
     (
-        *(
-            subjects.events_named(entity, "*")
-            for entity in ("call", "media", "stage", "turn", "reply", "tool", "cost", "fault")
-        ),
+        *(subjects.events_named(entity, "*") for entity in _RECORDED),
         subjects.events_named("transcript", "final"),
     ),
     ack_wait_s=_RECORDED_WITHIN_S,
     max_ack_pending=1_000,
 )
 
-CONSUMERS: Final = (*(claims_consumer(stage) for stage in CLAIMED_STAGES), TOOL_RUNNER, BILLING, CONTROL_API)
+CONSUMERS: Final = (
+    *(claims_consumer(stage) for stage in (*CLAIMED_STAGES, RECORDER)),
+    TOOL_RUNNER,
+    RECORDER_ENDED,
+    ARCHIVER,
+    ERASER,
+    BILLING,
+    CONTROL_API,
+)

@@ -24,8 +24,7 @@ _TYPES: Final = {
     "zst": "application/zstd",
     "json": "application/json",
 }
-_SEGMENT = re.compile(r"/recording/segments/(\d{10})-(\d{8})\.seg$")
-_ARCHIVE: Final = "archive/log.jsonl.zst"
+_SEGMENT = re.compile(r"/recording/segments/(\d{10})-(\d{8})-(\d{6})\.seg$")
 _ENDING = re.compile(r"[a-z0-9]{1,8}")
 
 
@@ -38,17 +37,17 @@ def segments_prefix(ref: CallRef) -> str:
     return f"{call_prefix(ref)}recording/segments/"
 
 
-def segment(ref: CallRef, first_pts_ms: int, epoch: int) -> str:
-    """Sorts by its first frame; of two with the same frame the higher epoch's counts."""
-    return f"{segments_prefix(ref)}{first_pts_ms:010d}-{epoch:08d}.seg"
+def segment(ref: CallRef, first_pts_ms: int, epoch: int, number: int) -> str:
+    """Sorts by its first slot; several of one stretch complete each other. `number` counts those of one epoch."""
+    return f"{segments_prefix(ref)}{first_pts_ms:010d}-{epoch:08d}-{number:06d}.seg"
 
 
-def parse_segment(key: str) -> tuple[int, int]:
-    """First pts (ms) and epoch of a segment's key; raises BadKey."""
+def parse_segment(key: str) -> tuple[int, int, int]:
+    """First pts (ms), epoch and number of a segment's key; raises BadKey."""
     found = _SEGMENT.search(key)
     if found is None:
         raise BadKey(f"{key!r} is no key of a segment")
-    return int(found[1]), int(found[2])
+    return int(found[1]), int(found[2]), int(found[3])
 
 
 def recording(ref: CallRef, track: Track, ending: str) -> str:
@@ -58,18 +57,7 @@ def recording(ref: CallRef, track: Track, ending: str) -> str:
 
 def archive(ref: CallRef) -> str:
     """The call's whole log."""
-    return f"{call_prefix(ref)}{_ARCHIVE}"
-
-
-def archived_call(key: str) -> CallRef | None:
-    """The call whose archive lies at `key`; None = it is another object's."""
-    parts = key.split("/")
-    if len(parts) != 4 or parts[2:] != _ARCHIVE.split("/"):
-        return None
-    try:
-        return CallRef(parts[0], parts[1])
-    except ValueError:
-        return None
+    return f"{call_prefix(ref)}archive/log.jsonl.zst"
 
 
 def call_logs(ref: CallRef) -> str:

@@ -40,7 +40,7 @@ Serve = Callable[[OwnedCall], Awaitable[None]]
 async def put_claims(bus: Bus, config: CallConfig, reason: str = "new") -> None:
     """Asks the workers of every stage of a new call to take it."""
     digest = config_hash(config.payload())
-    for stage in config.stages:
+    for stage in config.claimed_by:
         claim = Claim(stage=stage, org=config.org, call=config.call, config_hash=digest, reason=reason)
         await put_claim(bus, claim)
 

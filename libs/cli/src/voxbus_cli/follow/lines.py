@@ -22,7 +22,6 @@ class SeenMessage:
     name: str
     envelope: Envelope
     fields: Mapping[str, Any]
-    org: str = ""
 
 
 def read_message(subject: str, headers: Mapping[str, str] | None, payload: bytes) -> SeenMessage | None:
@@ -36,8 +35,9 @@ def read_message(subject: str, headers: Mapping[str, str] | None, payload: bytes
         fields = json.loads(payload)
     except ValueError:
         fields = None
-    name = f"{parsed.entity}.{parsed.what}"
-    return SeenMessage(parsed.kind, name, envelope, fields if isinstance(fields, dict) else {}, parsed.ref.org)
+    return SeenMessage(
+        parsed.kind, f"{parsed.entity}.{parsed.what}", envelope, fields if isinstance(fields, dict) else {}
+    )
 
 
 def readable(message: SeenMessage, since_ms: int) -> str:

@@ -10,7 +10,7 @@ from voxbus_cli.errors import BadInput
 from voxbus_contracts.identity import SERVICES
 
 DEMO_SERVER: Final = "demo-server"
-_PATIENT: Final = ("tool-runner", "billing", "control-api")
+_PATIENT: Final = ("tool-runner", "recorder", "billing", "control-api")
 """Off the audio path: records and costs can wait for a frame, a frame cannot wait for them."""
 _NICENESS: Final = 10
 MAX_REPLICAS: Final = 16

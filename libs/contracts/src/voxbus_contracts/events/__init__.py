@@ -13,6 +13,7 @@ from voxbus_contracts.events.playback import (
     PlaybackResumed,
     PlaybackStarted,
 )
+from voxbus_contracts.events.record import ArchiveStored, CallDeleted, RecordedFile, RecordingStored
 from voxbus_contracts.events.reply import (
     HandoffCompleted,
     MessageAdded,
@@ -38,8 +39,10 @@ from voxbus_contracts.events.transcript import TranscriptDismissed, TranscriptFi
 from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured, TurnWaitAdvised
 
 __all__ = [
+    "ArchiveStored",
     "BudgetExceeded",
     "BudgetWarned",
+    "CallDeleted",
     "CallEnded",
     "CallQueued",
     "CallRinging",
@@ -64,6 +67,8 @@ __all__ = [
     "PlaybackProgressed",
     "PlaybackResumed",
     "PlaybackStarted",
+    "RecordedFile",
+    "RecordingStored",
     "ReplyDropped",
     "ReplyFinished",
     "ReplyGenerated",

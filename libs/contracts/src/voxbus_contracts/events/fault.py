@@ -17,6 +17,7 @@ class FaultRaised(
         "llm-orchestrator",
         "tts-worker",
         "tool-runner",
+        "recorder",
         "billing",
         "control-api",
     ),

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from voxbus_contracts.message import Event
 
-_OWNERS = ("media-ingress", "vad", "stt-worker", "llm-orchestrator", "tts-worker")
+_OWNERS = ("media-ingress", "vad", "stt-worker", "llm-orchestrator", "tts-worker", "recorder")
 
 
 class StageClaimed(Event, name="stage.claimed", owner=_OWNERS):
