@@ -27,9 +27,11 @@ from voxbus_control_api.key_store import Key, KeyStore
 from voxbus_control_api.org_store import Org, OrgStore
 from voxbus_control_api.rate_limit import RateLimit
 from voxbus_control_api.resource_store import Resource, ResourceStore
+from voxbus_control_api.secret_box import SecretBox
 from voxbus_database import open_database
 
 ORG, OTHER_ORG = "acme", "globex"
+BOX = SecretBox([Fernet.generate_key().decode()])
 KEY, OTHER_KEY, OPERATOR_KEY = "vb_mine", "vb_theirs", "vb_operators"
 WEBSOCKET = {"provider": "vapi.websocket"}
 
@@ -135,7 +137,7 @@ async def server(database: Database) -> AsyncIterator[Server]:
     clock = {"ms": 1_700_000_000_000}
     numbers = iter(range(0x1000, 0x2000))
     addresses = Addresses(b"secret", "ws://media:8081", "http://api:8080")
-    resources, calls = ResourceStore(database), CallStore(database, events)
+    resources, calls = ResourceStore(database, BOX), CallStore(database, events)
 
     def new_id() -> str:
         return f"00000000-0000-4000-8000-{next(numbers):012x}"

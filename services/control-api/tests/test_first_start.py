@@ -3,6 +3,7 @@ import re
 import stat
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from voxbus_contracts import DEFAULT_ORG
@@ -13,7 +14,10 @@ from voxbus_control_api.database import SCHEMA, Database
 from voxbus_control_api.first_start import address_secret, demo_assistant, ensure_demo, ensure_key
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.resource_store import ResourceStore
+from voxbus_control_api.secret_box import SecretBox
 from voxbus_database import open_database, sqlite_url
+
+BOX = SecretBox([Fernet.generate_key().decode()])
 
 DEMO = "00000000-0000-4000-8000-00000000de30"
 
@@ -65,7 +69,7 @@ def test_the_secret_of_addresses_stays_over_restarts(tmp_path: Path) -> None:
 
 
 async def test_the_demo_assistant_follows_its_server_until_somebody_changes_it(database: Database) -> None:
-    assistants = AssistantStore(ResourceStore(database))
+    assistants = AssistantStore(ResourceStore(database, BOX))
 
     async def url() -> str:
         found = await assistants.get(DEFAULT_ORG, DEMO)
@@ -84,7 +88,7 @@ async def test_the_demo_assistant_follows_its_server_until_somebody_changes_it(d
 
 
 async def test_a_demo_assistant_that_was_deleted_does_not_come_back(database: Database) -> None:
-    assistants = AssistantStore(ResourceStore(database))
+    assistants = AssistantStore(ResourceStore(database, BOX))
     await ensure_demo(assistants, DEMO, "http://127.0.0.1:1/x", 1, make=False)
     assert await assistants.get(DEFAULT_ORG, DEMO) is None
 

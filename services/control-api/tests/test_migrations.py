@@ -2,10 +2,13 @@
 
 import json
 import sqlite3
+from importlib.resources import files
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
 from voxbus_control_api.assistant_store import AssistantStore
@@ -15,7 +18,10 @@ from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.listing import Listing
 from voxbus_control_api.resource_store import ResourceStore
+from voxbus_control_api.secret_box import SecretBox
 from voxbus_database import open_database, sqlite_url
+
+BOX = SecretBox([Fernet.generate_key().decode()])
 
 OF_THE_FIRST_RELEASE = """
 CREATE TABLE keys (sha256 VARCHAR NOT NULL, org VARCHAR NOT NULL, created_at_ms BIGINT NOT NULL, PRIMARY KEY (sha256));
@@ -59,6 +65,13 @@ async def test_migrations_make_exactly_the_tables_the_code_speaks_of(database: D
         assert await connection.run_sync(differences) == []
 
 
+def test_revisions_follow_one_another() -> None:
+    folder = files(SCHEMA.migrations)
+    script = ScriptDirectory(str(folder), version_locations=[str(folder / "versions")])
+    assert len(script.get_heads()) == 1
+    assert all(isinstance(each.down_revision, str | None) for each in script.walk_revisions())
+
+
 async def test_a_folder_of_the_first_release_keeps_its_assistants_calls_and_keys(tmp_path: Path) -> None:
     path = tmp_path / "control.db"
     old = sqlite3.connect(path)
@@ -74,7 +87,7 @@ async def test_a_folder_of_the_first_release_keeps_its_assistants_calls_and_keys
     old.close()
     for _start in range(2):
         database = await open_database(sqlite_url(path), SCHEMA)
-        (assistant,) = await AssistantStore(ResourceStore(database)).find("acme", Listing())
+        (assistant,) = await AssistantStore(ResourceStore(database, BOX)).find("acme", Listing())
         assert assistant.shown()["name"] == "Zoë\u0000"
         assert (assistant.id, assistant.created_at_ms, assistant.updated_at_ms) == ("a1", 5, 6)
         (call,) = await CallStore(database, EventStore(database)).find("acme", Listing())

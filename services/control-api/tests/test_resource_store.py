@@ -5,12 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voxbus_control_api.database import Database
 from voxbus_control_api.listing import Listing
 from voxbus_control_api.resource_store import Resource, ResourceStore
+from voxbus_control_api.secret_box import SecretBox
+
+BOX = SecretBox([Fernet.generate_key().decode()])
 
 JSON = st.recursive(
     st.none()
@@ -26,7 +30,7 @@ BODIES = st.dictionaries(st.text(max_size=8), JSON, max_size=4)
 
 @pytest.fixture
 def store(database: Database) -> ResourceStore:
-    return ResourceStore(database)
+    return ResourceStore(database, BOX)
 
 
 def tool(number: int, org: str = "acme", **more: Any) -> Resource:

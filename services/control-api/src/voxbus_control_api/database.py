@@ -16,6 +16,7 @@ __all__ = [
     "REPEATS",
     "RESOURCES",
     "SCHEMA",
+    "SECRET_KEYS",
     "Database",
     "to_text",
 ]
@@ -67,6 +68,14 @@ RESOURCES = Table(
     Index("resources_by_lookup", "kind", "lookup"),
 )
 """What is stored as it was posted; `body` is text, for JSON columns of PostgreSQL refuse some JSON and reorder it."""
+
+SECRET_KEYS = Table(
+    "secret_keys",
+    METADATA,
+    Column("fingerprint", String, primary_key=True),
+    Column("renewed_at_ms", BigInteger, nullable=False),
+)
+"""One row: the key that everything secret is encrypted with."""
 
 CALLS = Table(
     "calls",

@@ -11,6 +11,7 @@ ApiError
 ├── Misconfigured    500, not retryable: the installation lacks something
 └── Unavailable      503, retryable: the bus does not answer
 PortTaken            at start: names the port
+BadSecretKey         at start, and when something cannot be decrypted: names the setting
 """
 
 from typing import ClassVar
@@ -89,4 +90,11 @@ class PortTaken(Exception):
     """The API cannot listen where it should."""
 
     code: ClassVar[str] = "port-taken"
+    retryable: ClassVar[bool] = False
+
+
+class BadSecretKey(Exception):
+    """VOXBUS_SECRET_KEY is no key, or not the one that secrets were stored with."""
+
+    code: ClassVar[str] = "bad-secret-key"
     retryable: ClassVar[bool] = False

@@ -10,12 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from voxbus_contracts import DEFAULT_ORG
 from voxbus_control_api.access import new_key
 from voxbus_control_api.assistant_store import AssistantStore, StoredAssistant
 from voxbus_control_api.key_store import Key, KeyStore
+from voxbus_control_api.secret_box import SecretBox, keys_from
 
 _PLACEHOLDER: Final = "{demo_server_url}"
 
@@ -32,6 +34,13 @@ def address_secret(cluster_key: SecretStr | None, path: Path) -> bytes:
     if cluster_key:
         return hmac.new(cluster_key.get_secret_value().encode(), b"voxbus addresses", hashlib.sha256).digest()
     return _read_or_make(path, lambda: secrets.token_hex(32)).encode()
+
+
+def secret_box(given: SecretStr | None, cluster_key: SecretStr | None, path: Path) -> SecretBox:
+    """With the keys that are set, or one that is kept in a file. Raises BadSecretKey."""
+    has_own = path.exists() or not (given or cluster_key)
+    local = _read_or_make(path, lambda: Fernet.generate_key().decode()) if has_own else None
+    return SecretBox(keys_from(given, cluster_key, local))
 
 
 async def ensure_demo(

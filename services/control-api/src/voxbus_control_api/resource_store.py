@@ -1,6 +1,5 @@
 """Everything that is stored as it was posted: assistants, squads, tools, phone numbers … One table, one kind each."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,9 +8,10 @@ from sqlalchemy import Select, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voxbus_control_api.database import RESOURCES, Database, to_text
+from voxbus_control_api.database import RESOURCES, Database
 from voxbus_control_api.listing import Listing
 from voxbus_control_api.projection import iso
+from voxbus_control_api.secret_box import SecretBox
 
 Json = dict[str, Any]
 
@@ -38,20 +38,21 @@ class Resource:
 
 
 class ResourceStore:
-    """Every question is asked for one organisation."""
+    """Every question is asked for one organisation. What is secret in a body is stored encrypted."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, box: SecretBox) -> None:
         self._database = database
+        self._box = box
 
     async def create(self, resource: Resource) -> None:
         async with self._database.write() as connection:
-            await connection.execute(insert(RESOURCES).values(_row(resource)))
+            await connection.execute(insert(RESOURCES).values(self._row(resource)))
 
     async def get(self, org: str, kind: str, resource_id: str) -> Resource | None:
         if "\x00" in resource_id:
             return None
         async with self._database.read() as connection:
-            return await _get(connection, select(RESOURCES).where(*_one(org, kind, resource_id)))
+            return await self._get(connection, select(RESOURCES).where(*_one(org, kind, resource_id)))
 
     async def get_many(self, org: str, kind: str, ids: list[str]) -> dict[str, Resource]:
         """Those of `ids` that are there, by id."""
@@ -59,14 +60,14 @@ class ResourceStore:
             *_kind(org, kind), RESOURCES.c.id.in_([each for each in ids if "\x00" not in each])
         )
         async with self._database.read() as connection:
-            found = [_resource(row) for row in (await connection.execute(statement)).all()]
+            found = [self._resource(row) for row in (await connection.execute(statement)).all()]
         return {resource.id: resource for resource in found}
 
     async def find(self, org: str, kind: str, listing: Listing) -> list[Resource]:
         """One page, newest first unless the listing says otherwise."""
         statement = listing.applied(select(RESOURCES).where(*self._conditions(org, kind, listing)), RESOURCES)
         async with self._database.read() as connection:
-            return [_resource(row) for row in (await connection.execute(statement)).all()]
+            return [self._resource(row) for row in (await connection.execute(statement)).all()]
 
     async def count(self, org: str, kind: str, listing: Listing) -> int:
         """How many there are on all pages."""
@@ -79,7 +80,7 @@ class ResourceStore:
         statement = select(RESOURCES).where(*_kind(org, kind), RESOURCES.c.lookup == lookup)
         statement = statement.order_by(RESOURCES.c.created_at_ms, RESOURCES.c.id)
         async with self._database.read() as connection:
-            return [_resource(row) for row in (await connection.execute(statement)).all()]
+            return [self._resource(row) for row in (await connection.execute(statement)).all()]
 
     async def change(
         self, org: str, kind: str, resource_id: str, changed: Callable[[Resource], Resource]
@@ -90,18 +91,18 @@ class ResourceStore:
         """
         of = _one(org, kind, resource_id)
         async with self._database.write() as connection:
-            there = await _get(connection, select(RESOURCES).where(*of).with_for_update())
+            there = await self._get(connection, select(RESOURCES).where(*of).with_for_update())
             if there is None:
                 return None
             after = replace(changed(there), org=org, kind=kind, id=resource_id)
-            await connection.execute(update(RESOURCES).where(*of).values(_row(after)))
+            await connection.execute(update(RESOURCES).where(*of).values(self._row(after)))
             return after
 
     async def delete(self, org: str, kind: str, resource_id: str) -> Resource | None:
         """As it was; None when there is none."""
         of = _one(org, kind, resource_id)
         async with self._database.write() as connection:
-            there = await _get(connection, select(RESOURCES).where(*of).with_for_update())
+            there = await self._get(connection, select(RESOURCES).where(*of).with_for_update())
             await connection.execute(delete(RESOURCES).where(*of))
             return there
 
@@ -116,10 +117,24 @@ class ResourceStore:
             return cast(readable, JSON)[name].as_string()
         return func.json_extract(RESOURCES.c.body, f'$."{name}"')
 
+    async def _get(self, connection: AsyncConnection, statement: Select[Any]) -> Resource | None:
+        row = (await connection.execute(statement)).first()
+        return self._resource(row) if row else None
 
-async def _get(connection: AsyncConnection, statement: Select[Any]) -> Resource | None:
-    row = (await connection.execute(statement)).first()
-    return _resource(row) if row else None
+    def _row(self, resource: Resource) -> Json:
+        return {
+            "org": resource.org,
+            "kind": resource.kind,
+            "id": resource.id,
+            "created_at_ms": resource.created_at_ms,
+            "updated_at_ms": resource.updated_at_ms,
+            "lookup": resource.lookup,
+            "body": self._box.to_text(resource.body),
+        }
+
+    def _resource(self, row: Any) -> Resource:
+        body = self._box.from_text(row.body)
+        return Resource(row.org, row.kind, row.id, row.created_at_ms, row.updated_at_ms, body, row.lookup)
 
 
 def _kind(org: str, kind: str) -> tuple[Any, ...]:
@@ -128,20 +143,3 @@ def _kind(org: str, kind: str) -> tuple[Any, ...]:
 
 def _one(org: str, kind: str, resource_id: str) -> tuple[Any, ...]:
     return *_kind(org, kind), RESOURCES.c.id == resource_id
-
-
-def _row(resource: Resource) -> Json:
-    return {
-        "org": resource.org,
-        "kind": resource.kind,
-        "id": resource.id,
-        "created_at_ms": resource.created_at_ms,
-        "updated_at_ms": resource.updated_at_ms,
-        "lookup": resource.lookup,
-        "body": to_text(resource.body),
-    }
-
-
-def _resource(row: Any) -> Resource:
-    body = json.loads(row.body)
-    return Resource(row.org, row.kind, row.id, row.created_at_ms, row.updated_at_ms, body, row.lookup)

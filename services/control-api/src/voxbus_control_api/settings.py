@@ -21,6 +21,10 @@ class Settings(ServiceSettings):
     api_key: SecretStr | None = None
     """First private key; none = one is made up and written to `<data_dir>/api-key`, readable by its owner only."""
 
+    secret_key: SecretStr | None = None
+    """Fernet keys, comma-separated, for stored secrets: the first encrypts, all decrypt, and a start encrypts anew what
+    an older one did. None = one made from the cluster key, else one kept in a file of the data folder."""
+
     api_max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """A longer request is refused with 413; prompts are long, files are not sent here."""
 

@@ -17,7 +17,7 @@ from voxbus_control_api.calls.open_calls import OpenCalls
 from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.database import SCHEMA
 from voxbus_control_api.event_store import EventStore
-from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_key
+from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_key, secret_box
 from voxbus_control_api.handlers import add_handlers
 from voxbus_control_api.http.api import Api
 from voxbus_control_api.http.app import create_app
@@ -27,6 +27,7 @@ from voxbus_control_api.org_store import Org, OrgStore
 from voxbus_control_api.rate_limit import RateLimit
 from voxbus_control_api.reaper import Reaper
 from voxbus_control_api.resource_store import ResourceStore
+from voxbus_control_api.secret_renewal import renew_secrets
 from voxbus_control_api.settings import Settings
 from voxbus_database import Database, open_database, sqlite_url
 from voxbus_runtime.bus import unix_ms
@@ -85,7 +86,9 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     bound = bound_socket(settings.api_host, settings.api_port)
     folder = settings.data_dir / "control-api"
     database = await open_database(settings.database_or(sqlite_url(folder / "control.db")), SCHEMA)
-    resources = ResourceStore(database)
+    box = secret_box(settings.secret_key, settings.cluster_key, folder / "secret-key")
+    await renew_secrets(database, box, unix_ms())
+    resources = ResourceStore(database, box)
     keys, assistants, events = KeyStore(database), AssistantStore(resources), EventStore(database)
     calls, open_calls = CallStore(database, events), OpenCalls(database)
     is_first_start = await keys.count() == 0

@@ -4,7 +4,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 from structlog.stdlib import BoundLogger
 
-from voxbus_control_api.http import assistant_routes, call_routes, org_routes, token_routes
+from voxbus_control_api.http import assistant_routes, call_routes, credential_routes, org_routes, token_routes
 from voxbus_control_api.http.answers import add_answers
 from voxbus_control_api.http.api import Api, api_of
 
@@ -32,8 +32,9 @@ def create_app(api: Api, log: BoundLogger) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = api
-    for each in (assistant_routes.router, call_routes.router, org_routes.router, token_routes.router, router):
-        app.include_router(each)
+    for each in (assistant_routes, call_routes, credential_routes, org_routes, token_routes):
+        app.include_router(each.router)
+    app.include_router(router)
     add_answers(app, log)
     # Pages call the API with a public key; which pages may is the key's own restriction, and cookies are never used.
     app.add_middleware(
