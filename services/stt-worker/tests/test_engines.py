@@ -57,7 +57,10 @@ async def test_a_recognizer_nobody_registered_is_missing_and_the_error_says_whic
 
 def test_each_engine_is_made_with_its_own_settings() -> None:
     settings = Settings(stt_processes=3, stt_decoders_per_process=2)
-    assert settings.engine_arguments == {"pocketsphinx": {"processes": 3, "decoders_per_process": 2}}
+    models = settings.data_dir / "recognition"
+    expected = {"processes": 3, "decoders_per_process": 2, "models": models}
+    assert settings.engine_arguments == {"pocketsphinx": expected}
+    assert Settings(stt_bias=False).engine_arguments["pocketsphinx"]["models"] is None
     assert Settings().stt_processes >= 1
 
 

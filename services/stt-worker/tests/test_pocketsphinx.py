@@ -12,7 +12,7 @@ import pytest
 
 from voxbus_audio import read_audio_16k
 from voxbus_contracts.assistant import Transcriber
-from voxbus_providers.recognizer import HeardFrame, Recognizer
+from voxbus_providers.recognizer import HeardFrame, Recognizer, RecognizerRequest
 from voxbus_stt_worker.providers.pocketsphinx import PocketsphinxRecognizer
 from voxbus_testing.conformance import RecognizerProcessConformance, frames_of, hearings_upto_final, recognized
 from voxbus_testing.vowels import vowels
@@ -56,7 +56,7 @@ class TestConformance(RecognizerProcessConformance):
 
 
 async def test_more_calls_than_decoders_are_all_served(pocketsphinx: PocketsphinxRecognizer) -> None:
-    sessions = [await pocketsphinx.open(Transcriber()) for _ in range(5)]
+    sessions = [await pocketsphinx.open(RecognizerRequest(Transcriber())) for _ in range(5)]
     for frame in frames_of(vowels(0.3)):
         for session in sessions:
             session.push(frame)
@@ -71,11 +71,11 @@ async def test_more_calls_than_decoders_are_all_served(pocketsphinx: Pocketsphin
 
 async def test_a_call_that_hangs_up_in_mid_word_gives_its_decoder_back(pocketsphinx: PocketsphinxRecognizer) -> None:
     for _ in range(4):
-        session = await pocketsphinx.open(Transcriber())
+        session = await pocketsphinx.open(RecognizerRequest(Transcriber()))
         for frame in frames_of(vowels(0.3)):
             session.push(frame)
         await session.close()
-    session = await pocketsphinx.open(Transcriber())
+    session = await pocketsphinx.open(RecognizerRequest(Transcriber()))
     assert (await recognized(session, frames_of(vowels(0.3))))[-1].text
     await session.close()
 
@@ -84,7 +84,7 @@ async def test_calls_are_spread_over_the_processes() -> None:
     engine = PocketsphinxRecognizer(processes=2, decoders_per_process=1)
     await engine.start()
     try:
-        sessions = [await engine.open(Transcriber()) for _ in range(4)]
+        sessions = [await engine.open(RecognizerRequest(Transcriber())) for _ in range(4)]
         assert [child.load for child in engine.children] == [2, 2]
         for session in sessions:
             await session.close()
@@ -110,7 +110,7 @@ async def test_clear_speech_is_recognized_within_the_stated_word_error_bound(
             pcm = read_audio_16k(SPEECH / row["path"])
             first_ms = max(0, int(row["vad_silero"][0][0] * 1_000) - 300)
             last_ms = int(row["vad_silero"][-1][1] * 1_000) + 200
-            session = await pocketsphinx.open(Transcriber())
+            session = await pocketsphinx.open(RecognizerRequest(Transcriber()))
             heard = await recognized(session, frames_of(pcm[first_ms * 32 : last_ms * 32]))
             await session.close()
             spoken = words_of(row["transcript"])

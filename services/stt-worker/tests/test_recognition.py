@@ -16,7 +16,7 @@ from voxbus_contracts.events import (
     UsageRecorded,
 )
 from voxbus_providers.errors import ProviderMissing, ProviderUnavailable
-from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerSession
+from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerRequest, RecognizerSession
 from voxbus_stt_worker.ordering import Hole
 from voxbus_stt_worker.recognition import Patience, Recognition
 from voxbus_stt_worker.segments import Segments
@@ -54,7 +54,7 @@ class FlakyRecognizer(PositionRecognizer):
     def __init__(self, *fates: str) -> None:
         self.fates = list(fates)
 
-    async def open(self, transcriber: Transcriber) -> RecognizerSession:
+    async def open(self, request: RecognizerRequest) -> RecognizerSession:
         if not self.fates:
             return PositionSession(LABELS)
         fate = self.fates.pop(0)
@@ -85,7 +85,9 @@ class Call:
         self.asked: list[Hole] = []
         self._news = asyncio.Event()
         engines = FakeEngines(recognizer, "position")
-        self.recognition = Recognition(Segments(), transcriber, engines, patience, self._say, self.asked.append)
+        self.recognition = Recognition(
+            Segments(), RecognizerRequest(transcriber), engines, patience, self._say, self.asked.append
+        )
         self._running = asyncio.ensure_future(self.recognition.run())
 
     def _say(self, event: Event) -> None:

@@ -73,7 +73,7 @@ class PocketsphinxHearer:
     name = "pocketsphinx"
 
     def __init__(self) -> None:
-        from voxbus_stt_worker.providers.pocketsphinx_child import new_decoder
+        from voxbus_stt_worker.providers.pocketsphinx_decoders import new_decoder
 
         self._decoder = new_decoder()
         self._neutral_mean: str = self._decoder.get_cmn(False)

@@ -95,6 +95,9 @@ class Transcriber(ApiModel):
     model: str = "pocketsphinx"
     language: str = "en"
     labels: tuple[WordLabel, ...] = ()
+    keyterm: tuple[str, ...] = Field(default=(), description="words and phrases to listen for")
+    keyterms_prompt: tuple[str, ...] = Field(default=(), description="the same under the name other vendors use")
+    keywords: tuple[str, ...] = Field(default=(), description="the same, each with `:boost` behind it or without")
 
 
 class Voice(ApiModel):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from voxbus_contracts.assistant import Transcriber
+from voxbus_providers.terms import NO_TERMS, RecognitionTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,14 @@ class Hearing:
     confidence: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RecognizerRequest:
+    """Whose call it is to hear: the assistant's transcriber, and what its callers will probably say."""
+
+    transcriber: Transcriber
+    terms: RecognitionTerms = NO_TERMS
+
+
 class RecognizerSession(ABC):
     """One call's recognition. `push` and `flush` never block; `hearings` ends after `close`."""
 
@@ -69,7 +78,7 @@ class Recognizer(ABC):
         """Load models, start children; called once before the first `open`."""
 
     @abstractmethod
-    async def open(self, transcriber: Transcriber) -> RecognizerSession: ...
+    async def open(self, request: RecognizerRequest) -> RecognizerSession: ...
 
     @abstractmethod
     async def close(self) -> None: ...

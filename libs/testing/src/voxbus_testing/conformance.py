@@ -17,7 +17,7 @@ import pytest
 
 from voxbus_contracts.assistant import Transcriber
 from voxbus_providers.errors import ProviderUnavailable
-from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerSession
+from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerRequest, RecognizerSession
 from voxbus_providers.voice import Voice, VoiceChunk, VoiceRequest, WordTime
 
 PATIENCE_S: Final = 20.0
@@ -81,7 +81,7 @@ class RecognizerConformance:
     async def test_a_flush_brings_exactly_one_final_hearing_with_the_words(
         self, recognizer: Recognizer, transcriber: Transcriber, speech: list[HeardFrame]
     ) -> None:
-        session = await recognizer.open(transcriber)
+        session = await recognizer.open(RecognizerRequest(transcriber))
         heard = await recognized(session, speech)
         again = await recognized(session, [])
         assert heard[-1].text
@@ -92,7 +92,7 @@ class RecognizerConformance:
     async def test_hearings_lie_within_the_audio_that_was_pushed(
         self, recognizer: Recognizer, transcriber: Transcriber, speech: list[HeardFrame]
     ) -> None:
-        session = await recognizer.open(transcriber)
+        session = await recognizer.open(RecognizerRequest(transcriber))
         for hearing in await recognized(session, speech):
             assert speech[0].pts_ms <= hearing.start_pts_ms <= hearing.end_pts_ms <= speech[-1].pts_ms + _FRAME_MS
         await session.close()
@@ -102,7 +102,7 @@ class RecognizerConformance:
     ) -> None:
         if not recognizer.capabilities.partials:
             return
-        session = await recognizer.open(transcriber)
+        session = await recognizer.open(RecognizerRequest(transcriber))
         for frame in speech:
             session.push(frame)
         async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(_closable(session)) as hearings:
@@ -114,7 +114,7 @@ class RecognizerConformance:
     async def test_a_final_hearing_says_nothing_of_the_stretch_before(
         self, recognizer: Recognizer, transcriber: Transcriber, speech: list[HeardFrame]
     ) -> None:
-        session = await recognizer.open(transcriber)
+        session = await recognizer.open(RecognizerRequest(transcriber))
         await recognized(session, speech)
         silence = [HeardFrame(speech[-1].pts_ms + _FRAME_MS * n, bytes(_FRAME_BYTES)) for n in range(1, 26)]
         assert (await recognized(session, silence))[-1].text == ""
@@ -123,7 +123,7 @@ class RecognizerConformance:
     async def test_flushes_are_answered_in_order_when_nobody_waits_in_between(
         self, recognizer: Recognizer, transcriber: Transcriber, speech: list[HeardFrame]
     ) -> None:
-        session = await recognizer.open(transcriber)
+        session = await recognizer.open(RecognizerRequest(transcriber))
         for _ in range(2):
             session.flush()
         for frame in speech:
@@ -137,7 +137,10 @@ class RecognizerConformance:
     async def test_sessions_do_not_mix(
         self, recognizer: Recognizer, transcriber: Transcriber, speech: list[HeardFrame]
     ) -> None:
-        speaking, silent = await recognizer.open(transcriber), await recognizer.open(transcriber)
+        speaking, silent = (
+            await recognizer.open(RecognizerRequest(transcriber)),
+            await recognizer.open(RecognizerRequest(transcriber)),
+        )
         for frame in speech:
             speaking.push(frame)
             silent.push(HeardFrame(frame.pts_ms, bytes(_FRAME_BYTES), filled=True))
@@ -151,7 +154,7 @@ class RecognizerConformance:
     async def test_hearings_end_when_the_session_is_closed(
         self, recognizer: Recognizer, transcriber: Transcriber, speech: list[HeardFrame]
     ) -> None:
-        session = await recognizer.open(transcriber)
+        session = await recognizer.open(RecognizerRequest(transcriber))
         session.push(speech[0])
         await session.close()
         await session.close()
@@ -169,7 +172,7 @@ class RecognizerProcessConformance(RecognizerConformance):
     async def test_sessions_fail_when_the_engine_is_killed_and_new_ones_work(
         self, recognizer: Recognizer, transcriber: Transcriber, speech: list[HeardFrame]
     ) -> None:
-        session = await recognizer.open(transcriber)
+        session = await recognizer.open(RecognizerRequest(transcriber))
         for frame in speech:
             session.push(frame)
         self.kill_engine(recognizer)
@@ -180,7 +183,7 @@ class RecognizerProcessConformance(RecognizerConformance):
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 with contextlib.suppress(ProviderUnavailable):
-                    again = await recognizer.open(transcriber)
+                    again = await recognizer.open(RecognizerRequest(transcriber))
                     break
         assert (await recognized(again, speech))[-1].text
         await again.close()

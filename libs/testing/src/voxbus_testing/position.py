@@ -9,8 +9,15 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar, Final
 
-from voxbus_contracts.assistant import Transcriber, WordLabel
-from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerCapabilities, RecognizerSession
+from voxbus_contracts.assistant import WordLabel
+from voxbus_providers.recognizer import (
+    HeardFrame,
+    Hearing,
+    Recognizer,
+    RecognizerCapabilities,
+    RecognizerRequest,
+    RecognizerSession,
+)
 
 FRAME_MS: Final = 20
 
@@ -77,8 +84,8 @@ class PositionRecognizer(Recognizer):
     name: ClassVar[str] = "position"
     capabilities: ClassVar[RecognizerCapabilities] = RecognizerCapabilities(partials=True)
 
-    async def open(self, transcriber: Transcriber) -> RecognizerSession:
-        return PositionSession(transcriber.labels)
+    async def open(self, request: RecognizerRequest) -> RecognizerSession:
+        return PositionSession(request.transcriber.labels)
 
     async def close(self) -> None:
         """Nothing is kept."""

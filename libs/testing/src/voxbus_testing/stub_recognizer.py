@@ -9,8 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from typing import ClassVar, Final
 
 from voxbus_audio import FRAME_MS, peak
-from voxbus_contracts.assistant import Transcriber, WordLabel
-from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerCapabilities, RecognizerSession
+from voxbus_contracts.assistant import WordLabel
+from voxbus_providers.recognizer import (
+    HeardFrame,
+    Hearing,
+    Recognizer,
+    RecognizerCapabilities,
+    RecognizerRequest,
+    RecognizerSession,
+)
 
 PARTIALS_BEHIND_MS: Final = 50
 """From the frame that ends a word to the partial hearing with it."""
@@ -80,8 +87,8 @@ class StubRecognizer(Recognizer):
     name: ClassVar[str] = "stub"
     capabilities: ClassVar[RecognizerCapabilities] = RecognizerCapabilities(partials=True)
 
-    async def open(self, transcriber: Transcriber) -> RecognizerSession:
-        return StubSession(transcriber.labels)
+    async def open(self, request: RecognizerRequest) -> RecognizerSession:
+        return StubSession(request.transcriber.labels)
 
     async def close(self) -> None:
         """Nothing is kept."""

@@ -9,7 +9,8 @@ from voxbus_audio import FRAME_BYTES, SILENCE_FRAME
 from voxbus_contracts import Event
 from voxbus_contracts.events import SpeechPaused, SpeechStarted, SpeechStopped, TurnCommitted
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
-from voxbus_providers.recognizer import HeardFrame
+from voxbus_providers.assistant_terms import recognition_terms
+from voxbus_providers.recognizer import HeardFrame, RecognizerRequest
 from voxbus_runtime.errors import OwnershipLost, RuntimeFault
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
@@ -81,9 +82,9 @@ class Serving:
         self._intake = Intake()
         self._spans = RecognitionSpans()
         self._tasks = asyncio.TaskGroup()
-        self._recognition = Recognition(
-            self._segments, call.config.assistant.transcriber, engines, patience, self._said.put_nowait, self._ask
-        )
+        assistant = call.config.assistant
+        request = RecognizerRequest(assistant.transcriber, recognition_terms(assistant))
+        self._recognition = Recognition(self._segments, request, engines, patience, self._said.put_nowait, self._ask)
 
     async def run(self) -> None:
         await self._call.subscribe_audio("caller", self._intake.on_frame)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from voxbus_contracts import Event
-from voxbus_contracts.assistant import Transcriber
 from voxbus_contracts.events import (
     FaultRaised,
     SpeechStarted,
@@ -16,7 +15,7 @@ from voxbus_contracts.events import (
     UsageRecorded,
 )
 from voxbus_providers.errors import ProviderError, ProviderUnavailable
-from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerSession
+from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerRequest, RecognizerSession
 from voxbus_stt_worker import metrics
 from voxbus_stt_worker.engines import PLATFORM, chosen
 from voxbus_stt_worker.ordering import Hole
@@ -52,16 +51,16 @@ class Recognition:
     def __init__(
         self,
         segments: Segments,
-        transcriber: Transcriber,
+        request: RecognizerRequest,
         engines: EngineSource,
         patience: Patience,
         say: Callable[[Event], None],
         ask: Callable[[Hole], None],
     ) -> None:
         self._segments = segments
-        self._transcriber = transcriber
+        self._request = request
         self._engines = engines
-        self._engine_name = chosen(transcriber)
+        self._engine_name = chosen(request.transcriber)
         self._patience = patience
         self._say = say
         self._ask = ask
@@ -125,13 +124,13 @@ class Recognition:
         """A session of the recognizer asked for; of the default one where that is not to be had at all."""
         default = self._engines.default
         try:
-            return await (await self._engines.get(self._engine_name)).open(self._transcriber)
+            return await (await self._engines.get(self._engine_name)).open(self._request)
         except ProviderError as fault:
             if fault.retryable or self._engine_name == default:
                 raise
             self._say_fault(fault)
             self._engine_name = default
-        return await (await self._engines.get(default)).open(self._transcriber)
+        return await (await self._engines.get(default)).open(self._request)
 
     async def _listen(self, session: RecognizerSession) -> None:
         try:
@@ -205,11 +204,11 @@ class Recognition:
         if utterance is None:
             return
         self._say_final(utterance, hearing.text, hearing.confidence)
-        is_own = self._engine_name == chosen(self._transcriber)
+        is_own = self._engine_name == chosen(self._request.transcriber)
         self._say(
             UsageRecorded(
                 item="transcriber",
-                provider=self._transcriber.provider if is_own else PLATFORM,
+                provider=self._request.transcriber.provider if is_own else PLATFORM,
                 model=self._engine_name,
                 unit="ms",
                 quantity=utterance.audio_ms,

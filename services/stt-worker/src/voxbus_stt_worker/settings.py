@@ -20,6 +20,9 @@ class Settings(ServiceSettings):
     stt_decoders_per_process: int = Field(default=4, ge=1, le=64)
     """Utterances one process decodes side by side; 91 MB each, made when needed. Four keep one core half busy."""
 
+    stt_bias: bool = True
+    """Whether pocketsphinx prefers the words an assistant expects (keyterms, script, tools); the general model else."""
+
     stt_final_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
     """Patience for a final hearing beyond the length of its audio; then the recognizer counts as lost, ms."""
 
@@ -33,5 +36,6 @@ class Settings(ServiceSettings):
             "pocketsphinx": {
                 "processes": self.stt_processes,
                 "decoders_per_process": self.stt_decoders_per_process,
+                "models": self.data_dir / "recognition" if self.stt_bias else None,
             }
         }

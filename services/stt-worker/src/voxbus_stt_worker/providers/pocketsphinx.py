@@ -7,14 +7,22 @@ rate 41 % over recordings of many speakers, 4-16 % over flite's voices. It decod
 import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import ClassVar, Final
 
 from voxbus_audio import FRAME_MS
-from voxbus_contracts.assistant import Transcriber
 from voxbus_providers.child import ChildProcess, Exchange
 from voxbus_providers.errors import ProviderMissing
-from voxbus_providers.recognizer import HeardFrame, Hearing, Recognizer, RecognizerCapabilities, RecognizerSession
-from voxbus_stt_worker.providers.pocketsphinx_wire import DECODED_MS, Kind
+from voxbus_providers.recognizer import (
+    HeardFrame,
+    Hearing,
+    Recognizer,
+    RecognizerCapabilities,
+    RecognizerRequest,
+    RecognizerSession,
+)
+from voxbus_stt_worker.providers.pocketsphinx_models import DomainModels
+from voxbus_stt_worker.providers.pocketsphinx_wire import DECODED_MS, GENERAL, Kind
 
 _CHILD: Final = "voxbus_stt_worker.providers.pocketsphinx_child"
 _SENT_TOGETHER: Final = 3
@@ -24,13 +32,13 @@ _SENT_TOGETHER: Final = 3
 class PocketsphinxSession(RecognizerSession):
     """One call's share of a child process."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, model: str = GENERAL) -> None:
         self._exchange = exchange
         self._unsent: list[bytes] = []
         self._start_pts_ms: int | None = None
         self._end_pts_ms = 0
         self._spans: list[tuple[int, int]] = []
-        exchange.send(Kind.OPEN)
+        exchange.send(Kind.OPEN, model.encode())
 
     def push(self, frame: HeardFrame) -> None:
         if self._start_pts_ms is None:
@@ -73,10 +81,12 @@ class PocketsphinxRecognizer(Recognizer):
     name: ClassVar[str] = "pocketsphinx"
     capabilities: ClassVar[RecognizerCapabilities] = RecognizerCapabilities(partials=True)
 
-    def __init__(self, processes: int = 1, decoders_per_process: int = 4) -> None:
+    def __init__(self, processes: int = 1, decoders_per_process: int = 4, models: Path | None = None) -> None:
+        """`models`: folder that keeps the assistants' own language models; None = all calls have the general one."""
         self.children: Final = [
             ChildProcess(self.name, _CHILD, [str(decoders_per_process)]) for _ in range(max(1, processes))
         ]
+        self._models: Final = DomainModels(models) if models is not None else None
 
     async def start(self) -> None:
         """Loads one decoder in every process, 0.5 s each on an idle core. Raises ProviderError."""
@@ -84,14 +94,18 @@ class PocketsphinxRecognizer(Recognizer):
             raise ProviderMissing(self.name, "pocketsphinx is not installed: pip install pocketsphinx")
         try:
             await asyncio.gather(*(child.start() for child in self.children))
+            if self._models is not None:
+                self._models.start()
         except BaseException:
             await self.close()
             raise
 
-    async def open(self, transcriber: Transcriber) -> RecognizerSession:
-        """Waits a little while no process is running, then raises ProviderUnavailable."""
+    async def open(self, request: RecognizerRequest) -> RecognizerSession:
+        """Waits for the assistant's model, and a little while no process is running; raises ProviderUnavailable."""
+        model = await self._models.folder(request.terms) if self._models is not None else GENERAL
         running = [child for child in self.children if child.is_up] or self.children
-        return PocketsphinxSession(await min(running, key=lambda child: child.load).open())
+        return PocketsphinxSession(await min(running, key=lambda child: child.load).open(), model)
 
     async def close(self) -> None:
-        await asyncio.gather(*(child.close() for child in self.children))
+        ending = [child.close() for child in self.children]
+        await asyncio.gather(*ending, *([self._models.close()] if self._models is not None else []))

@@ -5,21 +5,17 @@ Never writes what it hears anywhere but into the pipe.
 """
 
 import sys
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
 from pocketsphinx import Decoder
 
 from voxbus_providers.pipe import ChildPipe, PipeKind
-from voxbus_stt_worker.providers.pocketsphinx_wire import DECODED_MS, Kind
+from voxbus_stt_worker.providers.pocketsphinx_decoders import Decoders, say_unusable
+from voxbus_stt_worker.providers.pocketsphinx_wire import DECODED_MS, GENERAL, Kind
 
 _PARTIAL_EVERY_BYTES: Final = 300 * 32
-
-
-def new_decoder() -> Decoder:
-    """The model of the wheel, set for a quick end: measured November 2026, 7 ms from the flush to the text."""
-    return Decoder(ds=2, maxwpf=5, maxhmmpf=3000, fwdflat=False, loglevel="FATAL")
 
 
 @dataclass(slots=True)
@@ -27,6 +23,7 @@ class Caller:
     """One call: what is still to be decoded, and the decoder lent to its present utterance."""
 
     exchange: int
+    model: str = GENERAL
     todo: deque[bytes | None] = field(default_factory=deque)
     """PCM, or None for a flush."""
     decoder: Decoder | None = None
@@ -42,20 +39,20 @@ class Decoding:
 
     def __init__(self, pipe: ChildPipe, limit: int) -> None:
         self._pipe = pipe
-        self._limit = max(1, limit)
-        self._made = 1
-        self._free = [new_decoder()]
-        self._neutral_mean: str = self._free[0].get_cmn(False)
+        self._decoders = Decoders(limit)
         self._callers: dict[int, Caller] = {}
+        self._wanted: Counter[str] = Counter()
         self._waiting: deque[Caller] = deque()
 
-    def open(self, exchange: int) -> None:
-        self._callers[exchange] = Caller(exchange)
+    def open(self, exchange: int, model: str) -> None:
+        self._callers[exchange] = Caller(exchange, model)
+        self._wanted[model] += 1
 
     def close(self, exchange: int) -> None:
         caller = self._callers.pop(exchange, None)
         if caller is not None:
             caller.todo.clear()
+            self._forget(caller.model)
             self._give_back(caller)
 
     def take(self, exchange: int, piece: bytes | None) -> None:
@@ -68,9 +65,7 @@ class Decoding:
 
     def prepare(self) -> None:
         """In a quiet moment: makes another decoder if more calls are open than there are decoders."""
-        if len(self._free) == self._made and self._made < min(self._limit, len(self._callers)):
-            self._free.append(new_decoder())
-            self._made += 1
+        self._decoders.prepare(self._wanted)
 
     def _work(self, caller: Caller) -> None:
         while caller.todo:
@@ -85,17 +80,22 @@ class Decoding:
                 self._decode(caller, piece)
 
     def _serve_waiting(self) -> None:
-        while self._waiting and (self._free or self._made < self._limit):
+        for _ in range(len(self._waiting)):
             self._work(self._waiting.popleft())
 
     def _lend(self, caller: Caller) -> bool:
-        if not self._free:
-            if self._made >= self._limit:
-                return False
-            self._free.append(new_decoder())
-            self._made += 1
-        decoder = caller.decoder = self._free.pop()
-        decoder.set_cmn(caller.mean or self._neutral_mean)
+        try:
+            decoder = self._decoders.lend(caller.model)
+        except RuntimeError as problem:
+            say_unusable(problem)
+            self._forget(caller.model)
+            caller.model = GENERAL
+            self._wanted[GENERAL] += 1
+            decoder = self._decoders.lend(GENERAL)
+        if decoder is None:
+            return False
+        caller.decoder = decoder
+        decoder.set_cmn(caller.mean or self._decoders.neutral_mean)
         decoder.start_utt()
         return True
 
@@ -119,7 +119,7 @@ class Decoding:
             caller.decoder.end_utt()
             text = _text(caller.decoder)
             caller.mean = caller.decoder.get_cmn(True)
-            self._free.append(caller.decoder)
+            self._decoders.give_back(caller.model, caller.decoder)
             caller.decoder = None
         self._say(caller, Kind.FINAL, text)
         caller.decoded_bytes = caller.since_partial_bytes = 0
@@ -130,9 +130,14 @@ class Decoding:
             self._waiting.remove(caller)
         if caller.decoder is not None:
             caller.decoder.end_utt()
-            self._free.append(caller.decoder)
+            self._decoders.give_back(caller.model, caller.decoder)
             caller.decoder = None
         self._serve_waiting()
+
+    def _forget(self, model: str) -> None:
+        self._wanted[model] -= 1
+        if not self._wanted[model]:
+            del self._wanted[model]
 
     def _say(self, caller: Caller, kind: Kind, text: str) -> None:
         self._pipe.send(caller.exchange, kind, DECODED_MS.pack(caller.decoded_bytes // 32) + text.encode())
@@ -151,7 +156,7 @@ def main() -> None:
     for message in pipe.messages(idle=decoding.prepare):
         match message.kind:
             case Kind.OPEN:
-                decoding.open(message.exchange)
+                decoding.open(message.exchange, message.body.decode())
             case Kind.AUDIO:
                 decoding.take(message.exchange, message.body)
             case Kind.FLUSH:
