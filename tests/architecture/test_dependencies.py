@@ -32,7 +32,15 @@ CAPS = {
         "structlog",
         "uvloop",
     },
-    "bus": {"voxbus-contracts", "voxbus-runtime", "faststream", "nats-py", "structlog"},
+    "bus": {
+        "voxbus-archive",
+        "voxbus-contracts",
+        "voxbus-objects",
+        "voxbus-runtime",
+        "faststream",
+        "nats-py",
+        "structlog",
+    },
     "cli": {
         "voxbus-contracts",
         "voxbus-archive",

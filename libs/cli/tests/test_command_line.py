@@ -24,7 +24,18 @@ def voxbus(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 @pytest.mark.parametrize(
     "arguments",
-    [["up"], ["call", "--wav", "x"], ["events", "--call", "x"], ["bench"], ["doctor"], ["bootstrap"], ["gen"]],
+    [
+        ["up"],
+        ["call", "--wav", "x"],
+        ["events", "--call", "x"],
+        ["bench"],
+        ["doctor"],
+        ["bootstrap"],
+        ["gen"],
+        ["reconcile"],
+        ["rebuild", "--all"],
+        ["call", "show", "x"],
+    ],
     ids=lambda words: words[0],
 )
 def test_every_command_leads_to_a_function(arguments: list[str]) -> None:

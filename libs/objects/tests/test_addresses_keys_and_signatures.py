@@ -101,3 +101,9 @@ def test_services_derive_the_same_secret_from_the_cluster_key() -> None:
     assert signing_secret("key") == signing_secret("key") != signing_secret("other")
     with pytest.raises(BadSignature, match="16 bytes"):
         UrlSigner("http://x", b"short")
+
+
+def test_the_key_of_an_archive_names_its_call_and_other_keys_name_none() -> None:
+    assert keys.archived_call(keys.archive(REF)) == REF
+    for other in (keys.call_logs(REF), "archive/log.jsonl.zst", f"a.b/{REF.call}/archive/log.jsonl.zst", ""):
+        assert keys.archived_call(other) is None

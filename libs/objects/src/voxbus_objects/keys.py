@@ -25,6 +25,7 @@ _TYPES: Final = {
     "json": "application/json",
 }
 _SEGMENT = re.compile(r"/recording/segments/(\d{10})-(\d{8})-(\d{6})\.seg$")
+_ARCHIVE: Final = "archive/log.jsonl.zst"
 _ENDING = re.compile(r"[a-z0-9]{1,8}")
 
 
@@ -57,7 +58,18 @@ def recording(ref: CallRef, track: Track, ending: str) -> str:
 
 def archive(ref: CallRef) -> str:
     """The call's whole log."""
-    return f"{call_prefix(ref)}archive/log.jsonl.zst"
+    return f"{call_prefix(ref)}{_ARCHIVE}"
+
+
+def archived_call(key: str) -> CallRef | None:
+    """The call whose archive lies at `key`; None = it is another object's."""
+    parts = key.split("/")
+    if len(parts) != 4 or parts[2:] != _ARCHIVE.split("/"):
+        return None
+    try:
+        return CallRef(parts[0], parts[1])
+    except ValueError:
+        return None
 
 
 def call_logs(ref: CallRef) -> str:

@@ -22,6 +22,8 @@ from voxbus_contracts.identity import DEMO_ASSISTANT
 
 def call(arguments: argparse.Namespace) -> int:
     """Makes the call and prints what came of it."""
+    if not arguments.wav:
+        raise BadInput("--wav FILE is needed to make a call; `voxbus call show ID` shows one")
     settings = read_settings(os.environ)
     url, key = _url(arguments.url, settings), _key(arguments.key, settings)
     speech = _speech(Path(arguments.wav))

@@ -4,6 +4,7 @@ import argparse
 import math
 
 from voxbus_cli.commands import Commands
+from voxbus_cli.records.options import add_show_parser
 
 _DESCRIPTION = """Calls an assistant over the public API: plays an audio file to it in real time, listens to the
 answer, hangs up, and prints what was said. The caller listens to the greeting first, as people do."""
@@ -13,9 +14,10 @@ _EPILOG = "--url and --key default to the stack that `voxbus up` runs here (VOXB
 def add_call_parser(commands: Commands) -> None:
     """`voxbus call`"""
     parser = commands.add_parser(
-        "call", help="make a call from an audio file", description=_DESCRIPTION, epilog=_EPILOG
+        "call", help="make a call from an audio file, or show one", description=_DESCRIPTION, epilog=_EPILOG
     )
-    parser.add_argument("--wav", required=True, metavar="FILE", help="what the caller says (wav, flac, mp3, ogg, …)")
+    add_show_parser(parser.add_subparsers(title="instead of making a call", metavar="show ID", required=False))
+    parser.add_argument("--wav", metavar="FILE", help="what the caller says (wav, flac, mp3, ogg, …); required")
     parser.add_argument("--out", metavar="FILE", help="write what the agent said as WAV, on the call's time line")
     parser.add_argument("--picture", metavar="FILE", help="draw the turns' latencies as SVG")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a transcript")

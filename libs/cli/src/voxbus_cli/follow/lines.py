@@ -22,6 +22,7 @@ class SeenMessage:
     name: str
     envelope: Envelope
     fields: Mapping[str, Any]
+    org: str = ""
 
 
 def read_message(subject: str, headers: Mapping[str, str] | None, payload: bytes) -> SeenMessage | None:
@@ -35,9 +36,8 @@ def read_message(subject: str, headers: Mapping[str, str] | None, payload: bytes
         fields = json.loads(payload)
     except ValueError:
         fields = None
-    return SeenMessage(
-        parsed.kind, f"{parsed.entity}.{parsed.what}", envelope, fields if isinstance(fields, dict) else {}
-    )
+    name = f"{parsed.entity}.{parsed.what}"
+    return SeenMessage(parsed.kind, name, envelope, fields if isinstance(fields, dict) else {}, parsed.ref.org)
 
 
 def readable(message: SeenMessage, since_ms: int) -> str:
