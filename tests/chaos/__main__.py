@@ -17,7 +17,8 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from bus_watch import BusWatch
-from chaos_faults import CLAIMED, SERVICES, Fault, all_faults
+from chaos_cluster import Cluster
+from chaos_faults import CLAIMED, LEADER, SERVICES, Fault, Ground, all_faults, cluster_faults
 from chaos_round import BookingServer, Round, Verdict, run_round
 from stack import running
 
@@ -29,12 +30,12 @@ _RESTS_S: Final = 2.0
 
 def chosen(names: list[str]) -> list[Fault]:
     """The faults named on the command line; all without names. Ends the program at a name it does not know."""
-    known = {fault.name.replace(" ", ":"): fault for fault in all_faults()}
+    known = {fault.name.replace(" ", ":"): fault for fault in (*all_faults(), *cluster_faults())}
     known |= {f"roll:{service}": Fault("roll", service) for service in SERVICES}
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"no fault is called {unknown[0]}; there are {', '.join(known)}")
-    return [known[name] for name in names] or list(all_faults())
+    return [known[name] for name in names] or [*all_faults(), *cluster_faults()]
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -52,32 +53,57 @@ def line_of(verdict: Verdict) -> str:
 
 
 async def run(options: argparse.Namespace, faults: list[Fault]) -> list[Verdict]:
-    """All rounds on one stack."""
+    """All rounds: those on the stack's own bus, then those on a cluster."""
     server = BookingServer()
-    settings = {"VOXBUS_STUB_PROVIDERS": "1", "VOXBUS_SLOTS": str(options.calls + 10)}
-    replicas = () if options.single else ("--replicas", TWINS)
     verdicts: list[Verdict] = []
-    with tempfile.TemporaryDirectory(prefix="voxbus-chaos-") as folder:
-        data_dir = Path(folder) / "data"
-        with running(data_dir, *replicas, **settings) as stack:
-            async with BusWatch.at(stack.nats) as watch:
-                calm = Round(None, options.calls, 2, 0, options.seed)
-                verdicts.append(await run_round(calm, stack, watch, server, 0.0, _say))
-                usual_ms = statistics.median(verdicts[0].late_ms)
-                _say(f"{line_of(verdicts[0])}; answers begin {usual_ms:.0f} ms after the question")
-                for number, fault in enumerate(faults):
-                    await asyncio.sleep(_RESTS_S)
-                    plan = Round(fault, options.calls, options.exchanges, options.strikes, options.seed + number)
-                    verdict = await run_round(plan, stack, watch, server, usual_ms, _say)
-                    verdicts.append(verdict)
-                    _say(line_of(verdict))
-                    for wrong in verdict.wrong:
-                        _say(f"    {wrong}")
-                    _keep(verdicts)
-            if options.logs:
-                (BUILD / "stack.log").write_text(stack.logs())
+    for is_clustered in (False, True):
+        chosen_here = [fault for fault in faults if (fault.target == LEADER) is is_clustered]
+        if chosen_here:
+            with tempfile.TemporaryDirectory(prefix="voxbus-chaos-") as folder:
+                await _run_on(Path(folder), options, chosen_here, server, verdicts)
     server.stop()
     return verdicts
+
+
+async def _run_on(
+    folder: Path, options: argparse.Namespace, faults: list[Fault], server: BookingServer, verdicts: list[Verdict]
+) -> None:
+    settings = {"VOXBUS_STUB_PROVIDERS": "1", "VOXBUS_SLOTS": str(options.calls + 10)}
+    cluster = Cluster(folder) if faults[0].target == LEADER else None
+    try:
+        if cluster is not None:
+            await cluster.start().ready()
+            settings |= {"VOXBUS_NATS_URL": cluster.urls, "VOXBUS_NATS_REPLICAS": "3"}
+        replicas = () if options.single else ("--replicas", TWINS)
+        with running(folder / "data", *replicas, **settings) as stack:
+            async with BusWatch.at(stack.nats) as watch:
+                await _rounds(options, faults, Ground(stack, cluster), watch, server, verdicts)
+            if options.logs:
+                (BUILD / "stack.log").write_text(stack.logs())
+    finally:
+        if cluster is not None:
+            cluster.stop()
+
+
+async def _rounds(
+    options: argparse.Namespace,
+    faults: list[Fault],
+    ground: Ground,
+    watch: BusWatch,
+    server: BookingServer,
+    verdicts: list[Verdict],
+) -> None:
+    calm = await run_round(Round(None, options.calls, 2, 0, options.seed), ground, watch, server, 0.0, _say)
+    verdicts.append(calm)
+    usual_ms = statistics.median(calm.late_ms)
+    _say(f"{line_of(calm)}; answers begin {usual_ms:.0f} ms after the question")
+    for number, fault in enumerate(faults):
+        await asyncio.sleep(_RESTS_S)
+        plan = Round(fault, options.calls, options.exchanges, options.strikes, options.seed + number)
+        verdict = await run_round(plan, ground, watch, server, usual_ms, _say)
+        verdicts.append(verdict)
+        _say("\n    ".join((line_of(verdict), *verdict.wrong)))
+        _keep(verdicts)
 
 
 def _keep(verdicts: list[Verdict]) -> None:

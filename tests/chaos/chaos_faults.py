@@ -16,19 +16,31 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
+from chaos_cluster import Cluster
 from stack import Stack
 
 FROZEN_S: Final = 3.0
 """Past the limit of the heartbeats (1 s), so that peers take the calls over."""
 _SETTLED_WITHIN_S: Final = 30.0
 BUS: Final = "nats-server"
+LEADER: Final = "nats-leader"
+"""Of the stream with the calls' events, in a cluster of three."""
+_AWAY_S: Final = 5.0
 CLAIMED: Final = ("vad", "stt-worker", "llm-orchestrator", "tts-worker")
 SERVICES: Final = (*CLAIMED, "tool-runner", "media-ingress", "control-api", "billing")
 
 
 @dataclass(frozen=True, slots=True)
+class Ground:
+    """What a fault may be done to."""
+
+    stack: Stack
+    cluster: Cluster | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
-    """`kind` is done to `target`; `excuses_lines`: it breaks the callers' own connections."""
+    """`kind` is done to `target`."""
 
     kind: str
     target: str
@@ -37,20 +49,44 @@ class Fault:
     def name(self) -> str:
         return f"{self.kind} {self.target}"
 
-    @property
-    def excuses_lines(self) -> bool:
-        return self.target == "media-ingress"
-
 
 def all_faults() -> tuple[Fault, ...]:
-    """Every fault of the suite, the harmless end of the list first."""
+    """Every fault of the suite on one machine's own bus."""
     per_service = [Fault(kind, service) for service in SERVICES for kind in ("kill", "freeze", "term")]
-    return (*per_service, Fault("kill", BUS), Fault("freeze", BUS))
+    return (*per_service, Fault("kill", BUS))
 
 
-async def inflict(fault: Fault, stack: Stack, rng: random.Random) -> str:
+def cluster_faults() -> tuple[Fault, ...]:
+    """Those that need a cluster of three."""
+    return (Fault("kill", LEADER), Fault("freeze", LEADER), Fault("cut", LEADER))
+
+
+async def inflict(fault: Fault, ground: Ground, rng: random.Random) -> str:
     """Does it once; returns what was done, for the log."""
-    return await _KINDS[fault.kind](fault, stack, rng)
+    if fault.target == LEADER:
+        assert ground.cluster is not None
+        return await _to_leader(fault.kind, ground.cluster)
+    return await _KINDS[fault.kind](fault, ground.stack, rng)
+
+
+async def _to_leader(kind: str, cluster: Cluster) -> str:
+    """Away for some seconds, in one of three ways; then back."""
+    node = await cluster.leader("EVENTS")
+    assert node.process is not None
+    match kind:
+        case "kill":
+            cluster.kill_node(node)
+            await asyncio.sleep(_AWAY_S)
+            cluster.start_node(node)
+        case "freeze":
+            node.process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(_AWAY_S)
+            node.process.send_signal(signal.SIGCONT)
+        case _:
+            cluster.cut(node)
+            await asyncio.sleep(_AWAY_S)
+            cluster.heal(node)
+    return f"{kind} {node.name}, leader of EVENTS, for {_AWAY_S:g} s"
 
 
 async def settled(stack: Stack, counts: dict[str, int]) -> None:

@@ -12,10 +12,9 @@ from typing import Any, Final
 
 from bus_watch import BusWatch
 from chaos_caller import Conversation, Trial, close
-from chaos_faults import Fault, counts_of, inflict, settled
+from chaos_faults import Fault, Ground, counts_of, inflict, settled
 from chaos_judge import Evidence, Silence, faults_of, silences_of
 from chaos_talk import PERIOD_MS, talk_of
-from stack import Stack
 
 from voxbus_testing.caller import Caller
 
@@ -93,10 +92,11 @@ class Verdict:
 
 
 async def run_round(
-    plan: Round, stack: Stack, watch: BusWatch, server: BookingServer, usual_ms: float, say: Callable[[str], None]
+    plan: Round, ground: Ground, watch: BusWatch, server: BookingServer, usual_ms: float, say: Callable[[str], None]
 ) -> Verdict:
-    """Runs `plan` against the stack; `usual_ms` = how late answers begin when nothing happens."""
+    """Runs `plan` against the stack of `ground`; `usual_ms` = how late answers begin when nothing happens."""
     rng = random.Random(plan.seed)
+    stack = ground.stack
     counts = counts_of(stack)
     talk = talk_of(plan.exchanges)
     trials = [Trial(number, talk) for number in range(plan.calls)]
@@ -110,7 +110,7 @@ async def run_round(
         for at_s in _moments(rng, began_s + _RAMP_S + _FIRST_FAULT_S, talk.ends_ms / 1_000, plan.strikes):
             await asyncio.sleep(max(0.0, at_s - time.monotonic()))
             strikes_s.append(time.monotonic())
-            verdict.did.append(f"{time.monotonic() - began_s:.1f} s: {await inflict(plan.fault, stack, rng)}")
+            verdict.did.append(f"{time.monotonic() - began_s:.1f} s: {await inflict(plan.fault, ground, rng)}")
             say(verdict.did[-1])
     callers = await asyncio.gather(*running)
     await settled(stack, counts)

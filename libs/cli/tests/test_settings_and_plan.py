@@ -128,3 +128,21 @@ def test_a_worker_is_named_by_its_service_even_when_it_is_a_replica() -> None:
 
 def test_the_ready_line_is_what_scripts_wait_for() -> None:
     assert ready_line(SETTINGS, "k") == "voxbus ready api=http://127.0.0.1:9000 nats=nats://127.0.0.1:9100 key=k"
+
+
+def test_somebody_elses_nats_is_used_as_it_is_and_takes_no_port() -> None:
+    settings = read_settings({"VOXBUS_NATS_URL": "nats://a:4222, nats://b:4222", "VOXBUS_NATS_REPLICAS": "3"})
+    assert (settings.nats_url, settings.nats_replicas) == ("nats://a:4222,nats://b:4222", 3)
+    assert "VOXBUS_NATS_PORT" not in {port.variable for port in planned_ports(settings)}
+
+
+@pytest.mark.parametrize(("name", "value"), [("VOXBUS_NATS_URL", "10.0.0.5:4222"), ("VOXBUS_NATS_REPLICAS", "2")])
+def test_an_impossible_nats_setting_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(BadInput, match=name):
+        read_settings({name: value})
+
+
+def test_a_login_in_the_address_is_not_shown() -> None:
+    settings = read_settings({"VOXBUS_NATS_URL": "nats://user:secret@a:4222,nats://user:secret@b:4222"})
+    assert "secret" not in ready_line(settings, "k")
+    assert settings.nats_url.count("secret") == 2

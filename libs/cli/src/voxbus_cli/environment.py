@@ -17,12 +17,18 @@ _HIGHEST_PORT: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """Where one stack lives: its folder and its ports. `port` is the API's; the next two belong to it."""
+    """Where one stack lives: its folder and its ports. `port` is the API's; the next two belong to it.
+
+    `foreign_nats`: somebody else's servers, commas between them, which keep `nats_replicas` copies of what is stored;
+    "" = the stack runs one of its own.
+    """
 
     data_dir: Path
     port: int = DEFAULT_PORT
     nats_port: int = DEFAULT_NATS_PORT
     api_key: str = ""
+    foreign_nats: str = ""
+    nats_replicas: int = 1
 
     @property
     def media_port(self) -> int:
@@ -47,7 +53,7 @@ class StackSettings:
 
     @property
     def nats_url(self) -> str:
-        return f"nats://{HOST}:{self.nats_port}"
+        return self.foreign_nats or f"nats://{HOST}:{self.nats_port}"
 
     @property
     def api_key_file(self) -> Path:
@@ -70,13 +76,30 @@ class StackSettings:
 
 
 def read_settings(environ: Mapping[str, str]) -> StackSettings:
-    """`VOXBUS_DATA_DIR`, `VOXBUS_PORT`, `VOXBUS_NATS_PORT`, `VOXBUS_API_KEY` → settings; raises BadInput naming one."""
+    """`VOXBUS_DATA_DIR`, `VOXBUS_PORT`, `VOXBUS_NATS_PORT`, `VOXBUS_API_KEY`, `VOXBUS_NATS_URL`,
+    `VOXBUS_NATS_REPLICAS` → settings; raises BadInput naming one."""
     return StackSettings(
         data_dir=Path(environ.get("VOXBUS_DATA_DIR") or DEFAULT_DATA_DIR),
         port=_port(environ, "VOXBUS_PORT", DEFAULT_PORT, following=2),
         nats_port=_port(environ, "VOXBUS_NATS_PORT", DEFAULT_NATS_PORT, following=0),
         api_key=environ.get("VOXBUS_API_KEY", "").strip(),
+        foreign_nats=_servers(environ.get("VOXBUS_NATS_URL", "")),
+        nats_replicas=_replicas(environ.get("VOXBUS_NATS_REPLICAS", "").strip() or "1"),
     )
+
+
+def _servers(text: str) -> str:
+    servers = [part.strip() for part in text.split(",") if part.strip()]
+    for server in servers:
+        if not server.startswith(("nats://", "tls://", "ws://", "wss://")):
+            raise BadInput(f"VOXBUS_NATS_URL: {server!r} is no address; give nats://HOST:PORT, commas between several")
+    return ",".join(servers)
+
+
+def _replicas(text: str) -> int:
+    if text not in ("1", "3", "5"):
+        raise BadInput(f"VOXBUS_NATS_REPLICAS={text!r}: give 1, 3 or 5, at most as many as there are servers")
+    return int(text)
 
 
 def _port(environ: Mapping[str, str], name: str, default: int, following: int) -> int:

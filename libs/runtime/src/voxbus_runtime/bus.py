@@ -1,5 +1,6 @@
 """The connection to NATS: publishing facts, key-value entries, the log of a call."""
 
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -175,6 +176,11 @@ class Bus:
         await self.nc.close()
 
 
+def without_login(urls: str) -> str:
+    """Addresses as they may be shown: no user, password or token."""
+    return re.sub(r"//[^/,]*@", "//", urls)
+
+
 async def connect(urls: str, name: str, log: BoundLogger, gather_ms: float = 0.0) -> Bus:
     """Connects, waiting for the server as long as it takes and saying so. Live audio is gathered for `gather_ms`."""
     nc = LiveClient(log, gather_ms)
@@ -195,7 +201,7 @@ async def connect(urls: str, name: str, log: BoundLogger, gather_ms: float = 0.0
             log.error("slow consumer: messages were lost", subject=error.subject)
         elif not holder and time.monotonic() - said_at_s > _SAY_AGAIN_S:
             said_at_s = time.monotonic()
-            log.warning("waiting for NATS", nats_url=urls, problem=type(error).__name__)
+            log.warning("waiting for NATS", nats_url=without_login(urls), problem=type(error).__name__)
 
     await nc.connect(
         servers=[url.strip() for url in urls.split(",")],

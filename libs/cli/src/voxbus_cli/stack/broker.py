@@ -18,6 +18,7 @@ from voxbus_cli.environment import HOST, StackSettings
 from voxbus_cli.errors import NotReachable, StackFailed
 from voxbus_cli.stack.plan import ChildSpec
 from voxbus_contracts.streams import MIB, STREAMS
+from voxbus_runtime.bus import without_login
 
 BROKER: Final = "nats-server"
 OLDEST_VERSION: Final = (2, 11)
@@ -105,7 +106,7 @@ async def connect(url: str, within_s: float, on_return: Callable[[], Awaitable[N
             while True:
                 try:
                     return await nats.connect(
-                        url,
+                        url.split(","),
                         name="voxbus-cli",
                         connect_timeout=2,
                         allow_reconnect=True,
@@ -117,4 +118,4 @@ async def connect(url: str, within_s: float, on_return: Callable[[], Awaitable[N
                 except (NatsError, OSError):
                     await asyncio.sleep(_RETRY_S)
     except TimeoutError:
-        raise NotReachable(f"no NATS server answers at {url}") from None
+        raise NotReachable(f"no NATS server answers at {without_login(url)}") from None

@@ -5,10 +5,10 @@ import asyncio
 import os
 import sys
 
-from voxbus_cli.environment import read_settings
+from voxbus_cli.environment import StackSettings, read_settings
 from voxbus_cli.stack.broker import broker_child, broker_version, connect, find_broker
 from voxbus_cli.stack.folder import announced, cluster_key, held_folder
-from voxbus_cli.stack.plan import child_environment, plan_children, planned_ports, read_replicas
+from voxbus_cli.stack.plan import ChildSpec, child_environment, plan_children, planned_ports, read_replicas
 from voxbus_cli.stack.ports import check_ports
 from voxbus_cli.stack.progress import Progress
 from voxbus_cli.stack.supervisor import Supervisor
@@ -22,13 +22,18 @@ def up(arguments: argparse.Namespace) -> int:
     check_ports(planned_ports(settings))
     with held_folder(settings):
         progress = Progress()
-        binary = find_broker()
-        progress.step(f"nats-server {broker_version(binary)}")
+        broker = None if settings.foreign_nats else _own_broker(settings, progress)
         environment = child_environment(settings, os.environ, cluster_key(settings.data_dir))
         services = plan_children(settings, replicas, sys.executable)
         with announced(settings):
-            supervisor = Supervisor(settings, broker_child(settings, binary), services, environment, progress)
+            supervisor = Supervisor(settings, broker, services, environment, progress)
             return asyncio.run(supervisor.run())
+
+
+def _own_broker(settings: StackSettings, progress: Progress) -> ChildSpec:
+    binary = find_broker()
+    progress.step(f"nats-server {broker_version(binary)}")
+    return broker_child(settings, binary)
 
 
 def bootstrap(arguments: argparse.Namespace) -> int:

@@ -66,6 +66,7 @@ def announced(settings: StackSettings) -> Generator[None, None, None]:
     files = {settings.api_url_file: settings.api_url, settings.nats_url_file: settings.nats_url}
     try:
         for path, address in files.items():
+            path.touch(mode=0o600)
             path.write_text(f"{address}\n")
         yield
     finally:

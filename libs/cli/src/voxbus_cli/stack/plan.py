@@ -8,6 +8,7 @@ from typing import Final
 from voxbus_cli.environment import StackSettings
 from voxbus_cli.errors import BadInput
 from voxbus_contracts.identity import SERVICES
+from voxbus_runtime.bus import without_login
 
 DEMO_SERVER: Final = "demo-server"
 _PATIENT: Final = ("tool-runner", "recorder", "billing", "control-api")
@@ -50,6 +51,8 @@ def planned_ports(settings: StackSettings) -> tuple[PlannedPort, ...]:
         PlannedPort(settings.demo_port, "the demo tool server (VOXBUS_PORT + 2)", "VOXBUS_PORT"),
         PlannedPort(settings.nats_port, "NATS", "VOXBUS_NATS_PORT"),
     )
+    if settings.foreign_nats:
+        return ports[:-1]
     for port in ports[:-1]:
         if port.number == settings.nats_port:
             raise BadInput(f"VOXBUS_NATS_PORT={settings.nats_port} is also the port of {port.use}: change one of them")
@@ -115,7 +118,7 @@ def worker_id(spec: ChildSpec, token: str) -> str:
 
 def ready_line(settings: StackSettings, api_key: str) -> str:
     """The one line on standard output that scripts wait for."""
-    return f"voxbus ready api={settings.api_url} nats={settings.nats_url} key={api_key}"
+    return f"voxbus ready api={settings.api_url} nats={without_login(settings.nats_url)} key={api_key}"
 
 
 def log_file(settings: StackSettings, name: str) -> Path:

@@ -24,6 +24,7 @@ from voxbus_cli.stack.readiness import Readiness
 from voxbus_contracts.config import WorkerStatus
 from voxbus_contracts.subjects import ALL_WORKERS, worker_status
 from voxbus_runtime.bootstrap import ensure_bus
+from voxbus_runtime.bus import without_login
 
 _SHOWN_LINES: Final = 15
 _LOOK_EVERY_S: Final = 0.1
@@ -48,7 +49,7 @@ class Supervisor:
     def __init__(
         self,
         settings: StackSettings,
-        broker: ChildSpec,
+        broker: ChildSpec | None,
         services: Iterable[ChildSpec],
         environment: Mapping[str, str],
         progress: Progress,
@@ -57,17 +58,20 @@ class Supervisor:
         self._settings = settings
         self._progress = progress
         self._patience = patience or Patience()
-        for_broker = broker_environment(environment, os.cpu_count() or 1)
-        self._broker = Child(broker, for_broker, log_file(settings, broker.name), self._on_death)
+        self._broker = self._broker_of(broker, environment) if broker else None
         self._services = [Child(spec, environment, log_file(settings, spec.name), self._on_death) for spec in services]
         self._readiness = Readiness(child.spec.name for child in self._services)
-        self._broker_readiness = Readiness((broker.name,))
+        self._broker_readiness = Readiness((BROKER,))
         self._nc: Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._told_to_stop_s = 0.0
         self._hopeless = ""
+
+    def _broker_of(self, spec: ChildSpec, environment: Mapping[str, str]) -> Child:
+        for_broker = broker_environment(environment, os.cpu_count() or 1)
+        return Child(spec, for_broker, log_file(self._settings, spec.name), self._on_death)
 
     async def run(self) -> int:
         """Starts everything, says that it is ready, and ends everything at a signal. Raises StackFailed."""
@@ -95,12 +99,15 @@ class Supervisor:
             self._told_to_stop_s = now_s
         elif now_s - self._told_to_stop_s > _SAME_SIGNAL_S:
             self._progress.note("ending at once")
-            for child in (*self._services, self._broker):
+            for child in (*self._services, *([self._broker] if self._broker else [])):
                 child.kill()
 
     async def _start_bus(self) -> None:
-        self._progress.step("starting nats-server")
-        self._tasks.append(asyncio.create_task(self._broker.run(), name=BROKER))
+        if self._broker is not None:
+            self._progress.step("starting nats-server")
+            self._tasks.append(asyncio.create_task(self._broker.run(), name=BROKER))
+        else:
+            self._progress.step(f"looking for NATS at {without_login(self._settings.nats_url)}")
         connecting = asyncio.create_task(
             connect(self._settings.nats_url, self._patience.broker, on_return=self._bus_is_back)
         )
@@ -114,7 +121,7 @@ class Supervisor:
             self._nc = connecting.result()
             self._broker_readiness.is_ready(BROKER)
         except NotReachable as wrong:
-            raise StackFailed(f"{wrong}; its log: {self._broker.log}") from wrong
+            raise StackFailed(f"{wrong}; {self._where_to_look()}") from wrong
         finally:
             connecting.cancel()
         await self._nc.subscribe(ALL_WORKERS, cb=self._on_status)
@@ -129,12 +136,15 @@ class Supervisor:
             async with asyncio.timeout(self._patience.broker):
                 while True:
                     try:
-                        await ensure_bus(self._nc)
+                        await ensure_bus(self._nc, self._settings.nats_replicas)
                         return
                     except NatsError as wrong:
                         problem = wrong
                         await asyncio.sleep(_LOOK_EVERY_S)
-        raise StackFailed(f"nats-server runs, but its streams could not be made ({problem}); log: {self._broker.log}")
+        raise StackFailed(f"NATS runs, but its streams could not be made ({problem}); {self._where_to_look()}")
+
+    def _where_to_look(self) -> str:
+        return f"its log: {self._broker.log}" if self._broker else "VOXBUS_NATS_URL names it"
 
     async def _bus_is_back(self) -> None:
         """Streams in memory went with the server's last life."""
@@ -223,7 +233,8 @@ class Supervisor:
         await asyncio.gather(*(child.stop(self._patience.grace) for child in self._services))
         if self._nc is not None:
             await self._nc.close()
-        await self._broker.stop(self._patience.grace)
+        if self._broker is not None:
+            await self._broker.stop(self._patience.grace)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
