@@ -1,6 +1,5 @@
 """Assistants, keys and errors as a client sees them, over HTTP; `server` is in conftest.py."""
 
-import json
 import re
 from typing import Any
 
@@ -109,6 +108,8 @@ async def test_one_organisation_never_sees_anothers(server: Any) -> None:
         (b'{"name": "\xff"}', "body must be UTF-8"),
         (b'{"name": "\\ud800"}', "body must be UTF-8 without lone surrogates"),
         (b"[" * 50_000, "body must be valid JSON"),
+        (b'{"metadata": {"x": 1e999}}', "body must be valid JSON"),
+        (b'{"metadata": ' + b"[" * 100 + b"]" * 100 + b"}", "body must not be nested deeper than 100 levels"),
     ],
 )
 async def test_a_malformed_body_is_a_bad_request_that_says_where(server: Any, content: bytes, told: str) -> None:
@@ -153,8 +154,10 @@ async def test_unknown_paths_and_methods_have_the_same_shape(server: Any) -> Non
 
 async def test_the_api_describes_itself(server: Any) -> None:
     described = (await server.client.get("/api-json", headers={"authorization": ""})).json()
-    assert {"/assistant", "/assistant/{assistant_id}", "/call", "/call/{call_id}", "/health"} <= set(described["paths"])
+    assert {"/assistant", "/assistant/{id}", "/call", "/call/{call_id}", "/health"} <= set(described["paths"])
     post = described["paths"]["/assistant"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert "firstMessage" in json.dumps(post)
+    assert post == {"$ref": "#/components/schemas/AssistantBody"}
+    assert "firstMessage" in described["components"]["schemas"]["AssistantBody"]["properties"]
+    assert (await server.client.get("/openapi.json", headers={"authorization": ""})).json() == described
     assert (await server.client.get("/docs", headers={"authorization": ""})).status_code == 200
     assert (await server.client.get("/health", headers={"authorization": ""})).json() == {"status": "ok"}

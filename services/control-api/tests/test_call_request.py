@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxbus_contracts.assistant import Assistant
-from voxbus_control_api.call_request import kind_of, parse_request, parse_web_request, validate_assistant
+from voxbus_control_api.bodies import validate_assistant
+from voxbus_control_api.call_request import kind_of, parse_request, parse_web_request
 from voxbus_control_api.calls.planning import CallPlan, Speaker, first_member, member_layers, plan_call
 from voxbus_control_api.errors import BadRequest
+from voxbus_control_api.schemas.assistant import AssistantBody
 
 WEBSOCKET = {"provider": "vapi.websocket"}
 PHONE = {"assistantId": "a", "phoneNumberId": "p"}
@@ -74,7 +76,7 @@ def test_a_stop_speaking_plan_that_moves_a_phrase_from_one_list_to_the_other_is_
 
 
 def test_fields_that_are_null_count_as_not_given() -> None:
-    assert validate_assistant({"voice": None, "model": {"temperature": None}}) == Assistant()
+    assert validate_assistant({"voice": None, "model": {"temperature": None}}) == AssistantBody()
 
 
 def test_numbers_as_text_are_refused() -> None:
@@ -93,7 +95,9 @@ def test_legacy_fields_are_accepted_and_mapped() -> None:
     assistant = validate_assistant(old)
     assert assistant.server is not None
     assert (assistant.server.url, assistant.server.secret) == ("https://shop.example/hook", "s")
-    assert [tool.name for tool in assistant.model.tools] == ["lookup", "endCall"]
+    lookup, end_call = assistant.model.tools
+    assert lookup.function is not None
+    assert (lookup.function.name, end_call.type) == ("lookup", "endCall")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from voxbus_contracts import DEFAULT_ORG
 from voxbus_contracts.assistant import Assistant
 from voxbus_control_api.assistant_store import AssistantStore
-from voxbus_control_api.call_request import validate_assistant
+from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.database import SCHEMA, Database
 from voxbus_control_api.first_start import address_secret, demo_assistant, ensure_demo, ensure_key
 from voxbus_control_api.key_store import KeyStore

@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voxbus_control_api.errors import BadRequest
-from voxbus_control_api.listing import read_listing
+from voxbus_control_api.listing import Filters, Listing, page_metadata, read_filtered, read_listing
 
 
 def test_without_parameters_a_hundred_are_listed() -> None:
@@ -17,3 +19,25 @@ def test_every_wrong_parameter_is_named() -> None:
     with pytest.raises(BadRequest) as refused:
         read_listing({"limit": "-1", "createdAtGt": "yesterday", "updatedAtLt": ""})
     assert [problem.split(" ")[0] for problem in refused.value.problems] == ["limit", "createdAtGt", "updatedAtLt"]
+
+
+def test_pages_and_numbers_of_clients_with_one_kind_of_number_are_read() -> None:
+    listing = read_filtered({"limit": "10.0", "page": "3", "sortOrder": "ASC"}, Filters())
+    assert (listing.limit, listing.page, listing.oldest_first) == (10, 3, True)
+    for text in ("1e3", "9" * 5000, "1.5", "", "١"):
+        with pytest.raises(BadRequest, match="limit must be a whole number"):
+            read_listing({"limit": text})
+
+
+def test_a_plus_that_was_not_escaped_is_still_a_zone() -> None:
+    listing = read_listing({"createdAtGt": "1970-01-01T01:00:01 01:00"})
+    assert listing.times == (("created_at_ms", "Gt", 1_000.0),)
+    with pytest.raises(BadRequest):
+        read_listing({"createdAtGt": "0001-01-01T00:00:00+23:59x"})
+
+
+@given(st.integers(0, 1000), st.integers(0, 500), st.integers(1, 20))
+def test_pages_hold_every_item_once(total: int, limit: int, page: int) -> None:
+    told = page_metadata(Listing(limit=limit, page=page), total)
+    assert told["totalPages"] * limit >= total if limit else told["totalPages"] == 0
+    assert told["hasNextPage"] == (limit > 0 and page * limit < total)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from voxbus_control_api.call_request import validate_assistant
+from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.errors import BadRequest
 
 RULE = {"type": "customer", "regex": "x", "timeoutSeconds": 1}

@@ -5,11 +5,10 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from voxbus_contracts.assistant import Assistant
 from voxbus_control_api.calls.customers import Customer
 from voxbus_control_api.calls.schedule import SchedulePlan
 from voxbus_control_api.errors import BadRequest
-from voxbus_control_api.overrides import Json, modernised, without_nulls
+from voxbus_control_api.overrides import Json, without_nulls
 from voxbus_control_api.problems import validated
 
 Kind = Literal["vapi.websocketCall", "webCall", "outboundPhoneCall"]
@@ -101,11 +100,6 @@ def parse_web_request(body: Json) -> CallRequest:
     if problems:
         raise BadRequest(*problems)
     return validated(CallRequest, {name: value for name, value in given.items() if name != "transport"})
-
-
-def validate_assistant(body: Json, prefix: str = "") -> Assistant:
-    """An assistant as the services will read it; raises BadRequest naming every offending field."""
-    return validated(Assistant, modernised(body), prefix)
 
 
 def _speaker_problems(given: Json) -> list[str]:

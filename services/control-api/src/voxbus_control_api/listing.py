@@ -1,7 +1,8 @@
 """What a list is narrowed by: the filters every list of the public API has."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,6 +12,10 @@ from voxbus_control_api.errors import BadRequest
 
 DEFAULT_LIMIT: Final = 100
 MOST: Final = 1_000
+_MOST_PAGES: Final = 1_000_000
+
+_WHOLE: Final = re.compile(r"[0-9]{1,7}(\.0+)?")
+_BLANK_ZONE: Final = re.compile(r" (\d\d:\d\d)$")
 
 _TIMES: Final = {
     f"{field}{suffix}": (column, suffix)
@@ -24,13 +29,14 @@ class Listing:
     """Page `page` (from 1) of those that fit all conditions, `limit` on each, newest first.
 
     Times are in ms since the epoch. `equal` are columns and values, `in_body` text fields at the top
-    of a stored body and values.
+    of a stored body and values; `searched` is a text and the fields one of which must hold it.
     """
 
     limit: int = DEFAULT_LIMIT
     times: tuple[tuple[str, str, float], ...] = ()
     equal: tuple[tuple[str, str], ...] = ()
     in_body: tuple[tuple[str, str], ...] = ()
+    searched: tuple[str, tuple[str, ...]] | None = None
     page: int = 1
     oldest_first: bool = False
     sort_by: str = "created_at_ms"
@@ -46,27 +52,78 @@ class Listing:
         return compared + [table.c[column] == value for column, value in self.equal]
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list may be narrowed by beside times: parameter → column, parameter → field of the body."""
+
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    in_body: Mapping[str, str] = field(default_factory=dict[str, str])
+    searched: tuple[str, ...] = ()
+    """Fields of the body that `search` looks into."""
+
+
 def read_listing(query: Mapping[str, str], equal: Mapping[str, str] | None = None) -> Listing:
     """`equal` maps a parameter to its column. Raises BadRequest naming every parameter that is wrong."""
-    problems: list[str] = []
-    limit = query.get("limit", str(DEFAULT_LIMIT))
-    if not (limit.isascii() and limit.isdigit() and int(limit) <= MOST):
-        problems.append(f"limit must be a whole number from 0 to {MOST}")
+    return read_filtered(query, Filters(columns=equal or {}))
+
+
+def read_filtered(query: Mapping[str, str], filters: Filters) -> Listing:
+    """The same with all that a list can be narrowed by; of a paged list too."""
+    problems = [f"{name} must not hold the character NUL" for name, value in query.items() if "\0" in value]
+    limit = _number(query, "limit", DEFAULT_LIMIT, (0, MOST), problems)
+    page = _number(query, "page", 1, (1, _MOST_PAGES), problems)
+    order = query.get("sortOrder", "DESC")
+    if order not in ("ASC", "DESC"):
+        problems.append("sortOrder must be one of the following values: ASC, DESC")
     times: list[tuple[str, str, float]] = []
     for name, (column, suffix) in _TIMES.items():
         if name in query:
             try:
                 times.append((column, suffix, _ms(query[name])))
-            except ValueError:
+            except (ValueError, OverflowError):
                 problems.append(f"{name} must be a valid ISO 8601 date string")
     if problems:
         raise BadRequest(*problems)
-    same = tuple((column, query[name]) for name, column in (equal or {}).items() if name in query)
-    return Listing(int(limit), tuple(times), same)
+    searched = (query["search"], filters.searched) if query.get("search") and filters.searched else None
+    return Listing(
+        limit=limit,
+        page=page,
+        oldest_first=order == "ASC",
+        times=tuple(times),
+        equal=tuple((column, query[name]) for name, column in filters.columns.items() if name in query),
+        in_body=tuple((place, query[name]) for name, place in filters.in_body.items() if name in query),
+        searched=searched,
+    )
+
+
+def page_metadata(listing: Listing, total: int) -> dict[str, Any]:
+    """What stands beside the results of a page."""
+    pages = -(-total // listing.limit) if listing.limit else 0
+    return {
+        "itemsPerPage": listing.limit,
+        "totalItems": total,
+        "currentPage": listing.page,
+        "totalPages": pages,
+        "hasNextPage": listing.page < pages,
+        "sortOrder": "ASC" if listing.oldest_first else "DESC",
+    }
+
+
+def _number(query: Mapping[str, str], name: str, default: int, within: tuple[int, int], problems: list[str]) -> int:
+    """Clients with one kind of number send 10.0."""
+    text = query.get(name)
+    if text is None:
+        return default
+    low, high = within
+    if _WHOLE.fullmatch(text) and low <= int(text.partition(".")[0]) <= high:
+        return int(text.partition(".")[0])
+    problems.append(f"{name} must be a whole number from {low} to {high}")
+    return default
 
 
 def _ms(text: str) -> float:
-    moment = datetime.fromisoformat(text)
+    """A `+` that was not escaped reaches us as a blank."""
+    moment = datetime.fromisoformat(_BLANK_ZONE.sub(r"+\1", text))
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
 
 

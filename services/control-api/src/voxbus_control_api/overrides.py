@@ -6,6 +6,8 @@ Json = dict[str, Any]
 
 _KEEP_NULLS_IN: Final = frozenset({"parameters", "metadata", "variableValues", "arguments", "schema"})
 
+_OLDER_SERVER: Final = frozenset({"serverUrl", "serverUrlSecret"})
+
 
 def merged(base: Json, over: Json) -> Json:
     """Objects are merged to any depth; everything else, lists too, is replaced."""
@@ -42,6 +44,13 @@ def modernised(assistant: Json) -> Json:
     if out.get("endCallFunctionEnabled") is True and not _ends_calls(out):
         out = with_tools(out, [{"type": "endCall"}])
     return out
+
+
+def assistant_as_read(assistant: Json) -> Json:
+    """The same with each field once: what became `server` is left out."""
+    out = modernised(assistant)
+    became_new = "server" in out and assistant.get("server") is None
+    return {name: value for name, value in out.items() if not (became_new and name in _OLDER_SERVER)}
 
 
 def _functions_as_tools(assistant: Json) -> Json:

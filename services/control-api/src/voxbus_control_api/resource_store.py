@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Select, cast, delete, func, insert, select, update
+from sqlalchemy import Select, cast, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -108,7 +108,14 @@ class ResourceStore:
 
     def _conditions(self, org: str, kind: str, listing: Listing) -> list[Any]:
         in_body = [self._field(name) == value for name, value in listing.in_body]
-        return [*_kind(org, kind), *listing.conditions(RESOURCES), *in_body]
+        return [*_kind(org, kind), *listing.conditions(RESOURCES), *in_body, *self._searched(listing)]
+
+    def _searched(self, listing: Listing) -> list[Any]:
+        """Any of the fields holds the text, in capitals or not."""
+        if listing.searched is None:
+            return []
+        text, fields = listing.searched
+        return [or_(*(func.lower(self._field(name)).contains(text.lower(), autoescape=True) for name in fields))]
 
     def _field(self, name: str) -> Any:
         """A text field at the top of the body. PostgreSQL reads no JSON with the character NUL in it: blank instead."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voxbus_contracts.config import TransportFormat
-from voxbus_control_api.call_request import CallRequest, Kind, validate_assistant
+from voxbus_control_api.bodies import validate_assistant
+from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.overrides import Json, modernised, overridden
 

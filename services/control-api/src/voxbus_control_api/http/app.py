@@ -1,19 +1,28 @@
 """The application: routes, errors, health, OpenAPI."""
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 from structlog.stdlib import BoundLogger
 
-from voxbus_control_api.http import assistant_routes, call_routes, credential_routes, org_routes, token_routes
+from voxbus_control_api.http import call_routes, credential_routes, org_routes, token_routes
 from voxbus_control_api.http.answers import add_answers
 from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.openapi import add_openapi
+from voxbus_control_api.http.resource_routes import resource_router
 
 _TOLD_TO_PAGES = ["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
 
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/health")
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> JSONResponse:
+    """The document under its usual name; `/api-json` is the reference's."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get("/health", responses={503: {"description": "The bus or a consumer is away"}})
 async def health(request: Request, response: Response) -> dict[str, object]:
     """503 while the bus or a consumer is away."""
     state = api_of(request).health()
@@ -32,7 +41,8 @@ def create_app(api: Api, log: BoundLogger) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.api = api
-    for each in (assistant_routes, call_routes, credential_routes, org_routes, token_routes):
+    app.include_router(resource_router())
+    for each in (call_routes, credential_routes, org_routes, token_routes):
         app.include_router(each.router)
     app.include_router(router)
     add_answers(app, log)
@@ -40,4 +50,5 @@ def create_app(api: Api, log: BoundLogger) -> FastAPI:
     app.add_middleware(
         CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"], expose_headers=_TOLD_TO_PAGES
     )
+    add_openapi(app)
     return app

@@ -1,0 +1,103 @@
+"""The named schemas of the OpenAPI document: everything that may be posted, and what is answered."""
+
+from functools import cache
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from voxbus_control_api.http.described import ref
+from voxbus_control_api.kinds import KINDS
+from voxbus_control_api.schemas.analytics import AnalyticsBody
+from voxbus_control_api.schemas.file import FilePatch
+from voxbus_control_api.schemas.knowledge_base import AttachedFile
+from voxbus_control_api.schemas.structured_output import RunBody
+
+Json = dict[str, Any]
+
+_TEMPLATE: Final = "#/components/schemas/{model}"
+_TIME: Final = {"type": "string", "format": "date-time"}
+_TEXT: Final = {"type": "string"}
+_COUNT: Final = {"type": "integer", "minimum": 0}
+
+_BODIES: Final[dict[str, Any]] = {
+    **{f"{kind.title}Body": kind.shape for kind in KINDS},
+    "AnalyticsBody": AnalyticsBody,
+    "AttachedFile": AttachedFile,
+    "FilePatch": FilePatch,
+    "StructuredOutputRun": RunBody,
+}
+
+_ANSWERS: Final[dict[str, Json]] = {
+    "Error": {
+        "type": "object",
+        "required": ["message", "error", "statusCode"],
+        "properties": {
+            "message": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+            "error": _TEXT,
+            "statusCode": {"type": "integer"},
+        },
+    },
+    "Stored": {
+        "type": "object",
+        "required": ["id", "orgId", "createdAt", "updatedAt"],
+        "properties": {"id": _TEXT, "orgId": _TEXT, "createdAt": _TIME, "updatedAt": _TIME},
+    },
+    "PaginationMetadata": {
+        "type": "object",
+        "required": ["itemsPerPage", "totalItems", "currentPage"],
+        "properties": {
+            **{name: _COUNT for name in ("itemsPerPage", "totalItems", "currentPage", "totalPages")},
+            "hasNextPage": {"type": "boolean"},
+            "sortOrder": {"enum": ["ASC", "DESC"]},
+        },
+    },
+    "Operation": {"type": "object", "additionalProperties": True},
+}
+
+
+@cache
+def components() -> Json:
+    """Name → schema."""
+    adapters = [(name, "validation", TypeAdapter(shape)) for name, shape in _BODIES.items()]
+    named, rest = TypeAdapter.json_schemas(adapters, ref_template=_TEMPLATE)  # pyright: ignore[reportArgumentType]
+    out = {name: nullable(schema) for name, schema in rest["$defs"].items()}
+    for (name, _mode), schema in named.items():
+        if schema != ref(str(name)):
+            out[str(name)] = nullable(schema)
+    for kind in KINDS:
+        out[f"{kind.title}Patch"] = partial(out[f"{kind.title}Body"], out)
+        out[kind.title] = {"allOf": [ref(f"{kind.title}Body"), ref("Stored")]}
+    return {**out, **_ANSWERS}
+
+
+def nullable(schema: Any) -> Any:
+    """A copy in which every field that is not required may be null, which is as good as left out."""
+    if isinstance(schema, list):
+        return [nullable(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {name: nullable(value) for name, value in schema.items() if name != "properties"}
+    if isinstance(schema.get("properties"), dict):
+        required = schema.get("required", [])
+        fields = {name: nullable(value) for name, value in schema["properties"].items()}
+        out["properties"] = {name: each if name in required else or_null(each) for name, each in fields.items()}
+    return out
+
+
+def or_null(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def partial(schema: Json, named: Json) -> Json:
+    """A change: nothing is required, and any field may be null, which takes it away."""
+    if "$ref" in schema:
+        return partial(named[schema["$ref"].rpartition("/")[2]], named)
+    if "oneOf" in schema:
+        return {"anyOf": [partial(each, named) for each in schema["oneOf"]]}
+    fields = {name: each if name not in schema["required"] else or_null(each) for name, each in _fields(schema)}
+    return {"type": "object", "properties": fields, "additionalProperties": True}
+
+
+def _fields(schema: Json) -> list[tuple[str, Json]]:
+    schema.setdefault("required", [])
+    return list(schema["properties"].items())

@@ -1,0 +1,184 @@
+"""An assistant's plans for what surrounds the conversation: artifacts, analysis, monitoring, noise, compliance."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from voxbus_contracts.api_model import ApiModel
+from voxbus_contracts.artifact import ArtifactPlan, CompliancePlan
+from voxbus_control_api.schemas.fields import Json, JsonSchema
+
+Timeout = Annotated[float, Field(ge=1, le=60)]
+
+
+class TranscriptPlan(ApiModel):
+    """Whether there is a transcript, and whose names stand in it."""
+
+    enabled: bool = True
+    assistant_name: str = "AI"
+    user_name: str = "User"
+
+
+class ArtifactPlanBody(ArtifactPlan):
+    """What is kept of a call."""
+
+    recording_use_custom_storage_enabled: bool = True
+    recording_path: str | None = None
+    video_recording_enabled: bool = False
+    pcap_enabled: bool = True
+    pcap_s3_path_prefix: str | None = None
+    pcap_use_custom_storage_enabled: bool = True
+    logging_enabled: bool = True
+    logging_use_custom_storage_enabled: bool = True
+    logging_path: str | None = None
+    full_message_history_enabled: bool = False
+    transcript_plan: TranscriptPlan | None = None
+    structured_output_ids: tuple[str, ...] = ()
+    structured_outputs: tuple[Json, ...] = ()
+    scorecard_ids: tuple[str, ...] = ()
+    scorecards: tuple[Json, ...] = ()
+
+
+class _Analysis(ApiModel):
+    """What every question about a call has; `messages` is the prompt."""
+
+    messages: tuple[dict[str, Any], ...] = ()
+    timeout_seconds: Timeout = 5
+
+
+class SummaryPlan(_Analysis):
+    """What the call was about."""
+
+    enabled: bool = True
+
+
+class StructuredDataPlan(_Analysis):
+    """What was said, as data."""
+
+    enabled: bool = False
+    schema_: Annotated[JsonSchema | None, Field(alias="schema")] = None
+
+
+class KeyedDataPlan(ApiModel):
+    """One of several questions for data."""
+
+    key: str
+    plan: StructuredDataPlan
+
+
+class SuccessEvaluationPlan(_Analysis):
+    """Whether the call reached its goal."""
+
+    enabled: bool = True
+    rubric: Literal[
+        "NumericScale",
+        "DescriptiveScale",
+        "Checklist",
+        "Matrix",
+        "PercentageScale",
+        "LikertScale",
+        "AutomaticRubric",
+        "PassFail",
+    ] = "PassFail"
+
+
+class AnalysisPlan(ApiModel):
+    """What is asked about a call that is over."""
+
+    min_messages_threshold: Annotated[float, Field(ge=0)] = 2
+    summary_plan: SummaryPlan | None = None
+    structured_data_plan: StructuredDataPlan | None = None
+    structured_data_multi_plan: tuple[KeyedDataPlan, ...] = ()
+    success_evaluation_plan: SuccessEvaluationPlan | None = None
+    outcome_ids: tuple[str, ...] = ()
+
+
+class MonitorPlan(ApiModel):
+    """Who may listen to a call and control it."""
+
+    listen_enabled: bool = True
+    listen_authentication_enabled: bool = False
+    control_enabled: bool = True
+    control_authentication_enabled: bool = False
+    monitor_ids: tuple[str, ...] = ()
+
+
+class SmartDenoisingPlan(ApiModel):
+    """A model takes background speech away."""
+
+    enabled: bool = True
+
+
+class FourierDenoisingPlan(ApiModel):
+    """Quiet parts of the spectrum are taken away; dB, ms, percent."""
+
+    enabled: bool = False
+    media_detection_enabled: bool = True
+    static_threshold: Annotated[float, Field(ge=-80, le=0)] = -35
+    baseline_offset_db: Annotated[float, Field(ge=-30, le=-5)] = -15
+    window_size_ms: Annotated[float, Field(ge=1000, le=30_000)] = 3000
+    baseline_percentile: Annotated[float, Field(ge=1, le=99)] = 85
+
+
+class DenoisingPlan(ApiModel):
+    """Against noise around the caller."""
+
+    smart_denoising_plan: SmartDenoisingPlan | None = None
+    fourier_denoising_plan: FourierDenoisingPlan | None = None
+
+
+class SecurityFilterPlan(ApiModel):
+    """Words of the caller that could mislead the model."""
+
+    enabled: bool = False
+    filters: tuple[Json, ...] = ()
+    mode: Literal["sanitize", "reject", "replace"] = "sanitize"
+    replacement_text: str = "[FILTERED]"
+
+
+class CompliancePlanBody(CompliancePlan):
+    """What must not be kept, and what must be agreed to."""
+
+    pci_enabled: bool = False
+    security_filter_plan: SecurityFilterPlan | None = None
+    recording_consent_plan: Json | None = None
+
+
+class ObservabilityPlan(ApiModel):
+    """Where traces of the model's work go besides."""
+
+    provider: str = "langfuse"
+    tags: tuple[str, ...] = ()
+    metadata: Json | None = None
+
+
+class TransportConfiguration(ApiModel):
+    """Settings of the carrier."""
+
+    provider: str = "twilio"
+    timeout: Annotated[float, Field(ge=1, le=600)] = 60
+    record: bool = False
+    recording_channels: Literal["mono", "dual"] = "mono"
+
+
+class VoicemailBackoff(ApiModel):
+    """How often it is checked who answered."""
+
+    start_at_seconds: Annotated[float, Field(ge=0)] = 5
+    frequency_seconds: Annotated[float, Field(ge=2.5)] = 5
+    max_retries: Annotated[float, Field(ge=1, le=10)] = 6
+
+
+class VoicemailPlan(ApiModel):
+    """How an answering machine is told from a person. The reference's pages differ on the longest wait: 30 or 60 s."""
+
+    provider: str = "vapi"
+    type: Literal["audio", "transcript"] | None = None
+    enabled: bool = True
+    beep_max_await_seconds: Annotated[float, Field(ge=0, le=60)] = 30
+    backoff_plan: VoicemailBackoff | None = None
+    voicemail_detection_types: tuple[str, ...] = ()
+    machine_detection_timeout: Annotated[float | None, Field(ge=3, le=59)] = None
+    machine_detection_speech_threshold: Annotated[float | None, Field(ge=1000, le=6000)] = None
+    machine_detection_speech_end_threshold: Annotated[float | None, Field(ge=500, le=5000)] = None
+    machine_detection_silence_timeout: Annotated[float | None, Field(ge=2000, le=10_000)] = None

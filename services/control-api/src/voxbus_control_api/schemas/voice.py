@@ -1,0 +1,54 @@
+"""Who speaks, and how text is made ready to be spoken."""
+
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from voxbus_contracts.api_model import ApiModel
+from voxbus_contracts.assistant import Voice
+from voxbus_control_api.schemas.fields import Json
+from voxbus_control_api.schemas.server import NeededServer
+
+
+class FormatPlan(ApiModel):
+    """Numbers, dates and the like are written out before they are spoken."""
+
+    enabled: bool = True
+    number_to_digits_cutoff: Annotated[float, Field(ge=0)] = 2025
+    replacements: tuple[Json, ...] = ()
+    formatters_enabled: tuple[str, ...] = ()
+
+
+class ChunkPlan(ApiModel):
+    """Where the model's text is cut for the voice."""
+
+    enabled: bool = True
+    min_characters: Annotated[float, Field(ge=1, le=80)] = 30
+    punctuation_boundaries: tuple[str, ...] = ()
+    format_plan: FormatPlan | None = None
+
+
+class VoiceFallback(ApiModel):
+    """Voices that take over, in this order."""
+
+    voices: tuple[Json, ...] = ()
+
+
+class VoiceBody(Voice):
+    """Any provider; `custom-voice` is the customer's own, at `server`."""
+
+    provider: str = "vapi"
+    model: str | None = None
+    language: str | Json | None = None
+    caching_enabled: bool = True
+    chunk_plan: ChunkPlan | None = None
+    fallback_plan: VoiceFallback | None = None
+    filler_injection_enabled: bool = False
+    server: Annotated[NeededServer | None, Field(validate_default=True)] = None
+
+    @field_validator("server")
+    @classmethod
+    def _is_known_of_a_custom_voice(cls, server: NeededServer | None, info: ValidationInfo) -> NeededServer | None:
+        if server is None and info.data.get("provider") == "custom-voice":
+            raise ValueError("is required when provider is custom-voice")
+        return server
