@@ -17,6 +17,7 @@ from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
 from voxbus_control_api.calls.due_calls import DueCalls
 from voxbus_control_api.calls.open_calls import OpenCalls
+from voxbus_control_api.calls.places import WaitingCalls
 from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.database import SCHEMA, Database
 from voxbus_control_api.errors import Unavailable
@@ -31,6 +32,7 @@ from voxbus_control_api.secret_box import SecretBox
 from voxbus_database import open_database
 
 ORG, OTHER_ORG = "acme", "globex"
+LIMIT = 100
 BOX = SecretBox([Fernet.generate_key().decode()])
 KEY, OTHER_KEY, OPERATOR_KEY = "vb_mine", "vb_theirs", "vb_operators"
 WEBSOCKET = {"provider": "vapi.websocket"}
@@ -60,7 +62,7 @@ class Listening:
         return before or config
 
     async def stored_config(self, ref: CallRef) -> CallConfig | None:
-        return next((config for config in self.configs if config.ref == ref), None)
+        return next((config for config in reversed(self.configs) if config.ref == ref), None)
 
     async def announce(self, config: CallConfig) -> None:
         if self.is_mute:
@@ -137,7 +139,7 @@ async def server(database: Database) -> AsyncIterator[Server]:
     clock = {"ms": 1_700_000_000_000}
     numbers = iter(range(0x1000, 0x2000))
     addresses = Addresses(b"secret", "ws://media:8081", "http://api:8080")
-    resources, calls = ResourceStore(database, BOX), CallStore(database, events)
+    resources, calls = ResourceStore(database, BOX), CallStore(database, events, BOX, LIMIT)
 
     def new_id() -> str:
         return f"00000000-0000-4000-8000-{next(numbers):012x}"
@@ -158,7 +160,7 @@ async def server(database: Database) -> AsyncIterator[Server]:
         keys=keys,
         orgs=orgs,
         rate_limit=rate_limit,
-        concurrency_limit=100,
+        concurrency_limit=LIMIT,
         assistants=AssistantStore(resources),
         resources=resources,
         calls=calls,
@@ -175,5 +177,5 @@ async def server(database: Database) -> AsyncIterator[Server]:
     async with httpx.AsyncClient(
         transport=transport, base_url="http://api:8080", headers={"authorization": f"Bearer {KEY}"}
     ) as client:
-        due = DueCalls(OpenCalls(database), starter, bus, structlog.get_logger())
+        due = DueCalls(OpenCalls(database), WaitingCalls(database, LIMIT), starter, bus, structlog.get_logger())
         yield Server(client, bus, events, resources, due, clock, app=app, rate_limit=rate_limit)

@@ -31,6 +31,7 @@ async def test_a_call_is_queued_with_an_address_for_its_audio(server: Any) -> No
     assert config.attach_token_sha256 == sha256_hex(url.params["token"])
     assert url.params["token"] not in config.payload().decode()
     assert config.traceparent.startswith("00-")
+    assert call.pop("subscriptionLimits")["concurrencyBlocked"] is False
     assert (await server.client.get(f"/call/{call['id']}")).json() == call
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +17,9 @@ from voxbus_control_api.calls.open_calls import OpenCalls
 from voxbus_control_api.database import CALLS, Database
 from voxbus_control_api.event_store import EventRow, EventStore
 from voxbus_control_api.projection import CallFacts
+from voxbus_control_api.secret_box import SecretBox
+
+BOX = SecretBox([Fernet.generate_key().decode()])
 
 CALL = CallFacts("11111111-1111-4111-8111-1111111111ab", "acme", 5, 5, "vapi.websocketCall", {})
 ATTACHED = MediaAttached(attachment=1, transport="t", encoding="e", sample_rate_hz=8000, pts_ms=0, resumed=False)
@@ -47,7 +51,7 @@ class Failing(Database):
 
 @pytest.fixture(autouse=True)
 async def call(database: Database) -> None:
-    await CallStore(database, EventStore(database)).add(CALL.org, [NewCall(CALL)], None, 0)
+    await CallStore(database, EventStore(database), BOX, 100).add(CALL.org, [NewCall(CALL)], None, 0)
 
 
 def row(number: int) -> EventRow:
@@ -108,7 +112,7 @@ def row_of(number: int, event: Event) -> EventRow:
 
 
 async def test_calls_are_found_by_their_first_end_and_by_the_newest_version_of_their_cost(database: Database) -> None:
-    events, calls = EventStore(database), CallStore(database, EventStore(database))
+    events, calls = EventStore(database), CallStore(database, EventStore(database), BOX, 100)
     cost = {1: "0.0000012", 2: "0.150000001", 3: "0.1500000019"}
     told = [CostUpdated(version=v, rows=(), breakdown={}, total=total, ended=False) for v, total in cost.items()]
     ended = [CallEnded(pts_ms=1, reason=reason) for reason in ("customer-ended-call", "silence-timed-out")]

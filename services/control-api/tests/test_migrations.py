@@ -90,7 +90,7 @@ async def test_a_folder_of_the_first_release_keeps_its_assistants_calls_and_keys
         (assistant,) = await AssistantStore(ResourceStore(database, BOX)).find("acme", Listing())
         assert assistant.shown()["name"] == "Zoë\u0000"
         assert (assistant.id, assistant.created_at_ms, assistant.updated_at_ms) == ("a1", 5, 6)
-        (call,) = await CallStore(database, EventStore(database)).find("acme", Listing())
+        (call,) = await CallStore(database, EventStore(database), BOX, 100).find("acme", Listing())
         assert (call.ref.call, call.record["name"]) == (CALL, "old")
         assert await KeyStore(database).count() == 1
         async with database.read() as connection:

@@ -50,3 +50,13 @@ def test_strangers_are_sent_away_with_what_to_do(
 
 def test_the_right_token_is_let_in() -> None:
     assert admit(Ticket(CONFIG.ref, "open sesame"), CONFIG, False) is CONFIG
+
+
+def test_a_call_that_waits_for_a_place_lets_nobody_in_and_says_for_how_long() -> None:
+    waiting = CONFIG.model_copy(update={"is_waiting": True})
+    with pytest.raises(AttachRefused, match="connect again in a second") as refused:
+        admit(Ticket(CONFIG.ref, "open sesame"), waiting, False)
+    assert (refused.value.status, refused.value.code) == (503, "call-waits")
+    with pytest.raises(AttachRefused) as stranger:
+        admit(Ticket(CONFIG.ref, "open barley"), waiting, False)
+    assert stranger.value.status == 401

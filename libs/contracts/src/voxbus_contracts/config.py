@@ -47,6 +47,7 @@ class CallConfig(_Entry):
     join_timeout_ms: int = 20_000
     traceparent: str = ""
     variables: dict[str, Any] = {}
+    is_waiting: bool = Field(default=False, description="no place for it yet: nobody may attach")
     private: bool = Field(default=False, description="the installation wants nothing stored of what is said")
 
     @property

@@ -9,11 +9,13 @@ from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts import CallRef
+from voxbus_control_api.calls.places import Standing, counted
 from voxbus_control_api.calls.repeats import RepeatKey, check_same
 from voxbus_control_api.database import CALL_EVENTS, CALLS, REPEATS, Database, to_text
 from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.listing import Listing
 from voxbus_control_api.projection import CallFacts, project
+from voxbus_control_api.secret_box import SecretBox
 from voxbus_database import insert_new
 
 Json = dict[str, Any]
@@ -33,6 +35,14 @@ class NewCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """Ids of the calls there are; `standing` None = an earlier request made them."""
+
+    ids: list[str]
+    standing: Standing | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """A call as it is known now."""
 
@@ -42,26 +52,34 @@ class CallRecord:
 
 
 class CallStore:
-    """Every question but the reaper's is asked for one organisation."""
+    """Every question is asked for one organisation. What is secret in a body is stored encrypted."""
 
-    def __init__(self, database: Database, events: EventStore) -> None:
+    def __init__(self, database: Database, events: EventStore, box: SecretBox, concurrency_limit: int) -> None:
         self._database = database
         self._events = events
+        self._box = box
+        self._concurrency_limit = concurrency_limit
 
-    async def add(self, org: str, calls: Sequence[NewCall], key: RepeatKey | None, now_ms: int) -> list[str]:
-        """Writes all of them; ids of the calls there are now. With a key that was used: of those made then.
+    async def add(self, org: str, calls: Sequence[NewCall], key: RepeatKey | None, now_ms: int) -> Added:
+        """Writes all of them; those the organisation has no place for wait, the last ones first.
 
-        Raises Conflict when the key was used for another request.
+        With a key that was used: nothing, and the ids of the calls made then. Raises Conflict when the key was used
+        for another request.
         """
         ids = [call.facts.id for call in calls]
         async with self._database.write() as connection:
             if key is not None:
                 before = await _remember(connection, org, key, ids, now_ms)
                 if before is not None:
-                    return before
-            if calls:
-                await connection.execute(insert(CALLS), [_row(call) for call in calls])
-        return ids
+                    return Added(before)
+            places = await counted(connection, org, self._concurrency_limit, now_ms)
+            at_once = [call.facts.id for call in calls if call.scheduled_at_ms is None]
+            let_in = set(at_once[: places.free])
+            rows = [self._row(call, now_ms if call.facts.id in let_in else None) for call in calls]
+            if rows:
+                await connection.execute(insert(CALLS), rows)
+        waiting = frozenset(at_once[places.free :])
+        return Added(ids, Standing(places.limit, places.free - len(let_in), waiting))
 
     async def made_with(self, org: str, key: RepeatKey) -> list[str] | None:
         """Ids of the calls made with a key, None when it is new. Raises Conflict."""
@@ -79,7 +97,7 @@ class CallStore:
         statement = select(CALLS).where(CALLS.c.id == call_id, *_of(org))
         async with self._database.read() as connection:
             row = (await connection.execute(statement)).first()
-        return _facts(row) if row else None
+        return self._facts(row) if row else None
 
     async def get_many(self, org: str, ids: Sequence[str]) -> list[CallRecord]:
         """In the order of `ids`; those that are gone are left out."""
@@ -103,9 +121,9 @@ class CallStore:
     async def rename(self, org: str, call_id: str, name: str | None, now_ms: int) -> None:
         async with self._database.write() as connection:
             statement = select(CALLS.c.body).where(CALLS.c.id == call_id, *_of(org)).with_for_update()
-            body = json.loads((await connection.execute(statement)).scalar_one())
+            body = self._box.from_text((await connection.execute(statement)).scalar_one())
             values = {
-                CALLS.c.body: to_text({**body, "name": name}),
+                CALLS.c.body: self._box.to_text({**body, "name": name}),
                 CALLS.c.updated_at_ms: now_ms,
                 CALLS.c.generation: CALLS.c.generation + 1,
             }
@@ -143,14 +161,45 @@ class CallStore:
     async def _record(self, row: Row[Any]) -> CallRecord:
         ref = CallRef(row.org, row.id)
         if row.record is not None and row.record_generation == row.generation:
-            return CallRecord(ref, row.ended_at_ms is not None, json.loads(row.record))
-        record = project(_facts(row), await self._events.of_call(row.id))
+            return CallRecord(ref, row.ended_at_ms is not None, self._box.from_text(row.record))
+        record = project(self._facts(row), await self._events.of_call(row.id))
         if row.ended_at_ms is not None:
-            values = {"record": to_text(record), "record_generation": row.generation}
+            values = {"record": self._box.to_text(record), "record_generation": row.generation}
             unchanged = (CALLS.c.id == row.id, CALLS.c.generation == row.generation, CALLS.c.deleted_at_ms.is_(None))
             async with self._database.write() as connection:
                 await connection.execute(update(CALLS).where(*unchanged).values(values))
         return CallRecord(ref, row.ended_at_ms is not None, record)
+
+    def _row(self, call: NewCall, admitted_at_ms: int | None) -> Json:
+        facts = call.facts
+        return {
+            **_changing(facts),
+            "id": facts.id,
+            "org": facts.org,
+            "created_at_ms": facts.created_at_ms,
+            "call_type": facts.call_type,
+            "body": self._box.to_text(facts.body),
+            "generation": 0,
+            "admitted_at_ms": admitted_at_ms,
+            "assistant_id": call.assistant_id,
+            "squad_id": call.squad_id,
+            "phone_number_id": call.phone_number_id,
+            "customer_number": call.customer_number,
+            "scheduled_at_ms": call.scheduled_at_ms,
+            "latest_at_ms": call.latest_at_ms,
+        }
+
+    def _facts(self, row: Row[Any]) -> CallFacts:
+        return CallFacts(
+            id=row.id,
+            org=row.org,
+            created_at_ms=row.created_at_ms,
+            updated_at_ms=row.updated_at_ms,
+            call_type=row.call_type,
+            transport=json.loads(row.transport),
+            body=self._box.from_text(row.body),
+            system_prompts=tuple(json.loads(row.system_prompts)),
+        )
 
 
 async def _made_with(connection: AsyncConnection, org: str, key: RepeatKey) -> list[str] | None:
@@ -177,25 +226,6 @@ async def _remember(
     return None if written.rowcount else await _made_with(connection, org, key)
 
 
-def _row(call: NewCall) -> Json:
-    facts = call.facts
-    return {
-        **_changing(facts),
-        "id": facts.id,
-        "org": facts.org,
-        "created_at_ms": facts.created_at_ms,
-        "call_type": facts.call_type,
-        "body": to_text(facts.body),
-        "generation": 0,
-        "assistant_id": call.assistant_id,
-        "squad_id": call.squad_id,
-        "phone_number_id": call.phone_number_id,
-        "customer_number": call.customer_number,
-        "scheduled_at_ms": call.scheduled_at_ms,
-        "latest_at_ms": call.latest_at_ms,
-    }
-
-
 def _changing(facts: CallFacts) -> Json:
     """What may be another thing by the time a scheduled call starts."""
     return {
@@ -207,16 +237,3 @@ def _changing(facts: CallFacts) -> Json:
 
 def _of(org: str) -> tuple[Any, ...]:
     return CALLS.c.org == org, CALLS.c.deleted_at_ms.is_(None)
-
-
-def _facts(row: Row[Any]) -> CallFacts:
-    return CallFacts(
-        id=row.id,
-        org=row.org,
-        created_at_ms=row.created_at_ms,
-        updated_at_ms=row.updated_at_ms,
-        call_type=row.call_type,
-        transport=json.loads(row.transport),
-        body=json.loads(row.body),
-        system_prompts=tuple(json.loads(row.system_prompts)),
-    )

@@ -5,6 +5,7 @@ from prometheus_client import Counter, Histogram
 REQUESTS = Counter("voxbus_api_requests", "Requests, by route pattern and status.", ["method", "route", "status"])
 REQUEST_S = Histogram("voxbus_api_request_seconds", "Time to the answer, by route pattern.", ["method", "route"])
 CALLS_CREATED = Counter("voxbus_api_calls_created", "Calls asked for.")
+CALLS_WAITING = Counter("voxbus_api_calls_waiting", "Calls that had to wait for a place of their organisation.")
 CALLS_SCHEDULED_STARTED = Counter("voxbus_api_scheduled_calls_started", "Scheduled calls put on the bus in time.")
 CALLS_REAPED = Counter("voxbus_api_calls_reaped", "Calls ended because nobody connected or claimed.", ["reason"])
 EVENTS_STORED = Counter("voxbus_api_events_stored", "Events of calls written for the records.")

@@ -4,13 +4,13 @@ from typing import Any, Final
 
 from sqlalchemy import Select, Table, delete, select, tuple_, update
 
-from voxbus_control_api.database import RESOURCES, SECRET_KEYS, Database
+from voxbus_control_api.database import CALLS, RESOURCES, SECRET_KEYS, Database
 from voxbus_control_api.errors import BadSecretKey
 from voxbus_control_api.secret_box import SecretBox
 from voxbus_database import insert_new
 
 _AT_A_TIME: Final = 200
-_PLACES: Final = ((RESOURCES, "body"),)
+_PLACES: Final = ((RESOURCES, "body"), (CALLS, "body"), (CALLS, "record"))
 """Tables and columns with posted bodies."""
 
 

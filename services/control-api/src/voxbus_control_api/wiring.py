@@ -14,6 +14,7 @@ from voxbus_control_api.call_bus import CallBus
 from voxbus_control_api.call_store import CallStore
 from voxbus_control_api.calls.due_calls import DueCalls
 from voxbus_control_api.calls.open_calls import OpenCalls
+from voxbus_control_api.calls.places import WaitingCalls
 from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.database import SCHEMA
 from voxbus_control_api.event_store import EventStore
@@ -90,7 +91,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     await renew_secrets(database, box, unix_ms())
     resources = ResourceStore(database, box)
     keys, assistants, events = KeyStore(database), AssistantStore(resources), EventStore(database)
-    calls, open_calls = CallStore(database, events), OpenCalls(database)
+    calls, open_calls = CallStore(database, events, box, settings.concurrency_limit), OpenCalls(database)
     is_first_start = await keys.count() == 0
     orgs = OrgStore(database)
     await orgs.ensure(Org(DEFAULT_ORG, unix_ms(), unix_ms(), {"name": "Default"}))
@@ -135,7 +136,9 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     )
     server = ApiServer(create_app(api, runtime.log), bound)
     reaper = Reaper(open_calls.waiting, bus, runtime.log, join_timeout_ms=settings.join_timeout_ms, now_ms=unix_ms)
-    loops = {"reaper": reaper.run, "due-calls": DueCalls(open_calls, starter, bus, runtime.log).run}
+    waiting = WaitingCalls(database, settings.concurrency_limit)
+    due_calls = DueCalls(open_calls, waiting, starter, bus, runtime.log)
+    loops = {"reaper": reaper.run, "due-calls": due_calls.run}
     return ControlApi(runtime, database, broker, server, loops)
 
 

@@ -36,7 +36,7 @@ def read_ticket(path_and_query: str) -> Ticket:
 
 
 def admit(ticket: Ticket, config: CallConfig | None, has_ended: bool) -> CallConfig:
-    """Lets a transport in; raises AttachRefused: 404 unknown call, 401 wrong token, 410 the call is over."""
+    """Lets a transport in; raises AttachRefused: 404 unknown call, 401 wrong token, 410 it is over, 503 it waits."""
     if config is None:
         raise _unknown_call()
     digest = hashlib.sha256(ticket.token.encode()).hexdigest()
@@ -49,6 +49,12 @@ def admit(ticket: Ticket, config: CallConfig | None, has_ended: bool) -> CallCon
         )
     if has_ended:
         raise AttachRefused(410, "call-ended", "this call has ended: create a new one with POST /call")
+    if config.is_waiting:
+        raise AttachRefused(
+            503,
+            "call-waits",
+            "the organisation has too many calls now: connect again in a second, the call is let in by itself",
+        )
     return config
 
 

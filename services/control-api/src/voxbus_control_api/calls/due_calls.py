@@ -24,6 +24,11 @@ from voxbus_database import DatabaseFault
 _EVERY_S: Final = 1.0
 _FORGET_EVERY_ROUNDS: Final = 3_600
 
+_TOO_LATE_MESSAGE: Final = (
+    "The call could not be started before schedulePlan.latestAt: "
+    "the server was not there, or the organisation had too many calls."
+)
+
 NOT_VALID: Final = "call.start.error-get-resources-validation"
 
 
@@ -45,11 +50,20 @@ class Unopened(Protocol):
     async def forget_repeats(self, now_ms: int) -> None: ...
 
 
+class Admitting(Protocol):
+    async def admit(self, now_ms: int) -> list[CallRef]:
+        """Calls that have waited for a place of their organisation, or for their time, and are let in now."""
+        ...
+
+
 class DueCalls:
     """Looks once a second."""
 
-    def __init__(self, waiting: Unopened, starter: Starter, bus: CallsOnBus, log: BoundLogger) -> None:
+    def __init__(
+        self, waiting: Unopened, places: Admitting, starter: Starter, bus: CallsOnBus, log: BoundLogger
+    ) -> None:
         self._waiting = waiting
+        self._places = places
         self._starter = starter
         self._bus = bus
         self._log = log
@@ -69,14 +83,15 @@ class DueCalls:
     async def look(self) -> None:
         """One round."""
         now_ms = self._starter.now_ms()
+        let_in = {(ref.org, ref.call) for ref in await self._places.admit(now_ms)}
         for call in await self._waiting.unstarted(now_ms):
-            if due(call, now_ms):
+            if due(call, now_ms) or (call.org, call.call) in let_in:
                 await self._start(call, now_ms)
 
     async def _start(self, call: Unstarted, now_ms: int) -> None:
         ref = CallRef(call.org, call.call)
         if is_too_late(call, now_ms):
-            await self._end(ref, TOO_LATE, "The server was not there to start the call before schedulePlan.latestAt.")
+            await self._end(ref, TOO_LATE, _TOO_LATE_MESSAGE)
             return
         try:
             config = await self._scheduled(ref) if call.is_scheduled else await self._bus.stored_config(ref)
@@ -89,6 +104,9 @@ class DueCalls:
         if config is None:
             await self._end(ref, NOT_VALID, "The configuration of the call is not kept any more.")
             return
+        if config.is_waiting:
+            config = config.model_copy(update={"is_waiting": False})
+            await self._starter.bus.store_config(config)
         await self._bus.announce(config)
         if call.is_scheduled:
             metrics.CALLS_SCHEDULED_STARTED.inc()

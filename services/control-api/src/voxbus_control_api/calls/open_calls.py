@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 
 from voxbus_contracts import CallRef
 from voxbus_control_api.calls.repeats import KEPT_MS
@@ -21,10 +21,11 @@ class OpenCalls:
         self._database = database
 
     async def waiting(self) -> list[OpenCall]:
-        """On the bus, or meant to be at once, and neither started nor ended."""
+        """On the bus, or let in and about to be, and neither started nor ended."""
         columns = CALLS.c
-        on_the_bus = or_(columns.queued_at_ms.is_not(None), columns.scheduled_at_ms.is_(None))
-        wanted = (columns.org, columns.id, columns.created_at_ms, columns.queued_at_ms, columns.attached_at_ms)
+        on_the_bus = or_(columns.queued_at_ms.is_not(None), columns.admitted_at_ms.is_not(None))
+        since_ms = func.coalesce(columns.queued_at_ms, columns.admitted_at_ms).label("since_ms")
+        wanted = (columns.org, columns.id, since_ms, columns.attached_at_ms)
         statement = select(*wanted, columns.call_type).where(
             on_the_bus, columns.started_at_ms.is_(None), columns.ended_at_ms.is_(None), columns.deleted_at_ms.is_(None)
         )
@@ -33,7 +34,7 @@ class OpenCalls:
         return [
             OpenCall(
                 CallRef(row.org, row.id),
-                row.queued_at_ms or row.created_at_ms,
+                row.since_ms,
                 row.attached_at_ms,
                 has_transport=row.call_type != "outboundPhoneCall",
             )
@@ -41,15 +42,15 @@ class OpenCalls:
         ]
 
     async def unstarted(self, now_ms: int) -> list[Unstarted]:
-        """Not on the bus though their time has come, the oldest first."""
+        """Not on the bus though they are let in, or though their time is over; the oldest first."""
         columns = CALLS.c
         statement = (
-            select(columns.org, columns.id, columns.created_at_ms, columns.scheduled_at_ms, columns.latest_at_ms)
+            select(columns.org, columns.id, columns.admitted_at_ms, columns.scheduled_at_ms, columns.latest_at_ms)
             .where(
                 columns.queued_at_ms.is_(None),
                 columns.ended_at_ms.is_(None),
                 columns.deleted_at_ms.is_(None),
-                or_(columns.scheduled_at_ms <= now_ms, columns.scheduled_at_ms.is_(None)),
+                or_(columns.admitted_at_ms.is_not(None), columns.latest_at_ms < now_ms),
             )
             .order_by(columns.created_at_ms)
             .limit(_AT_ONCE)
@@ -65,5 +66,5 @@ class OpenCalls:
 
 
 def _unstarted(row: Any) -> Unstarted:
-    starts_at_ms = row.created_at_ms if row.scheduled_at_ms is None else row.scheduled_at_ms
-    return Unstarted(row.org, row.id, starts_at_ms, row.latest_at_ms, is_scheduled=row.scheduled_at_ms is not None)
+    starts_at_ms = row.admitted_at_ms if row.scheduled_at_ms is None else row.scheduled_at_ms
+    return Unstarted(row.org, row.id, starts_at_ms or 0, row.latest_at_ms, is_scheduled=row.scheduled_at_ms is not None)

@@ -17,7 +17,7 @@ from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
-from voxbus_control_api.call_store import CallStore, NewCall
+from voxbus_control_api.call_store import Added, CallStore, NewCall
 from voxbus_control_api.calls.planning import CallPlan, plan_call
 from voxbus_control_api.calls.repeats import RepeatKey
 from voxbus_control_api.calls.resolving import Resolved, Stored, resolve
@@ -79,18 +79,20 @@ class Starter:
         new = _new_call(config, plan, request, kept(body), when)
         return Prepared(new, plan, None if when else config)
 
-    async def place(self, org: str, prepared: Sequence[Prepared], key: RepeatKey | None) -> list[str]:
-        """Ids of the calls there are now: those of an earlier request with the same key, if there was one.
+    async def place(self, org: str, prepared: Sequence[Prepared], key: RepeatKey | None) -> Added:
+        """The calls there are now: those of an earlier request with the same key, if there was one.
 
-        Raises Unavailable (then no call was made) and Conflict.
+        Those the organisation has no place for are not announced, and nobody is let into them yet. Raises
+        Unavailable (then no call was made) and Conflict.
         """
         starting = [each.config for each in prepared if each.config is not None]
         await _few_at_a_time(self.bus.store_config, starting)
-        wanted = [each.new.facts.id for each in prepared]
-        ids = await self.calls.add(org, [each.new for each in prepared], key, self.now_ms())
-        if ids == wanted:
-            await _few_at_a_time(self._announce, starting)
-        return ids
+        added = await self.calls.add(org, [each.new for each in prepared], key, self.now_ms())
+        if added.standing is not None:
+            waiting = added.standing.waiting
+            await _few_at_a_time(self._let_wait, [each for each in starting if each.call in waiting])
+            await _few_at_a_time(self._announce, [each for each in starting if each.call not in waiting])
+        return added
 
     def configured(self, ref: CallRef, plan: CallPlan) -> CallConfig:
         """Raises Misconfigured."""
@@ -111,6 +113,12 @@ class Starter:
             traceparent=self.new_traceparent(),
             variables=plan.variables,
         )
+
+    async def _let_wait(self, config: CallConfig) -> None:
+        try:
+            await self.bus.store_config(config.model_copy(update={"is_waiting": True}))
+        except Unavailable as trouble:
+            self.log.warning("a waiting call can be connected to", call=config.call, problem=str(trouble))
 
     async def _announce(self, config: CallConfig) -> None:
         try:

@@ -10,6 +10,7 @@ from voxbus_control_api import metrics
 from voxbus_control_api.call_request import CallPatch, CallRequest, Kind, kind_of, parse_request, parse_web_request
 from voxbus_control_api.call_store import CallRecord
 from voxbus_control_api.calls.customers import split
+from voxbus_control_api.calls.places import Standing
 from voxbus_control_api.calls.repeats import RepeatKey, repeat_key
 from voxbus_control_api.calls.starting import Prepared
 from voxbus_control_api.control_messages import command_of
@@ -73,7 +74,9 @@ async def _create_batch(api: Api, org: str, body: Json, key: RepeatKey | None) -
     parse_request(body)
     batch = split(body)
     calls = await _create(api, org, kind_of(body), list(batch.bodies), key)
-    return {"results": calls, "errors": list(batch.errors)}
+    told = [call["subscriptionLimits"] for call in calls if "subscriptionLimits" in call]
+    limits = {**told[-1], "concurrencyBlocked": any(each["concurrencyBlocked"] for each in told)} if told else {}
+    return {"subscriptionLimits": limits, "results": calls, "errors": list(batch.errors)}
 
 
 async def _create(api: Api, org: str, kind: Kind, bodies: list[Json], key: RepeatKey | None) -> list[Json]:
@@ -81,10 +84,12 @@ async def _create(api: Api, org: str, kind: Kind, bodies: list[Json], key: Repea
     before = await api.calls.made_with(org, key) if key else None
     if before is None:
         prepared = await _prepared(api, org, kind, bodies)
-        before = await api.starter.place(org, prepared, key)
-        if before == [each.new.facts.id for each in prepared]:
+        added = await api.starter.place(org, prepared, key)
+        if added.standing is not None:
             metrics.CALLS_CREATED.inc(len(prepared))
-            return [_as_placed(api, each) for each in prepared]
+            metrics.CALLS_WAITING.inc(len(added.standing.waiting))
+            return [_as_placed(api, each, added.standing) for each in prepared]
+        before = added.ids
     return [shown(api, call) for call in await _still_there(api, org, before)]
 
 
@@ -100,9 +105,11 @@ async def _prepared(api: Api, org: str, kind: Kind, bodies: list[Json]) -> list[
     ]
 
 
-def _as_placed(api: Api, placed: Prepared) -> Json:
+def _as_placed(api: Api, placed: Prepared, standing: Standing) -> Json:
+    """`subscriptionLimits.concurrencyBlocked`: the call waits until others of its organisation have ended."""
     facts = placed.new.facts
     call = shown(api, CallRecord(CallRef(facts.org, facts.id), False, project(facts, ())))
+    call["subscriptionLimits"] = standing.shown(facts.id)
     if facts.call_type == "webCall":
         call["artifactPlan"] = placed.plan.assistant.get("artifactPlan", {})
     return call
