@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 READY = re.compile(r"voxbus ready api=(\S+) nats=(\S+) key=(\S+)")
-START_WITHIN_S = 60
+START_WITHIN_S = 120
 
 
 def free_ports(count: int) -> int:
