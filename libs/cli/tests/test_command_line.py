@@ -35,6 +35,10 @@ def voxbus(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
         ["reconcile"],
         ["rebuild", "--all"],
         ["call", "show", "x"],
+        ["keys", "list"],
+        ["keys", "new"],
+        ["keys", "revoke", "x"],
+        ["keys", "rotate"],
     ],
     ids=lambda words: words[0],
 )

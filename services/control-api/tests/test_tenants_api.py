@@ -29,6 +29,7 @@ async def test_a_key_is_told_once_and_opens_the_api(server: Any, database: Datab
     shown = (await server.client.get(f"/token/{token['id']}")).json()
     assert token["value"] not in str([listed, shown])
     assert "value" not in shown
+    assert (await server.client.get("/token/self", headers=bearer(token["value"]))).json() == shown
     assert (await server.client.get("/assistant", headers=bearer(token["value"]))).status_code == 200
     async with database.read() as connection:
         rows = (await connection.exec_driver_sql("SELECT * FROM keys")).all()

@@ -13,6 +13,7 @@ from voxbus_cli.doctor.options import add_doctor_parser
 from voxbus_cli.errors import CommandFailed
 from voxbus_cli.follow.options import add_events_parser
 from voxbus_cli.generate.options import add_gen_parser
+from voxbus_cli.keys.options import add_keys_parser
 from voxbus_cli.records.options import add_rebuild_parser, add_reconcile_parser
 from voxbus_cli.stack.options import add_bootstrap_parser, add_up_parser
 
@@ -29,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_up_parser,
         add_call_parser,
         add_events_parser,
+        add_keys_parser,
         add_reconcile_parser,
         add_rebuild_parser,
         add_bench_parser,

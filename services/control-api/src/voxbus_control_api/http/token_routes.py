@@ -92,6 +92,12 @@ async def list_tokens(request: Request, org: Org, api: Services) -> list[Json]:
     return [key.shown() for key in await api.keys.find(org, read_listing(request.query_params))]
 
 
+@router.get("/self")
+async def get_own_token(caller: Caller) -> Json:
+    """The key that the request carries."""
+    return caller.shown()
+
+
 @router.get("/{token_id}")
 async def get_token(token_id: str, org: Org, api: Services) -> Json:
     return (await _found(api, org, token_id)).shown()

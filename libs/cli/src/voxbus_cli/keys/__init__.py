@@ -1,0 +1,1 @@
+"""`voxbus keys`: an organisation's keys of the API."""
