@@ -51,7 +51,19 @@ _ANSWERS: Final[dict[str, Json]] = {
             "sortOrder": {"enum": ["ASC", "DESC"]},
         },
     },
-    "Operation": {"type": "object", "additionalProperties": True},
+    "AnalyticsResult": {
+        "type": "object",
+        "required": ["name", "timeRange", "result"],
+        "properties": {
+            "name": _TEXT,
+            "timeRange": {
+                "type": "object",
+                "required": ["start", "end", "timezone"],
+                "properties": {"step": _TEXT, "start": _TIME, "end": _TIME, "timezone": _TEXT},
+            },
+            "result": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+        },
+    },
 }
 
 

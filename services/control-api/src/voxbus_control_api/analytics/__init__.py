@@ -1,0 +1,1 @@
+"""Questions about many calls at once: `POST /analytics`. Pure."""
