@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text, update
 
 from voxbus_database import (
     Database,
@@ -189,6 +189,19 @@ async def test_a_file_another_process_keeps_locked_is_unreachable(
 async def test_a_new_file_is_readable_by_its_owner_only(tmp_path: Path, package: Path) -> None:
     database = await open_database(sqlite_url(tmp_path / "new" / "x.db"), SCHEMA)
     assert stat.S_IMODE((tmp_path / "new" / "x.db").stat().st_mode) == 0o600
+    await database.close()
+
+
+async def test_what_was_overwritten_is_in_the_file_no_more(tmp_path: Path, package: Path) -> None:
+    database = await open_database(sqlite_url(tmp_path / "x.db"), SCHEMA)
+    async with database.write() as connection:
+        await connection.execute(insert(NOTES), [{"id": number, "words": "very-secret" * 50} for number in range(200)])
+    async with database.write() as connection:
+        await connection.execute(update(NOTES).values(words="changed"))
+    assert any(b"very-secret" in path.read_bytes() for path in tmp_path.glob("x.db*"))
+    await database.forget_overwritten()
+    assert not any(b"very-secret" in path.read_bytes() for path in tmp_path.glob("x.db*"))
+    assert await words(database) == ["changed"] * 200
     await database.close()
 
 

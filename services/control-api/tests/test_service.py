@@ -180,6 +180,30 @@ async def _reap_without_consumer(configured: Settings) -> None:
     await database.close()
 
 
+async def test_a_call_beyond_the_limit_waits_on_the_bus_until_another_ends(on_any: Settings) -> None:
+    configured = on_any.model_copy(update={"concurrency_limit": 1})
+    async with bus_at(on_any.nats_url) as bus, api_at(configured) as client:
+        first, second = await created(client), await created(client)
+        assert second["subscriptionLimits"]["concurrencyBlocked"] is True
+        ref = CallRef(DEFAULT_ORG, second["id"])
+        config = await bus.read_config(ref)
+        assert config is not None
+        assert config.is_waiting
+        assert await on_the_bus(bus, ref) == []
+        ended = CallEnded(pts_ms=10, reason="customer-ended-call")
+        await StoredPublisher(bus, "llm-orchestrator").publish_stored(CallRef(DEFAULT_ORG, first["id"]), ended)
+        async with asyncio.timeout(20):
+            while not await on_the_bus(bus, ref):
+                await asyncio.sleep(0.05)
+        config = await bus.read_config(ref)
+        assert config is not None
+        assert not config.is_waiting
+        entry = await bus.kv_get(CONFIGS.name, ref.config_key)
+        (queued,) = await on_the_bus(bus, ref)
+        assert entry is not None
+        assert queued.config_hash == config_hash(entry.value or b"")
+
+
 async def test_two_replicas_start_at_once_on_one_database(on_any: Settings) -> None:
     async with bus_at(on_any.nats_url), api_at(on_any) as first, api_at(on_any) as second:
         call = await created(first)

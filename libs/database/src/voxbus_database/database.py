@@ -48,6 +48,16 @@ class Database:
         async with self._one_writer, self._connected(self._writing) as connection, connection.begin():
             yield connection
 
+    async def forget_overwritten(self) -> None:
+        """Rewrites a SQLite file, so that nothing that was changed or deleted can be found in it any more.
+
+        Takes as long as copying the file. PostgreSQL does so by itself, in its own time (autovacuum).
+        """
+        if self._engine.dialect.name == SQLITE:
+            async with self._one_writer, self._connected(self._reading) as connection:
+                await connection.exec_driver_sql("VACUUM")
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def close(self) -> None:
         await self._engine.dispose()
 

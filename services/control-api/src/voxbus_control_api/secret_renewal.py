@@ -32,6 +32,8 @@ async def renew_secrets(database: Database, box: SecretBox, now_ms: int) -> int:
         await connection.execute(delete(SECRET_KEYS))
         row = {"fingerprint": box.fingerprints[0], "renewed_at_ms": now_ms}
         await connection.execute(insert_new(connection, SECRET_KEYS).values(row))
+    if renewed:
+        await database.forget_overwritten()
     return renewed
 
 
