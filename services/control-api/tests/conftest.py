@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,10 @@ from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.calls.artifact_access import Artifacts
 from voxbus_control_api.calls.due_calls import DueCalls
+from voxbus_control_api.calls.erasing import Eraser
+from voxbus_control_api.calls.log_reading import LogReader
 from voxbus_control_api.calls.open_calls import OpenCalls
 from voxbus_control_api.calls.places import WaitingCalls
 from voxbus_control_api.calls.starting import Starter
@@ -30,6 +34,8 @@ from voxbus_control_api.rate_limit import RateLimit
 from voxbus_control_api.resource_store import Resource, ResourceStore
 from voxbus_control_api.secret_box import SecretBox
 from voxbus_database import open_database
+from voxbus_objects import ObjectStore, UrlSigner, open_store
+from voxbus_runtime.sequencing import LoggedMessage
 
 ORG, OTHER_ORG = "acme", "globex"
 LIMIT = 100
@@ -46,6 +52,9 @@ class Listening:
         self.announced: list[CallConfig] = []
         self.commands: list[tuple[CallRef, Command]] = []
         self.ended: list[tuple[str, str]] = []
+        self.over: set[CallRef] = set()
+        self.deleted: list[CallRef] = []
+        self.log: list[LoggedMessage] = []
         self.claimed = False
         self.away = False
         self.is_mute = False
@@ -63,6 +72,17 @@ class Listening:
 
     async def stored_config(self, ref: CallRef) -> CallConfig | None:
         return next((config for config in reversed(self.configs) if config.ref == ref), None)
+
+    async def live_log(self, ref: CallRef) -> list[LoggedMessage]:
+        if self.away:
+            raise Unavailable("the bus does not answer; try again")
+        return self.log
+
+    async def has_ended(self, ref: CallRef) -> bool:
+        return ref in self.over
+
+    async def tell_deleted(self, ref: CallRef) -> None:
+        self.deleted.append(ref)
 
     async def announce(self, config: CallConfig) -> None:
         if self.is_mute:
@@ -87,6 +107,8 @@ class Server:
     events: EventStore
     resources: ResourceStore
     due: DueCalls
+    objects: ObjectStore
+    eraser: Eraser
     clock: dict[str, int] = field(default_factory=lambda: {"ms": 1_700_000_000_000})
     org: str = ORG
     key: str = KEY
@@ -129,7 +151,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def server(database: Database) -> AsyncIterator[Server]:
+async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
     keys, events = KeyStore(database), EventStore(database)
     orgs = OrgStore(database)
     for number, (secret, org) in enumerate(((KEY, ORG), (OTHER_KEY, OTHER_ORG), (OPERATOR_KEY, DEFAULT_ORG))):
@@ -144,6 +166,8 @@ async def server(database: Database) -> AsyncIterator[Server]:
     def new_id() -> str:
         return f"00000000-0000-4000-8000-{next(numbers):012x}"
 
+    signer = UrlSigner(addresses.api_url, b"secret of sixteen bytes")
+    objects = open_store(str(tmp_path / "objects"), signer)
     starter = Starter(
         stored=resources,
         calls=calls,
@@ -166,6 +190,7 @@ async def server(database: Database) -> AsyncIterator[Server]:
         calls=calls,
         bus=bus,
         starter=starter,
+        artifacts=Artifacts(objects, signer, LogReader(objects, bus.live_log, events.of_call), 3_600, starter.now_ms),
         addresses=addresses,
         max_body_bytes=100_000,
         now_ms=lambda: clock["ms"],
@@ -178,4 +203,5 @@ async def server(database: Database) -> AsyncIterator[Server]:
         transport=transport, base_url="http://api:8080", headers={"authorization": f"Bearer {KEY}"}
     ) as client:
         due = DueCalls(OpenCalls(database), WaitingCalls(database, LIMIT), starter, bus, structlog.get_logger())
-        yield Server(client, bus, events, resources, due, clock, app=app, rate_limit=rate_limit)
+        eraser = Eraser(OpenCalls(database), bus, starter.now_ms, structlog.get_logger())
+        yield Server(client, bus, events, resources, due, objects, eraser, clock, app=app, rate_limit=rate_limit)

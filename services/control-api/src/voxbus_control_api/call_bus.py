@@ -10,11 +10,12 @@ import nats.js.errors
 from voxbus_bus import FactPublisher
 from voxbus_contracts import CallRef, Command
 from voxbus_contracts.config import CallConfig, Owner, config_hash
-from voxbus_contracts.events import CallEnded, CallQueued
+from voxbus_contracts.events import CallDeleted, CallEnded, CallQueued
 from voxbus_contracts.streams import CONFIGS, OWNERS
 from voxbus_control_api.errors import Unavailable
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.errors import NotStored
+from voxbus_runtime.sequencing import LoggedMessage
 from voxbus_runtime.telemetry import CALL_SPAN, PastSpan, is_traced, record
 
 _ORCHESTRATOR: Final = "llm-orchestrator"
@@ -64,6 +65,20 @@ class CallBus:
             await self._publisher.publish_stored(
                 config.ref, queued, event_id=f"queued.{config.call}", traceparent=config.traceparent
             )
+
+    async def live_log(self, ref: CallRef) -> list[LoggedMessage]:
+        """All that is said and ordered on the call, as long as the stream keeps it."""
+        async with _answering():
+            return await self._bus.call_log(ref)
+
+    async def has_ended(self, ref: CallRef) -> bool:
+        async with _answering():
+            return await self._bus.has_event(ref, "call", "ended")
+
+    async def tell_deleted(self, ref: CallRef) -> None:
+        """Whoever stores something of the call throws it away."""
+        async with _answering():
+            await self._publisher.publish_stored(ref, CallDeleted(), event_id=f"deleted.{ref.call}")
 
     async def command(self, ref: CallRef, command: Command) -> None:
         async with _answering():

@@ -49,6 +49,8 @@ class CallRecord:
     ref: CallRef
     has_ended: bool
     record: Json
+    is_recorded: bool = True
+    is_logged: bool = True
 
 
 class CallStore:
@@ -159,16 +161,16 @@ class CallStore:
         return self._database.backend
 
     async def _record(self, row: Row[Any]) -> CallRecord:
-        ref = CallRef(row.org, row.id)
+        facts, has_ended = self._facts(row), row.ended_at_ms is not None
         if row.record is not None and row.record_generation == row.generation:
-            return CallRecord(ref, row.ended_at_ms is not None, self._box.from_text(row.record))
-        record = project(self._facts(row), await self._events.of_call(row.id))
-        if row.ended_at_ms is not None:
+            return _known(facts, self._box.from_text(row.record), has_ended)
+        record = project(facts, await self._events.of_call(row.id))
+        if has_ended:
             values = {"record": self._box.to_text(record), "record_generation": row.generation}
             unchanged = (CALLS.c.id == row.id, CALLS.c.generation == row.generation, CALLS.c.deleted_at_ms.is_(None))
             async with self._database.write() as connection:
                 await connection.execute(update(CALLS).where(*unchanged).values(values))
-        return CallRecord(ref, row.ended_at_ms is not None, record)
+        return _known(facts, record, has_ended)
 
     def _row(self, call: NewCall, admitted_at_ms: int | None) -> Json:
         facts = call.facts
@@ -199,6 +201,8 @@ class CallStore:
             transport=json.loads(row.transport),
             body=self._box.from_text(row.body),
             system_prompts=tuple(json.loads(row.system_prompts)),
+            is_recorded=row.is_recorded is not False,
+            is_logged=row.is_logged is not False,
         )
 
 
@@ -232,8 +236,14 @@ def _changing(facts: CallFacts) -> Json:
         "updated_at_ms": facts.updated_at_ms,
         "transport": to_text(facts.transport),
         "system_prompts": to_text(facts.system_prompts),
+        "is_recorded": facts.is_recorded,
+        "is_logged": facts.is_logged,
     }
 
 
 def _of(org: str) -> tuple[Any, ...]:
     return CALLS.c.org == org, CALLS.c.deleted_at_ms.is_(None)
+
+
+def _known(facts: CallFacts, record: Json, has_ended: bool) -> CallRecord:
+    return CallRecord(CallRef(facts.org, facts.id), has_ended, record, facts.is_recorded, facts.is_logged)

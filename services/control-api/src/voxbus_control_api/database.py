@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, Text
 
 from voxbus_database import Database, Schema
 
@@ -106,16 +106,21 @@ CALLS = Table(
     Column("ended_reason", String),
     Column("cost_nano_usd", BigInteger),
     Column("cost_version", Integer),
+    Column("is_recorded", Boolean),
+    Column("is_logged", Boolean),
+    Column("erased_at_ms", BigInteger),
     Index("calls_of_org", "org", "created_at_ms"),
     Index("calls_open", "ended_at_ms", "started_at_ms"),
     Index("calls_of_org_open", "org", "ended_at_ms", "admitted_at_ms"),
     Index("calls_unstarted", "queued_at_ms", "ended_at_ms", "scheduled_at_ms"),
+    Index("calls_to_erase", "erased_at_ms", "deleted_at_ms"),
 )
 """`generation` counts the changes; `record` is the projection of generation `record_generation`, a cache.
 
 `admitted_at_ms` is empty while the call waits for a free place of its organisation.
 `scheduled_at_ms` is when a call is to start that was not to start at once; `queued_at_ms` when it was on the bus;
-`cost_nano_usd` is the cost of `cost_version`, in billionths of a dollar.
+`is_recorded` and `is_logged` say what may be kept, empty = both; `erased_at_ms` is when a deleted call's artifacts were
+ordered away. `cost_nano_usd` is the cost of `cost_version`, in billionths of a dollar.
 """
 
 REPEATS = Table(

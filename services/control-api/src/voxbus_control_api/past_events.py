@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from voxbus_contracts import Event
+from voxbus_contracts.message import Message
 from voxbus_runtime.fence import Fence
 
 
@@ -18,7 +18,7 @@ class PastEvent:
     epoch: int
     number: int
     occurred_at_ms: int
-    message: Event
+    message: Message
 
 
 def in_order(events: Iterable[PastEvent]) -> list[PastEvent]:

@@ -15,6 +15,7 @@ from voxbus_contracts.events import (
     CostUpdated,
     MediaAttached,
 )
+from voxbus_control_api.calls.artifacts import recorded_files
 from voxbus_control_api.conversation import messages, openai_formatted, transcript
 from voxbus_control_api.latency import performance_metrics
 from voxbus_control_api.past_events import PastEvent, in_order
@@ -43,10 +44,16 @@ class CallFacts:
     transport: Json
     body: Json = field(default_factory=Json)
     system_prompts: tuple[str, ...] = ()
+    is_recorded: bool = True
+    is_logged: bool = True
 
     @property
     def is_scheduled(self) -> bool:
         return self.body.get("schedulePlan") is not None
+
+
+FILES: Final = "voxbusFiles"
+"""Field of the artifact: keys in the object store by track. Answers have addresses instead."""
 
 
 def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
@@ -58,6 +65,9 @@ def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
         "messagesOpenAIFormatted": openai_formatted(spoken),
         "transcript": transcript(spoken),
     }
+    files = recorded_files(ordered)
+    if files:
+        artifact[FILES] = files
     metrics = performance_metrics(ordered)
     if metrics:
         artifact["performanceMetrics"] = metrics

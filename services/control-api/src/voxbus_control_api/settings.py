@@ -37,6 +37,9 @@ class Settings(ServiceSettings):
     concurrency_limit: int = Field(default=100, ge=1)
     """Calls of an organisation at a time, unless its own limit says otherwise; as many as a worker has slots."""
 
+    artifact_url_s: int = Field(default=3_600, ge=60, le=604_800)
+    """How long the address of a recording or log that needs no header works; S3 signs for 7 days at most."""
+
     media_url: str = "ws://127.0.0.1:8081"
     """How callers reach media-ingress; `/<call>/transport` is appended."""
 

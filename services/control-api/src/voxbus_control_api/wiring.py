@@ -12,7 +12,10 @@ from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_bus import CallBus
 from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.calls.artifact_access import Artifacts
 from voxbus_control_api.calls.due_calls import DueCalls
+from voxbus_control_api.calls.erasing import Eraser
+from voxbus_control_api.calls.log_reading import LogReader
 from voxbus_control_api.calls.open_calls import OpenCalls
 from voxbus_control_api.calls.places import WaitingCalls
 from voxbus_control_api.calls.starting import Starter
@@ -31,6 +34,8 @@ from voxbus_control_api.resource_store import ResourceStore
 from voxbus_control_api.secret_renewal import renew_secrets
 from voxbus_control_api.settings import Settings
 from voxbus_database import Database, open_database, sqlite_url
+from voxbus_objects import UrlSigner, open_store
+from voxbus_objects.signing import signing_secret
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.telemetry import new_trace
@@ -106,18 +111,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         settings.media_url,
         settings.api_url or f"http://{settings.api_host}:{bound.getsockname()[1]}",
     )
-    starter = Starter(
-        stored=resources,
-        calls=calls,
-        bus=bus,
-        addresses=addresses,
-        cluster_key=settings.cluster_key,
-        join_timeout_ms=settings.join_timeout_ms,
-        now_ms=unix_ms,
-        new_id=_new_id,
-        new_traceparent=new_trace,
-        log=runtime.log,
-    )
+    starter = _starter(runtime, resources, calls, bus, addresses)
     api = Api(
         keys=keys,
         orgs=orgs,
@@ -128,6 +122,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         calls=calls,
         bus=bus,
         starter=starter,
+        artifacts=await _artifacts(settings, addresses, bus, events),
         addresses=addresses,
         max_body_bytes=settings.api_max_body_bytes,
         now_ms=unix_ms,
@@ -138,8 +133,36 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     reaper = Reaper(open_calls.waiting, bus, runtime.log, join_timeout_ms=settings.join_timeout_ms, now_ms=unix_ms)
     waiting = WaitingCalls(database, settings.concurrency_limit)
     due_calls = DueCalls(open_calls, waiting, starter, bus, runtime.log)
-    loops = {"reaper": reaper.run, "due-calls": due_calls.run}
+    eraser = Eraser(open_calls, bus, unix_ms, runtime.log)
+    loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run}
     return ControlApi(runtime, database, broker, server, loops)
+
+
+def _starter(
+    runtime: Runtime[Settings], resources: ResourceStore, calls: CallStore, bus: CallBus, addresses: Addresses
+) -> Starter:
+    return Starter(
+        stored=resources,
+        calls=calls,
+        bus=bus,
+        addresses=addresses,
+        cluster_key=runtime.settings.cluster_key,
+        join_timeout_ms=runtime.settings.join_timeout_ms,
+        now_ms=unix_ms,
+        new_id=_new_id,
+        new_traceparent=new_trace,
+        log=runtime.log,
+    )
+
+
+async def _artifacts(settings: Settings, addresses: Addresses, bus: CallBus, events: EventStore) -> Artifacts:
+    key = settings.cluster_key
+    secret = signing_secret(key.get_secret_value()) if key else addresses.secret
+    signer = UrlSigner(addresses.api_url, secret)
+    objects = await asyncio.to_thread(open_store, settings.objects_address, signer)
+    return Artifacts(
+        objects, signer, LogReader(objects, bus.live_log, events.of_call), settings.artifact_url_s, unix_ms
+    )
 
 
 def _new_id() -> str:

@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 
 from voxbus_contracts import CallRef
+from voxbus_control_api.calls.erasing import Deleted
 from voxbus_control_api.calls.repeats import KEPT_MS
 from voxbus_control_api.calls.schedule import Unstarted
 from voxbus_control_api.database import CALLS, REPEATS, Database
@@ -58,6 +59,23 @@ class OpenCalls:
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
         return [_unstarted(row) for row in rows]
+
+    async def to_erase(self) -> list[Deleted]:
+        """Deleted calls whose artifacts are still to go, the oldest first."""
+        columns = CALLS.c
+        statement = (
+            select(columns.org, columns.id, columns.deleted_at_ms, columns.ended_at_ms)
+            .where(columns.erased_at_ms.is_(None), columns.deleted_at_ms.is_not(None))
+            .order_by(columns.deleted_at_ms)
+            .limit(_AT_ONCE)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement)).all()
+        return [Deleted(CallRef(row.org, row.id), row.deleted_at_ms, row.ended_at_ms is not None) for row in rows]
+
+    async def erased(self, ref: CallRef, now_ms: int) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(update(CALLS).where(CALLS.c.id == ref.call).values(erased_at_ms=now_ms))
 
     async def forget_repeats(self, now_ms: int) -> None:
         """Keys of requests so old that nobody sends them again."""

@@ -151,7 +151,14 @@ def facts_of(config: CallConfig, body: Json, created_at_ms: int) -> CallFacts:
         transport=transport,
         body=body,
         system_prompts=tuple(prompts),
+        is_recorded=config.is_recorded,
+        is_logged=not config.is_private and _wants_logs(config),
     )
+
+
+def _wants_logs(config: CallConfig) -> bool:
+    plan = config.assistant.artifact_plan
+    return plan is None or (plan.model_extra or {}).get("loggingEnabled") is not False
 
 
 def kept(body: Json) -> Json:

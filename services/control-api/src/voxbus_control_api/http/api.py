@@ -10,6 +10,7 @@ from voxbus_contracts import CallRef, Command
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.calls.artifact_access import Artifacts
 from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.org_store import OrgStore
@@ -38,6 +39,7 @@ class Api:
     calls: CallStore
     bus: BusOfCalls
     starter: Starter
+    artifacts: Artifacts
     addresses: Addresses
     max_body_bytes: int
     now_ms: Callable[[], int]

@@ -5,13 +5,29 @@ from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 from structlog.stdlib import BoundLogger
 
-from voxbus_control_api.http import analytics_routes, call_routes, credential_routes, org_routes, token_routes
+from voxbus_control_api.http import (
+    analytics_routes,
+    artifact_routes,
+    call_routes,
+    credential_routes,
+    org_routes,
+    token_routes,
+)
 from voxbus_control_api.http.answers import add_answers
 from voxbus_control_api.http.api import Api, api_of
 from voxbus_control_api.http.openapi import add_openapi
 from voxbus_control_api.http.resource_routes import resource_router
 
 _TOLD_TO_PAGES = ["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
+
+_OF_RESOURCES = (
+    analytics_routes,
+    artifact_routes,
+    call_routes,
+    credential_routes,
+    org_routes,
+    token_routes,
+)
 
 router = APIRouter(tags=["operation"])
 
@@ -42,7 +58,7 @@ def create_app(api: Api, log: BoundLogger) -> FastAPI:
     )
     app.state.api = api
     app.include_router(resource_router())
-    for each in (analytics_routes, call_routes, credential_routes, org_routes, token_routes):
+    for each in _OF_RESOURCES:
         app.include_router(each.router)
     app.include_router(router)
     add_answers(app, log)

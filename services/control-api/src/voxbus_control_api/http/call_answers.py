@@ -3,17 +3,36 @@
 from typing import Any
 
 from voxbus_control_api.call_store import CallRecord
+from voxbus_control_api.errors import NotFound
 from voxbus_control_api.http.api import Api
+from voxbus_control_api.projection import FILES
 
 Json = dict[str, Any]
 
 
-def shown(api: Api, call: CallRecord) -> Json:
+async def found_call(api: Api, org: str, call_id: str) -> CallRecord:
+    """Raises NotFound."""
+    call = await api.calls.get(org, call_id)
+    if call is None:
+        raise NotFound(f"there is no call {call_id[:64]}")
+    return call
+
+
+def files_of(call: CallRecord) -> dict[str, str]:
+    """Track → key of its recording."""
+    return call.record["artifact"].get(FILES, {})
+
+
+async def shown(api: Api, call: CallRecord) -> Json:
     """As every answer about a call gives it."""
+    artifact = {name: value for name, value in call.record["artifact"].items() if name != FILES}
+    has_logs = call.is_logged and call.has_ended
+    artifact |= await api.artifacts.fields(call.ref, files_of(call), has_logs=has_logs)
+    record = {**call.record, "artifact": artifact}
     if call.has_ended:
-        return call.record
+        return record
     monitor = {"controlUrl": api.addresses.control_url(call.ref)}
-    return {**call.record, **_where_to_connect(api, call), "monitor": monitor}
+    return {**record, **_where_to_connect(api, call), "monitor": monitor}
 
 
 def _where_to_connect(api: Api, call: CallRecord) -> Json:

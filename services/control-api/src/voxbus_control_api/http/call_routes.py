@@ -17,7 +17,7 @@ from voxbus_control_api.control_messages import command_of
 from voxbus_control_api.errors import Conflict, NotFound, Unauthorized
 from voxbus_control_api.http.api import Api, api_of
 from voxbus_control_api.http.body import read_object
-from voxbus_control_api.http.call_answers import shown
+from voxbus_control_api.http.call_answers import found_call, shown
 from voxbus_control_api.http.caller import org_of, org_of_web_caller
 from voxbus_control_api.listing import read_listing
 from voxbus_control_api.problems import validated
@@ -88,9 +88,9 @@ async def _create(api: Api, org: str, kind: Kind, bodies: list[Json], key: Repea
         if added.standing is not None:
             metrics.CALLS_CREATED.inc(len(prepared))
             metrics.CALLS_WAITING.inc(len(added.standing.waiting))
-            return [_as_placed(api, each, added.standing) for each in prepared]
+            return [await _as_placed(api, each, added.standing) for each in prepared]
         before = added.ids
-    return [shown(api, call) for call in await _still_there(api, org, before)]
+    return [await shown(api, call) for call in await _still_there(api, org, before)]
 
 
 async def _prepared(api: Api, org: str, kind: Kind, bodies: list[Json]) -> list[Prepared]:
@@ -105,10 +105,10 @@ async def _prepared(api: Api, org: str, kind: Kind, bodies: list[Json]) -> list[
     ]
 
 
-def _as_placed(api: Api, placed: Prepared, standing: Standing) -> Json:
+async def _as_placed(api: Api, placed: Prepared, standing: Standing) -> Json:
     """`subscriptionLimits.concurrencyBlocked`: the call waits until others of its organisation have ended."""
     facts = placed.new.facts
-    call = shown(api, CallRecord(CallRef(facts.org, facts.id), False, project(facts, ())))
+    call = await shown(api, CallRecord(CallRef(facts.org, facts.id), False, project(facts, ())))
     call["subscriptionLimits"] = standing.shown(facts.id)
     if facts.call_type == "webCall":
         call["artifactPlan"] = placed.plan.assistant.get("artifactPlan", {})
@@ -125,30 +125,31 @@ async def _still_there(api: Api, org: str, ids: list[str]) -> list[CallRecord]:
 @router.get("")
 async def list_calls(request: Request, org: Org, api: Services) -> list[Json]:
     listing = read_listing(request.query_params, _FILTERS)
-    return [shown(api, call) for call in await api.calls.find(org, listing)]
+    return [await shown(api, call) for call in await api.calls.find(org, listing)]
 
 
 @router.get("/{call_id}")
 async def get_call(call_id: str, org: Org, api: Services) -> Json:
-    return shown(api, await found_call(api, org, call_id))
+    return await shown(api, await found_call(api, org, call_id))
 
 
 @router.patch("/{call_id}")
 async def rename_call(call_id: str, org: Org, api: Services, body: Body) -> Json:
     await found_call(api, org, call_id)
     await api.calls.rename(org, call_id, validated(CallPatch, body).name, api.now_ms())
-    return shown(api, await found_call(api, org, call_id))
+    return await shown(api, await found_call(api, org, call_id))
 
 
 @router.delete("/{call_id}")
 async def delete_call(call_id: str, org: Org, api: Services) -> Json:
-    """Everything said on the call is removed; a call still going on is ended."""
+    """Record, recordings and logs of the call are removed; a call still going on is ended."""
     call = await found_call(api, org, call_id)
     reason = "scheduled-call-deleted" if call.record["status"] == "scheduled" else "call-deleted"
     if not call.has_ended and not await api.bus.end_unclaimed(call.ref, reason):
         await api.bus.command(call.ref, EndCall(reason=reason))
+    answer = await shown(api, call)
     await api.calls.remove(org, call_id, api.now_ms())
-    return shown(api, call)
+    return answer
 
 
 @router.post("/{call_id}/control")
@@ -167,14 +168,6 @@ async def control_call(
         raise Conflict(f"call {call_id} has ended")
     await api.bus.command(call.ref, command)
     return {"status": "accepted"}
-
-
-async def found_call(api: Api, org: str, call_id: str) -> CallRecord:
-    """Raises NotFound."""
-    call = await api.calls.get(org, call_id)
-    if call is None:
-        raise NotFound(f"there is no call {call_id[:64]}")
-    return call
 
 
 async def _controller(request: Request, api: Api, call_id: str, token: str, org: str) -> str:
