@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 MEMBERS := $(patsubst %/pyproject.toml,./%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
-LOCKS := voice-espeak silero dev lint
+LOCKS := voice-espeak silero vosk sherpa dev lint
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 .DEFAULT_GOAL := help
 include tests/suites.mk

@@ -9,9 +9,11 @@ chaos: $(VENV)/.members $(VENV)/.test ## kill, freeze and restart workers in the
 	$(BIN)/python tests/chaos $(CHAOS)
 turn-taking: $(VENV)/.members $(VENV)/.test ## score the end of turns and interruptions on recordings
 	$(BIN)/python tests/bench/turn_taking
+slots: $(VENV)/.members $(VENV)/.test ## recorded drink orders through real calls, four minutes
+	$(BIN)/python tests/bench/slots $(SLOTS)
 bench-peers: $(VENV)/.members $(VENV)/.test ## the same against peers, some 20 minutes; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/peers $(BENCH)
 $(VENV)/.sdk: $(wildcard requirements/sdk-*.lock) tests/acceptance/clients/package-lock.json | $(VENV)/.lint
 	tests/acceptance/clients/install.sh $(VENV)
 	@touch $@
-.PHONY: acceptance bench bench-peers turn-taking chaos
+.PHONY: acceptance bench bench-peers turn-taking slots chaos

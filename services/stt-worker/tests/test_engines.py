@@ -59,7 +59,8 @@ def test_each_engine_is_made_with_its_own_settings() -> None:
     settings = Settings(stt_processes=3, stt_decoders_per_process=2)
     models = settings.data_dir / "recognition"
     expected = {"processes": 3, "decoders_per_process": 2, "models": models}
-    assert settings.engine_arguments == {"pocketsphinx": expected}
+    assert settings.engine_arguments["pocketsphinx"] == expected
+    assert settings.engine_arguments["vosk"] == {"model": None, "processes": 3}
     assert Settings(stt_bias=False).engine_arguments["pocketsphinx"]["models"] is None
     assert Settings().stt_processes >= 1
 

@@ -9,6 +9,8 @@ from voxbus_providers.started import StartedEngines
 
 RECOGNIZERS: Final = {
     "pocketsphinx": "voxbus_stt_worker.providers.pocketsphinx:PocketsphinxRecognizer",
+    "vosk": "voxbus_stt_worker.providers.vosk:VoskRecognizer",
+    "sherpa": "voxbus_stt_worker.providers.sherpa:SherpaRecognizer",
     "position": "voxbus_testing.position:PositionRecognizer",
 }
 STUBS: Final = {"stub": "voxbus_testing.stub_recognizer:StubRecognizer"}

@@ -1,6 +1,7 @@
 """What an operator may set."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -23,6 +24,12 @@ class Settings(ServiceSettings):
     stt_bias: bool = True
     """Whether pocketsphinx prefers the words an assistant expects (keyterms, script, tools); the general model else."""
 
+    stt_vosk_model: Path | None = None
+    """Folder of the model vosk recognizes with; `voxbus models pull` gets one. None = no call can have vosk."""
+
+    stt_sherpa_model: Path | None = None
+    """Folder of the transducer model sherpa-onnx recognizes with; the same."""
+
     stt_final_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
     """Patience for a final hearing beyond the length of its audio; then the recognizer counts as lost, ms."""
 
@@ -37,5 +44,7 @@ class Settings(ServiceSettings):
                 "processes": self.stt_processes,
                 "decoders_per_process": self.stt_decoders_per_process,
                 "models": self.data_dir / "recognition" if self.stt_bias else None,
-            }
+            },
+            "vosk": {"model": self.stt_vosk_model, "processes": self.stt_processes},
+            "sherpa": {"model": self.stt_sherpa_model, "processes": self.stt_processes},
         }

@@ -6,73 +6,22 @@ rate 41 % over recordings of many speakers, 4-16 % over flite's voices. It decod
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import ClassVar, Final
 
-from voxbus_audio import FRAME_MS
-from voxbus_providers.child import ChildProcess, Exchange
+from voxbus_providers.child import ChildProcess
 from voxbus_providers.errors import ProviderMissing
 from voxbus_providers.recognizer import (
-    HeardFrame,
-    Hearing,
     Recognizer,
     RecognizerCapabilities,
     RecognizerRequest,
     RecognizerSession,
 )
+from voxbus_stt_worker.providers.piped_session import PipedSession
 from voxbus_stt_worker.providers.pocketsphinx_models import DomainModels
-from voxbus_stt_worker.providers.pocketsphinx_wire import DECODED_MS, GENERAL, Kind
+from voxbus_stt_worker.providers.pocketsphinx_wire import GENERAL
 
 _CHILD: Final = "voxbus_stt_worker.providers.pocketsphinx_child"
-_SENT_TOGETHER: Final = 3
-"""Frames in one message: 60 ms, so that a flush leaves at most 7 ms of decoding to be done."""
-
-
-class PocketsphinxSession(RecognizerSession):
-    """One call's share of a child process."""
-
-    def __init__(self, exchange: Exchange, model: str = GENERAL) -> None:
-        self._exchange = exchange
-        self._unsent: list[bytes] = []
-        self._start_pts_ms: int | None = None
-        self._end_pts_ms = 0
-        self._spans: list[tuple[int, int]] = []
-        exchange.send(Kind.OPEN, model.encode())
-
-    def push(self, frame: HeardFrame) -> None:
-        if self._start_pts_ms is None:
-            self._start_pts_ms = frame.pts_ms
-        self._end_pts_ms = frame.pts_ms + FRAME_MS
-        self._unsent.append(frame.pcm)
-        if len(self._unsent) >= _SENT_TOGETHER:
-            self._send()
-
-    def flush(self) -> None:
-        self._send()
-        self._exchange.send(Kind.FLUSH)
-        start_pts_ms = self._end_pts_ms if self._start_pts_ms is None else self._start_pts_ms
-        self._spans.append((start_pts_ms, self._end_pts_ms))
-        self._start_pts_ms = None
-
-    async def hearings(self) -> AsyncIterator[Hearing]:
-        async for reply in self._exchange.replies():
-            (decoded_ms,) = DECODED_MS.unpack_from(reply.body)
-            text = reply.body[DECODED_MS.size :].decode(errors="replace")
-            start_pts_ms, end_pts_ms = self._spans[0] if self._spans else (self._start_pts_ms or 0, self._end_pts_ms)
-            if reply.kind == Kind.FINAL:
-                self._spans.pop(0)
-                yield Hearing(text, True, start_pts_ms, end_pts_ms)
-            else:
-                yield Hearing(text, False, start_pts_ms, min(start_pts_ms + decoded_ms, end_pts_ms))
-
-    async def close(self) -> None:
-        self._exchange.close()
-
-    def _send(self) -> None:
-        if self._unsent:
-            self._exchange.send(Kind.AUDIO, b"".join(self._unsent))
-            self._unsent.clear()
 
 
 class PocketsphinxRecognizer(Recognizer):
@@ -104,7 +53,7 @@ class PocketsphinxRecognizer(Recognizer):
         """Waits for the assistant's model, and a little while no process is running; raises ProviderUnavailable."""
         model = await self._models.folder(request.terms) if self._models is not None else GENERAL
         running = [child for child in self.children if child.is_up] or self.children
-        return PocketsphinxSession(await min(running, key=lambda child: child.load).open(), model)
+        return PipedSession(await min(running, key=lambda child: child.load).open(), model.encode())
 
     async def close(self) -> None:
         ending = [child.close() for child in self.children]

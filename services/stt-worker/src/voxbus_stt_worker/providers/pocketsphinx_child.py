@@ -12,8 +12,9 @@ from typing import Final
 from pocketsphinx import Decoder
 
 from voxbus_providers.pipe import ChildPipe, PipeKind
+from voxbus_stt_worker.providers.engine_wire import DECODED_MS, Kind
 from voxbus_stt_worker.providers.pocketsphinx_decoders import Decoders, say_unusable
-from voxbus_stt_worker.providers.pocketsphinx_wire import DECODED_MS, GENERAL, Kind
+from voxbus_stt_worker.providers.pocketsphinx_wire import GENERAL
 
 _PARTIAL_EVERY_BYTES: Final = 300 * 32
 

@@ -1,31 +1,14 @@
-"""What goes through the pipe between the stt-worker and a pocketsphinx child."""
+"""What a pocketsphinx child and the builder of its models are told besides: language models are folders."""
 
-import struct
 from enum import IntEnum
 from typing import Final
 
 from voxbus_providers.pipe import PipeKind
 
-DECODED_MS: Final = struct.Struct("!I")
-"""Opens the body of PARTIAL and FINAL: ms of audio decoded since the last flush; the text follows."""
-
 GENERAL: Final = ""
 """Names the model of the wheel; other names are model folders, which hold these two files."""
 ARPA: Final = "model.arpa"
 DICTIONARY: Final = "words.dict"
-
-
-class Kind(IntEnum):
-    """Towards the child: OPEN, (AUDIO*, FLUSH)*; back: (PARTIAL*, FINAL)*. AUDIO is mono s16le 16 kHz, any length.
-
-    OPEN names the folder of the call's language model; empty = the general one.
-    """
-
-    OPEN = PipeKind.FIRST_FREE
-    AUDIO = 17
-    FLUSH = 18
-    PARTIAL = 19
-    FINAL = 20
 
 
 class BuildKind(IntEnum):
