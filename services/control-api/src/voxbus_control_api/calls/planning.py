@@ -1,11 +1,14 @@
 """The call's configuration: an assistant, everything laid over it, and how the audio travels. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as made_by
 from typing import Any, Final
 
 from voxbus_contracts.config import TransportFormat
 from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.call_request import CallRequest, Kind
+from voxbus_control_api.calls.stored_tools import with_stored_tools
 from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.overrides import Json, modernised, overridden
 
@@ -31,6 +34,8 @@ class Speaker:
     assistant_id: str | None = None
     squad_id: str | None = None
     layers: tuple[Layer, ...] = ()
+    tools: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
+    """The stored tools that the assistant or what lies over it may name, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def member_layers(squad: Json, member: Json, field: str = "squad") -> tuple[Laye
 
 def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: Json | None = None) -> CallPlan:
     """Assistant and all that lies over it; raises BadRequest when a layer or the result is not valid."""
-    layers = [*speaker.layers, *_own_layers(request)]
+    layers = [*speaker.layers, *own_layers(request)]
     for layer in layers:
         _check(layer)
     if speaker.assistant_id is None:
@@ -80,8 +85,9 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
     for layer in layers:
         assistant = overridden(assistant, layer.overrides)
         variables |= layer.overrides.get("variableValues", {})
-    assistant = modernised(assistant)
-    validate_assistant(assistant, layers[-1].field if layers else speaker.field)
+    place = layers[-1].field if layers else speaker.field
+    assistant = with_stored_tools(modernised(assistant), speaker.tools, place)
+    validate_assistant(assistant, place)
     return CallPlan(
         kind=kind,
         assistant=assistant,
@@ -98,7 +104,8 @@ def carrier_of(phone_number: Json | None) -> str:
     return _CARRIERS.get(provider, "vapi.sip") if isinstance(provider, str) else "vapi.sip"
 
 
-def _own_layers(request: CallRequest) -> list[Layer]:
+def own_layers(request: CallRequest) -> list[Layer]:
+    """What the request itself lays over the assistant, the customer's last."""
     customer = request.customer
     found = [Layer("squadOverrides", request.squad_overrides), Layer("assistantOverrides", request.assistant_overrides)]
     if customer is not None:

@@ -1,10 +1,12 @@
-"""Fetches what a request only names: assistant, squad, phone number."""
+"""Fetches what a request only names: assistant, squad, phone number, tools."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from voxbus_control_api.call_request import CallRequest
-from voxbus_control_api.calls.planning import Layer, Speaker, first_member, member_layers
+from voxbus_control_api.calls.planning import Layer, Speaker, first_member, member_layers, own_layers
+from voxbus_control_api.calls.stored_tools import tool_ids
 from voxbus_control_api.errors import BadRequest, NotFound
 from voxbus_control_api.overrides import Json
 from voxbus_control_api.resource_store import Resource
@@ -12,6 +14,7 @@ from voxbus_control_api.resource_store import Resource
 ASSISTANT: Final = "assistant"
 SQUAD: Final = "squad"
 PHONE_NUMBER: Final = "phone-number"
+TOOL: Final = "tool"
 
 _REASONS: Final = {
     ASSISTANT: "assistant-not-found",
@@ -42,12 +45,24 @@ class Resolved:
     phone_number: Json | None = None
 
 
-async def resolve(stored: Stored, org: str, request: CallRequest) -> Resolved:
-    """Raises Missing; BadRequest when neither request nor phone number says who speaks."""
+async def resolve(stored: Stored, org: str, request: CallRequest, alike: Sequence[CallRequest] = ()) -> Resolved:
+    """`alike` are further requests that differ by their customer only.
+
+    Raises Missing; BadRequest when neither request nor phone number says who speaks.
+    """
     number = request.phone_number
     if request.phone_number_id is not None:
         number = await _body(stored, org, PHONE_NUMBER, request.phone_number_id)
-    return Resolved(await _speaker(stored, org, request, number or {}), number)
+    speaker = await _speaker(stored, org, request, number or {})
+    layers = [*speaker.layers, *(layer for each in (request, *alike) for layer in own_layers(each))]
+    ids = tool_ids([speaker.assistant, *(layer.overrides for layer in layers)])
+    return Resolved(replace(speaker, tools=await _tools(stored, org, ids)), number)
+
+
+async def _tools(stored: Stored, org: str, ids: Sequence[str]) -> dict[str, Json]:
+    """Those that are there."""
+    found = {tool_id: await stored.get(org, TOOL, tool_id) for tool_id in ids}
+    return {tool_id: tool.body for tool_id, tool in found.items() if tool is not None}
 
 
 async def _speaker(stored: Stored, org: str, request: CallRequest, number: Json) -> Speaker:

@@ -68,8 +68,8 @@ class Starter:
     new_traceparent: Callable[[], str]
     log: BoundLogger
 
-    async def resolved(self, org: str, request: CallRequest) -> Resolved:
-        return await resolve(self.stored, org, request)
+    async def resolved(self, org: str, request: CallRequest, alike: Sequence[CallRequest] = ()) -> Resolved:
+        return await resolve(self.stored, org, request, alike)
 
     def prepare(self, org: str, request: CallRequest, kind: Kind, resolved: Resolved, body: Json) -> Prepared:
         """Everything about a call that can be wrong is wrong here. Raises BadRequest."""

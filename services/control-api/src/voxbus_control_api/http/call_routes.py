@@ -99,7 +99,7 @@ async def _prepared(api: Api, org: str, kind: Kind, bodies: list[Json]) -> list[
     requests = [parse(body) for body in bodies]
     if not requests:
         return []
-    resolved = await api.starter.resolved(org, requests[0])
+    resolved = await api.starter.resolved(org, requests[0], requests[1:])
     return [
         api.starter.prepare(org, request, kind, resolved, body) for request, body in zip(requests, bodies, strict=True)
     ]
