@@ -112,6 +112,7 @@ class Server:
     clock: dict[str, int] = field(default_factory=lambda: {"ms": 1_700_000_000_000})
     org: str = ORG
     key: str = KEY
+    starter: Starter | None = None
     app: Any = None
     rate_limit: RateLimit = field(default_factory=lambda: RateLimit(0, 1))
     operator: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {OPERATOR_KEY}"})
@@ -204,4 +205,6 @@ async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
     ) as client:
         due = DueCalls(OpenCalls(database), WaitingCalls(database, LIMIT), starter, bus, structlog.get_logger())
         eraser = Eraser(OpenCalls(database), bus, starter.now_ms, structlog.get_logger())
-        yield Server(client, bus, events, resources, due, objects, eraser, clock, app=app, rate_limit=rate_limit)
+        yield Server(
+            client, bus, events, resources, due, objects, eraser, clock, app=app, rate_limit=rate_limit, starter=starter
+        )

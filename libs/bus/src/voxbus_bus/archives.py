@@ -1,6 +1,7 @@
 """Calls' archives as the messages that a projection reads from the bus, so that it can be made again from them."""
 
 import argparse
+import hashlib
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from voxbus_archive import BrokenArchive, parse_archive
 from voxbus_bus.received import Received, Unreadable, read
-from voxbus_contracts import CallRef
-from voxbus_objects import ObjectMissing, ObjectStore, keys
+from voxbus_contracts import CallRef, Envelope
+from voxbus_contracts.events import ArchiveStored
+from voxbus_objects import ObjectMissing, ObjectStore, StoredObject, keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +30,15 @@ class ArchivedCall:
     ref: CallRef
     events: tuple[Received, ...]
     config: "Mapping[str, Any] | None"
+    stored: ArchiveStored
     archived_at_ms: int
+
+    @property
+    def stored_event(self) -> Received:
+        """What the recorder said of the archive, which cannot be in it."""
+        event_id = f"archive.{self.ref.call}.{self.stored.last_stream_seq}"
+        envelope = Envelope(event_id, self.stored.schema_id(), self.archived_at_ms, "archive", "recorder")
+        return Received(self.ref, envelope, self.stored, self.stored.payload(), self.stored.last_stream_seq + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ async def read_archives(
     for number, (ref, each) in enumerate(wanted):
         on_progress(number, len(wanted))
         try:
-            archived = _archived(await store.get(each.key), each.modified_at_ms)
+            archived = _archived(each, await store.get(each.key))
         except ObjectMissing:
             continue  # It has been deleted since the list was made.
         except BrokenArchive as broken:
@@ -66,15 +76,22 @@ async def read_archives(
     on_progress(len(wanted), len(wanted))
 
 
-def _archived(content: bytes, archived_at_ms: int) -> ArchivedCall:
+def _archived(kept: StoredObject, content: bytes) -> ArchivedCall:
     archive = parse_archive(content)
+    stored = ArchiveStored(
+        key=kept.key,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        messages=len(archive.messages),
+        last_stream_seq=archive.messages[-1].stream_seq if archive.messages else 0,
+    )
     received = [
         read(message.subject, message.headers, message.payload, message.stream_seq, 1)
         for message in archive.messages
         if message.kind == "event"
     ]
     events = tuple(each for each in received if not isinstance(each, Unreadable))
-    return ArchivedCall(archive.ref, events, archive.config, archived_at_ms)
+    return ArchivedCall(archive.ref, events, archive.config, stored, kept.modified_at_ms)
 
 
 class ProgressLine:

@@ -49,6 +49,7 @@ class CallConfig(_Entry):
     variables: dict[str, Any] = {}
     is_waiting: bool = Field(default=False, description="no place for it yet: nobody may attach")
     private: bool = Field(default=False, description="the installation wants nothing stored of what is said")
+    asked: str = Field(default="", description="what control-api was asked for, sealed; makes records again")
 
     @property
     def ref(self) -> CallRef:

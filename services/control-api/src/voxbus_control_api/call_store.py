@@ -83,6 +83,13 @@ class CallStore:
         waiting = frozenset(at_once[places.free :])
         return Added(ids, Standing(places.limit, places.free - len(let_in), waiting))
 
+    async def add_again(self, org: str, call: NewCall) -> None:
+        """A call from its archive; one that is there, or was deleted, stays as it is."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                insert_new(connection, CALLS).values({**self._row(call, call.facts.created_at_ms), "org": org})
+            )
+
     async def made_with(self, org: str, key: RepeatKey) -> list[str] | None:
         """Ids of the calls made with a key, None when it is new. Raises Conflict."""
         async with self._database.read() as connection:

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts import decode
 from voxbus_contracts.catalogue import BadPayload, UnknownMessage
-from voxbus_contracts.events import CallEnded, CostUpdated
+from voxbus_contracts.events import ArchiveStored, CallEnded, CostUpdated
 from voxbus_contracts.message import Event
 from voxbus_control_api.database import CALL_EVENTS, CALLS, Database
 from voxbus_control_api.past_events import PastEvent
 from voxbus_database import insert_new
 
+_NO_CHANGE: Final = ArchiveStored.name()
+"""The call is what it was; and its own archive cannot tell of it."""
 _MOMENTS: Final = {
     "call.queued": "queued_at_ms",
     "media.attached": "attached_at_ms",
@@ -70,7 +72,8 @@ async def _write(connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
     moments: dict[str, dict[str, int]] = defaultdict(dict)
     found: dict[str, dict[Any, Any]] = defaultdict(dict)
     for row in rows:
-        moments[row.call]["updated_at_ms"] = max(row.occurred_at_ms, moments[row.call].get("updated_at_ms", 0))
+        if row.name != _NO_CHANGE:
+            moments[row.call]["updated_at_ms"] = max(row.occurred_at_ms, moments[row.call].get("updated_at_ms", 0))
         if row.name in _MOMENTS:
             moments[row.call].setdefault(_MOMENTS[row.name], row.occurred_at_ms)
         found[row.call] |= _searched_by(row)

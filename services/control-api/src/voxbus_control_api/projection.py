@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from voxbus_contracts.events import (
+    ArchiveStored,
     CallEnded,
     CallQueued,
     CallRinging,
@@ -76,7 +77,7 @@ def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
         "id": call.id,
         "orgId": call.org,
         "createdAt": iso(call.created_at_ms),
-        "updatedAt": iso(max([call.updated_at_ms, *(event.occurred_at_ms for event in ordered)])),
+        "updatedAt": iso(max([call.updated_at_ms, *_changes_ms(ordered)])),
         "type": call.call_type,
         **_life(ordered, "scheduled" if call.is_scheduled else "queued"),
         **_phone(call),
@@ -100,6 +101,11 @@ def _phone(call: CallFacts) -> Json:
     if provider == "vapi.sip":
         return {"phoneCallProvider": "vapi", "phoneCallTransport": "sip"}
     return {"phoneCallProvider": provider, "phoneCallTransport": "pstn"}
+
+
+def _changes_ms(events: Sequence[PastEvent]) -> list[int]:
+    """When something changed; that the log was archived changes nothing of the call."""
+    return [event.occurred_at_ms for event in events if not isinstance(event.message, ArchiveStored)]
 
 
 def _life(events: Sequence[PastEvent], first: str) -> Json:

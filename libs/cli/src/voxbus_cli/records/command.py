@@ -12,7 +12,7 @@ from voxbus_cli.errors import BadInput, CommandFailed
 from voxbus_cli.stack.folder import cluster_key
 from voxbus_cli.stack.plan import child_environment
 
-_REBUILT_BY: Final = ("voxbus_billing",)
+_REBUILT_BY: Final = ("voxbus_control_api", "voxbus_billing")
 
 
 def reconcile(arguments: argparse.Namespace) -> int:

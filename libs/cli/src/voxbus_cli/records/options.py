@@ -11,7 +11,7 @@ _SHOW = """Shows a call from its archive, or from the live log while there is no
 the answers took, tools, costs and faults. What people said is shown: the output is personal data."""
 _RECONCILE = """Recomputes the cost of every call from its archive and prints what differs from the ledger. Exit status
 1 when something does, or an archive is broken."""
-_REBUILD = """Makes the ledger again from calls' archives: what is there already stays. A broken archive is
+_REBUILD = """Makes records and ledger again from calls' archives: what is there already stays. A broken archive is
 named and the others are still used; exit status 1 then. The stack may run meanwhile."""
 _WHERE: Final = "The stack's settings are taken from the environment, as `voxbus up` takes them (VOXBUS_DATA_DIR, …)."
 
@@ -52,7 +52,7 @@ def add_reconcile_parser(commands: Commands) -> None:
 def add_rebuild_parser(commands: Commands) -> None:
     """`voxbus rebuild`"""
     parser = commands.add_parser(
-        "rebuild", help="make the ledger again from calls' archives", description=_REBUILD, epilog=_WHERE
+        "rebuild", help="make records and ledger again from calls' archives", description=_REBUILD, epilog=_WHERE
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--call", metavar="ID", help="one call")

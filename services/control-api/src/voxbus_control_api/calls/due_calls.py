@@ -14,6 +14,8 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.config import CallConfig
 from voxbus_control_api import metrics
 from voxbus_control_api.call_request import kind_of, parse_request
+from voxbus_control_api.call_store import NewCall
+from voxbus_control_api.calls.asked import with_asked
 from voxbus_control_api.calls.planning import plan_call
 from voxbus_control_api.calls.resolving import Missing
 from voxbus_control_api.calls.schedule import TOO_LATE, Unstarted, due, is_too_late
@@ -120,7 +122,11 @@ class DueCalls:
         request = parse_request(facts.body)
         resolved = await self._starter.resolved(ref.org, request)
         plan = plan_call(request, resolved.speaker, kind_of(facts.body), resolved.phone_number)
-        config = await self._bus.new_config(self._starter.configured(ref, plan))
+        made = self._starter.configured(ref, plan)
+        customer_number = request.customer.number if request.customer else None
+        begun = facts_of(made, facts.body, facts.created_at_ms)
+        new = NewCall(begun, plan.assistant_id, plan.squad_id, request.phone_number_id, customer_number)
+        config = await self._bus.new_config(with_asked(made, new, self._starter.cluster_key))
         begun = facts_of(config, facts.body, facts.created_at_ms)
         await self._starter.calls.begin(begun, plan.assistant_id, plan.squad_id)
         return config

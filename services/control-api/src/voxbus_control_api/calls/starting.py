@@ -18,6 +18,7 @@ from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.call_store import Added, CallStore, NewCall
+from voxbus_control_api.calls.asked import with_asked
 from voxbus_control_api.calls.planning import CallPlan, plan_call
 from voxbus_control_api.calls.repeats import RepeatKey
 from voxbus_control_api.calls.resolving import Resolved, Stored, resolve
@@ -77,7 +78,7 @@ class Starter:
         plan = plan_call(request, resolved.speaker, kind, resolved.phone_number)
         config = self.configured(CallRef(org, self.new_id()), plan)
         new = _new_call(config, plan, request, kept(body), when)
-        return Prepared(new, plan, None if when else config)
+        return Prepared(new, plan, None if when else with_asked(config, new, self.cluster_key))
 
     async def place(self, org: str, prepared: Sequence[Prepared], key: RepeatKey | None) -> Added:
         """The calls there are now: those of an earlier request with the same key, if there was one.
