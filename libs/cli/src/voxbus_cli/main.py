@@ -14,6 +14,7 @@ from voxbus_cli.errors import CommandFailed
 from voxbus_cli.follow.options import add_events_parser
 from voxbus_cli.generate.options import add_gen_parser
 from voxbus_cli.keys.options import add_keys_parser
+from voxbus_cli.models.options import add_models_parser
 from voxbus_cli.records.options import add_rebuild_parser, add_reconcile_parser
 from voxbus_cli.stack.options import add_bootstrap_parser, add_up_parser
 
@@ -35,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_rebuild_parser,
         add_bench_parser,
         add_doctor_parser,
+        add_models_parser,
         add_bootstrap_parser,
         add_gen_parser,
     ):
