@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +19,10 @@ from voxbus_control_api.secret_box import SecretBox
 from voxbus_database import insert_new
 
 Json = dict[str, Any]
+
+
+SPOKEN: Final = {"turn.committed": "text", "reply.finished": "heard", "reply.interrupted": "heard"}
+"""Events that hold what was said, and their field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +150,38 @@ class CallStore:
             if changed.rowcount:
                 await connection.execute(delete(CALL_EVENTS).where(CALL_EVENTS.c.call == call_id))
 
-    async def search(self, org: str, statement: Select[Any]) -> list[CallRecord]:
-        """The calls of a statement that selects whole rows of CALLS, in its order."""
+    async def ids(self, org: str, statement: Select[Any]) -> list[str]:
+        """Of the calls that a statement selects whole rows of, in its order."""
+        narrowed = statement.with_only_columns(CALLS.c.id).where(*_of(org))
         async with self._database.read() as connection:
-            rows = (await connection.execute(statement.where(*_of(org)))).all()
-        return [await self._record(row) for row in rows]
+            return list((await connection.execute(narrowed)).scalars())
+
+    async def bodies(self, org: str, statement: Select[Any]) -> list[tuple[str, Json]]:
+        """The same with what was posted, which the database keeps encrypted."""
+        narrowed = statement.with_only_columns(CALLS.c.id, CALLS.c.body).where(*_of(org))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(narrowed)).all()
+        return [(row.id, self._box.from_text(row.body)) for row in rows]
+
+    async def said(self, org: str, text: str) -> set[str]:
+        """Ids of calls on which somebody said `text`, whatever its case."""
+        spoken = CALL_EVENTS.c.name.in_(SPOKEN)
+        like = func.lower(CALL_EVENTS.c.payload).contains(
+            json.dumps(text.lower(), ensure_ascii=False)[1:-1], autoescape=True
+        )
+        statement = (
+            select(CALLS.c.id, CALL_EVENTS.c.name, CALL_EVENTS.c.payload)
+            .join(CALL_EVENTS, CALL_EVENTS.c.call == CALLS.c.id)
+            .where(*_of(org), spoken, like)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement)).all()
+        return {row.id for row in rows if text.lower() in str(json.loads(row.payload)[SPOKEN[row.name]]).lower()}
 
     async def rows(self, org: str, statement: Select[Any]) -> Sequence[Row[Any]]:
         """What the table itself says, without the events."""
         async with self._database.read() as connection:
             return (await connection.execute(statement.where(*_of(org)))).all()
-
-    async def count(self, org: str, statement: Select[Any]) -> int:
-        """How many rows a statement has."""
-        narrowed = statement.where(*_of(org)).subquery()
-        async with self._database.read() as connection:
-            return (await connection.execute(select(func.count()).select_from(narrowed))).scalar_one()
-
-    @property
-    def backend(self) -> str:
-        return self._database.backend
 
     async def _record(self, row: Row[Any]) -> CallRecord:
         facts, has_ended = self._facts(row), row.ended_at_ms is not None
