@@ -194,6 +194,7 @@ async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
         artifacts=Artifacts(objects, signer, LogReader(objects, bus.live_log, events.of_call), 3_600, starter.now_ms),
         addresses=addresses,
         max_body_bytes=100_000,
+        max_file_bytes=100_000,
         now_ms=lambda: clock["ms"],
         new_id=new_id,
         health=lambda: {"status": "ok"},

@@ -28,6 +28,9 @@ class Settings(ServiceSettings):
     api_max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """A longer request is refused with 413; prompts are long, files are not sent here."""
 
+    api_max_file_bytes: int = Field(default=50 * 1024 * 1024, ge=1024)
+    """A longer uploaded file is refused with 413. A file is held in memory while it is stored."""
+
     api_rate_per_s: float = Field(default=1_000, ge=0)
     """Requests a key may make per second in the long run, answered 429 beyond; 0 = any number. Each replica counts."""
 

@@ -125,6 +125,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         artifacts=await _artifacts(settings, addresses, bus, events),
         addresses=addresses,
         max_body_bytes=settings.api_max_body_bytes,
+        max_file_bytes=settings.api_max_file_bytes,
         now_ms=unix_ms,
         new_id=_new_id,
         health=lambda: health_of(runtime, broker),

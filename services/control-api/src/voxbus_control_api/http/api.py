@@ -42,6 +42,7 @@ class Api:
     artifacts: Artifacts
     addresses: Addresses
     max_body_bytes: int
+    max_file_bytes: int
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
     health: Callable[[], dict[str, Any]]

@@ -11,6 +11,8 @@ from voxbus_control_api.http import (
     call_routes,
     call_v2_routes,
     credential_routes,
+    file_routes,
+    knowledge_routes,
     org_routes,
     token_routes,
 )
@@ -27,6 +29,8 @@ _OF_RESOURCES = (
     call_routes,
     call_v2_routes,
     credential_routes,
+    file_routes,
+    knowledge_routes,
     org_routes,
     token_routes,
 )

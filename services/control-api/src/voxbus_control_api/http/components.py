@@ -27,6 +27,8 @@ _BODIES: Final[dict[str, Any]] = {
     "StructuredOutputRun": RunBody,
 }
 
+_FILE_FACTS: Final[Json] = {"mimetype": _TEXT, "bytes": _COUNT, "status": _TEXT}
+
 _ANSWERS: Final[dict[str, Json]] = {
     "Error": {
         "type": "object",
@@ -49,6 +51,28 @@ _ANSWERS: Final[dict[str, Json]] = {
             **{name: _COUNT for name in ("itemsPerPage", "totalItems", "currentPage", "totalPages")},
             "hasNextPage": {"type": "boolean"},
             "sortOrder": {"enum": ["ASC", "DESC"]},
+        },
+    },
+    "File": {
+        "allOf": [ref("Stored")],
+        "type": "object",
+        "required": ["object", "status", "name", "originalName", "bytes", "mimetype", "key", "url"],
+        "properties": {
+            **_FILE_FACTS,
+            **{name: _TEXT for name in ("name", "originalName", "key", "url", "purpose")},
+            "object": {"enum": ["file"]},
+            "metadata": {"type": "object", "additionalProperties": True},
+        },
+    },
+    "KnowledgeBaseFile": {
+        "type": "object",
+        "required": ["id", "knowledgeBaseV2Id", "fileId", "status", "createdAt", "updatedAt"],
+        "properties": {
+            **_FILE_FACTS,
+            **{name: _TEXT for name in ("id", "knowledgeBaseV2Id", "fileId", "fileName")},
+            "status": {"enum": ["indexing", "ready", "failed"]},
+            "createdAt": _TIME,
+            "updatedAt": _TIME,
         },
     },
     "AnalyticsResult": {

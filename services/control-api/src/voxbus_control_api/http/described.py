@@ -28,12 +28,12 @@ def described(
 
 def list_query(*, paged: bool = False, fields: Sequence[str] = ()) -> list[Json]:
     """Parameters of a list."""
-    out = [_parameter("limit", {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100})]
+    out = [parameter("limit", {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100})]
     if paged:
-        out.append(_parameter("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}))
-        out.append(_parameter("sortOrder", {"type": "string", "enum": ["ASC", "DESC"], "default": "DESC"}))
-    out += [_parameter(field, {"type": "string", "pattern": "^[^\\u0000]*$"}) for field in fields]
-    return out + [_parameter(time, {"type": "string", "format": "date-time"}) for time in _TIMES]
+        out.append(parameter("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}))
+        out.append(parameter("sortOrder", {"type": "string", "enum": ["ASC", "DESC"], "default": "DESC"}))
+    out += [parameter(field, {"type": "string", "pattern": "^[^\\u0000]*$"}) for field in fields]
+    return out + [parameter(time, {"type": "string", "format": "date-time"}) for time in _TIMES]
 
 
 def array_of(name: str) -> Json:
@@ -50,5 +50,6 @@ def pages_of(name: str) -> Json:
     }
 
 
-def _parameter(name: str, schema: Json) -> Json:
+def parameter(name: str, schema: Json) -> Json:
+    """Of the query, not required."""
     return {"name": name, "in": "query", "required": False, "schema": schema}

@@ -1,10 +1,12 @@
 """Uploaded files."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from voxbus_contracts.api_model import ApiModel
+
+PURPOSES: Final = ("assistant", "composer-attachment", "knowledge-base-v2")
 
 
 class FilePatch(ApiModel):
