@@ -14,7 +14,7 @@ from typing import Any
 Json = dict[str, Any]
 HERE = Path(__file__).parent / "clients"
 INSTALLED = Path(os.environ.get("VOXBUS_SDK_DIR") or Path(sys.prefix) / "sdk")
-ANSWER_WITHIN_S = 300
+ANSWER_WITHIN_S = 600
 """The Python clients build their types for a minute or more: the old one when it is loaded, the new one when used."""
 
 
