@@ -41,7 +41,7 @@ async def test_a_call_is_answered_when_every_stage_has_claimed_it(rig: Any) -> N
     assert (attached.pts_ms, attached.resumed, attached.sample_rate_hz) == (0, False, 16_000)
     await rig.event("call.ringing")
     info = await eventually(lambda: asyncio.ensure_future(rig.bus.js.stream_info("CLAIMS")))
-    assert (await info).state.messages == 4
+    assert (await info).state.messages == 5, "one per stage the call waits for, and the recorder's"
     for stage in ("vad", "stt-worker"):
         await rig.own(stage)
     await asyncio.sleep(0.1)

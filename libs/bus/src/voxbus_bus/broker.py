@@ -24,7 +24,10 @@ from structlog.stdlib import BoundLogger
 from voxbus_bus import received as envelopes
 from voxbus_bus.failures import Again, where_raised
 from voxbus_bus.received import Received, Unreadable
+from voxbus_contracts import CallRef
+from voxbus_contracts.privacy import MARK_BYTES
 from voxbus_contracts.streams import ConsumerSpec
+from voxbus_contracts.subjects import parse
 
 Handler = Callable[[Received], Awaitable[None]]
 BatchHandler = Callable[[list[Received]], Awaitable[None]]
@@ -86,8 +89,18 @@ class _Subscription:
 class EventBroker:
     """One service's durable consumers. `consumes` before `start`."""
 
-    def __init__(self, nats_url: str, name: str, log: BoundLogger, *, watch_every_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        nats_url: str,
+        name: str,
+        log: BoundLogger,
+        *,
+        watch_every_s: float = 1.0,
+        opened: Callable[[CallRef, bytes], Awaitable[bytes]] | None = None,
+    ) -> None:
+        """`opened` opens what is sealed on private calls, for the service that must act on it; else it is left out."""
         self._log = log
+        self._opened = opened
         self._watch_every_s = watch_every_s
         self._subscriptions: list[_Subscription] = []
         self._watch: asyncio.Task[None] | None = None
@@ -117,7 +130,7 @@ class EventBroker:
                 stream=JStream(spec.stream, declare=False),
                 pull_sub=PullSub(batch_size=min(_FETCH, workers), timeout=_FETCH_TIMEOUT_S),
                 max_workers=workers,
-                decoder=_decoded,
+                decoder=self._decoded,
             )
             subscriber(self._guarded(spec, handler))
             self._subscriptions.append(_Subscription(spec, subscriber))
@@ -156,7 +169,7 @@ class EventBroker:
                 durable=spec.durable,
                 stream=JStream(spec.stream, declare=False),
                 pull_sub=PullSub(batch_size=_BATCH, timeout=gather_s, batch=True),
-                decoder=_decoded_batch,
+                decoder=self._decoded_batch,
             )
             subscriber(self._guarded_batch(spec, handler))
             self._subscriptions.append(_Subscription(spec, subscriber))
@@ -228,6 +241,20 @@ class EventBroker:
         )
         await message.nack(delay=delay_s)
 
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    async def _decoded(self, message: StreamMessage[Any]) -> tuple[Received | Unreadable, StreamMessage[Any]]:
+        return await self._read(message.raw_message), message
+
+    async def _decoded_batch(self, batch: StreamMessage[Any]) -> list[_Item]:
+        return [(await self._read(raw), _Plain(raw)) for raw in batch.raw_message]
+
+    async def _read(self, raw: Any) -> Received | Unreadable:
+        metadata, data = raw.metadata, raw.data
+        if self._opened is not None and MARK_BYTES in data:
+            data = await self._opened(parse(raw.subject).ref, data)
+        return envelopes.read(raw.subject, raw.headers, data, metadata.sequence.stream, metadata.num_delivered)
+
     # --- the consumers themselves ------------------------------------------------------------------------------
 
     async def _exists(self, spec: ConsumerSpec) -> bool | None:
@@ -260,22 +287,6 @@ class EventBroker:
                 self._log.info("reading", durable=subscription.spec.durable)
         except (NatsError, JetStreamError, TimeoutError, OSError) as problem:
             self._log.warning("cannot read now", durable=subscription.spec.durable, problem=type(problem).__name__)
-
-
-async def _decoded(message: StreamMessage[Any]) -> tuple[Received | Unreadable, StreamMessage[Any]]:
-    raw = message.raw_message
-    metadata = raw.metadata
-    fact = envelopes.read(raw.subject, raw.headers, raw.data, metadata.sequence.stream, metadata.num_delivered)
-    return fact, message
-
-
-async def _decoded_batch(batch: StreamMessage[Any]) -> list[_Item]:
-    items: list[_Item] = []
-    for raw in batch.raw_message:
-        metadata = raw.metadata
-        fact = envelopes.read(raw.subject, raw.headers, raw.data, metadata.sequence.stream, metadata.num_delivered)
-        items.append((fact, _Plain(raw)))
-    return items
 
 
 async def _keep_alive(message: Deliverable, every_s: float) -> None:

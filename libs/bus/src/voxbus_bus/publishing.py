@@ -5,6 +5,7 @@ from typing import Protocol
 
 from voxbus_contracts import CallRef, Command, Envelope, Event
 from voxbus_runtime.bus import Bus, unix_ms
+from voxbus_runtime.personal import Ciphers
 
 
 class FactPublisher(Protocol):
@@ -24,6 +25,7 @@ class StoredPublisher:
         self._bus = bus
         self._stage = stage
         self._timeout_s = timeout_s
+        self._ciphers = Ciphers(bus)
 
     async def publish_stored(
         self, ref: CallRef, message: Event | Command, *, event_id: str | None = None, traceparent: str = ""
@@ -36,6 +38,5 @@ class StoredPublisher:
             stage=self._stage,
             traceparent=traceparent,
         )
-        return await self._bus.outbox.stored(
-            message.subject(ref), message.payload(), envelope.headers(), self._timeout_s
-        )
+        payload = await self._ciphers.payload(ref, message)
+        return await self._bus.outbox.stored(message.subject(ref), payload, envelope.headers(), self._timeout_s)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voxbus_contracts import BadEnvelope, BadPayload, CallRef, Envelope, Message, UnknownMessage, decode, read_envelope
+from voxbus_contracts.catalogue import message_type
+from voxbus_contracts.privacy import MARK_BYTES, without_sealed
 from voxbus_contracts.subjects import parse
 
 
@@ -35,11 +37,14 @@ class Unreadable:
 def read(
     subject: str, headers: Mapping[str, str] | None, payload: bytes, stream_seq: int, delivery: int
 ) -> Received | Unreadable:
-    """Takes a stored message apart; never raises."""
+    """Takes a stored message apart; never raises. What is sealed is left out, of the payload too."""
     try:
         parsed = parse(subject)
         envelope = read_envelope(headers)
-        message = decode(parsed.kind, f"{parsed.entity}.{parsed.what}", payload)
+        name = f"{parsed.entity}.{parsed.what}"
+        if MARK_BYTES in payload:
+            payload = without_sealed(message_type(parsed.kind, name), payload)
+        message = decode(parsed.kind, name, payload)
     except (BadEnvelope, BadPayload, UnknownMessage, ValueError) as wrong:
         return Unreadable(subject, str(wrong))
     return Received(parsed.ref, envelope, message, payload, stream_seq, delivery)

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from voxbus_contracts import events
 from voxbus_contracts.commands import ALL_COMMANDS
 from voxbus_contracts.message import Command, Event, Message
+from voxbus_contracts.privacy import MARK_BYTES, without_sealed
 
 ALL_EVENTS: Final[tuple[type[Event], ...]] = tuple(
     value for name in events.__all__ if issubclass(value := getattr(events, name), Event)
@@ -34,9 +35,11 @@ def message_type(kind: str, name: str) -> type[Message]:
 
 
 def decode(kind: str, name: str, payload: bytes) -> Message:
-    """JSON → message; raises UnknownMessage or BadPayload."""
+    """JSON → message; raises UnknownMessage or BadPayload. What is sealed is left out of it: open it before."""
     model = message_type(kind, name)
     try:
+        if MARK_BYTES in payload:
+            payload = without_sealed(model, payload)
         return model.model_validate_json(payload)
     except ValidationError as wrong:
         fields = ", ".join(

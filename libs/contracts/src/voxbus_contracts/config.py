@@ -48,6 +48,7 @@ class CallConfig(_Entry):
     traceparent: str = ""
     variables: dict[str, Any] = {}
     is_waiting: bool = Field(default=False, description="no place for it yet: nobody may attach")
+    personal_key: str = Field(default="", description="of a private call: seals its personal fields; itself sealed")
     private: bool = Field(default=False, description="the installation wants nothing stored of what is said")
     asked: str = Field(default="", description="what control-api was asked for, sealed; makes records again")
 

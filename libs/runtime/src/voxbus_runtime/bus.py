@@ -10,7 +10,7 @@ import nats.errors
 from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from structlog.stdlib import BoundLogger
 
 from voxbus_contracts import CallRef, Command, Envelope, Event, read_envelope
@@ -43,6 +43,8 @@ class Bus:
         self.log = log
         self.worker = worker
         self.outbox = Outbox(nc)
+        self.cluster_key: SecretStr | None = None
+        """Opens what is sealed; set by the process's start."""
         self._reconnected: list[Callback] = []
         self._disconnected: list[Callback] = []
         self._buckets: dict[str, KeyValue] = {}

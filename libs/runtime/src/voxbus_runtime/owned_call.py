@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Final
 
@@ -21,6 +22,7 @@ from voxbus_runtime.errors import NotStored, OwnershipLost
 from voxbus_runtime.fence import Fence
 from voxbus_runtime.live import LiveSubscription, live_head
 from voxbus_runtime.metrics import FRAME_LATENCY
+from voxbus_runtime.personal import cipher_of
 from voxbus_runtime.sequencing import LoggedMessage, Sequencer
 from voxbus_runtime.stream_reader import last, read
 
@@ -55,6 +57,7 @@ class OwnedCall:
         self.fenced = asyncio.Event()
         self.log: BoundLogger = bus.log.bind(call=config.call, stage=stage)
         self._interests = interests | ALWAYS
+        self._cipher = cipher_of(config, bus.cluster_key)
         self._audio_heads = {direction: live_head(self.ref.audio(direction)) for direction in _MAKER_OF}
         self._sequencer = Sequencer(self.fence)
         self._number = 0
@@ -121,13 +124,25 @@ class OwnedCall:
     async def publish(self, message: Event | Command, *, traceparent: str = "") -> Envelope:
         """Says it on the bus now; the stream has it soon (retried until it does)."""
         envelope = self._envelope(message, traceparent)
-        self.bus.outbox.publish(message.subject(self.ref), message.payload(), envelope.headers())
+        self.bus.outbox.publish(message.subject(self.ref), self._cipher.payload(message), envelope.headers())
         return envelope
 
     async def publish_stored(self, message: Event | Command) -> int:
         """Says it and waits until the stream has it: its sequence. Raises NotStored."""
         envelope = self._envelope(message, "")
-        return await self.bus.outbox.stored(message.subject(self.ref), message.payload(), envelope.headers())
+        payload = self._cipher.payload(message)
+        return await self.bus.outbox.stored(message.subject(self.ref), payload, envelope.headers())
+
+    def order(self, command: Command) -> None:
+        """Puts somebody else's order on the bus: unnumbered, so it counts whoever owns the stage by then."""
+        envelope = Envelope(
+            event_id=uuid.uuid4().hex,
+            schema=command.schema_id(),
+            occurred_at_ms=unix_ms(),
+            producer=self.worker,
+            stage="control",
+        )
+        self.bus.outbox.publish(command.subject(self.ref), self._cipher.payload(command), envelope.headers())
 
     # --- audio -------------------------------------------------------------------------------------------------
 
@@ -237,13 +252,12 @@ class OwnedCall:
             if message.name not in self._interests:
                 continue
             try:
-                body = decode(message.kind, message.name, message.payload)
+                payload = self._cipher.opened(message.payload)
+                body = decode(message.kind, message.name, payload)
             except (UnknownMessage, BadPayload) as wrong:
                 self.log.warning("message left out", name=message.name, problem=str(wrong))
                 continue
-            out.append(
-                LoggedMessage(message.envelope, message.kind, message.name, message.payload, body, message.stream_seq)
-            )
+            out.append(LoggedMessage(message.envelope, message.kind, message.name, payload, body, message.stream_seq))
         return out
 
     async def _fill_hole(self) -> None:

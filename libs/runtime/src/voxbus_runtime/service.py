@@ -120,6 +120,7 @@ async def run(name: str, settings: S, wire: Wire[S]) -> int:
     bus = await _connected(settings, worker, log)
     if bus is None:
         return 0
+    bus.cluster_key = settings.cluster_key
     runtime = Runtime(name, settings, bus, log, worker)
     _stop_on_signals(runtime)
     runtime.spawn(bus.outbox.run(), "outbox")

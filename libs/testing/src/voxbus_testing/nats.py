@@ -124,6 +124,7 @@ async def start_service(
 ) -> RunningService:
     """What `voxbus_runtime.service.run` does, without signals and the gRPC server."""
     bus = await connect(settings.nats_url, worker, structlog.get_logger())
+    bus.cluster_key = settings.cluster_key
     runtime: Runtime[Any] = Runtime(name, settings, bus, structlog.get_logger(), worker)
     runtime.spawn(bus.outbox.run(), "outbox")
     component = await wire(runtime)

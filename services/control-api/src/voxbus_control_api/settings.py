@@ -46,6 +46,9 @@ class Settings(ServiceSettings):
     media_url: str = "ws://127.0.0.1:8081"
     """How callers reach media-ingress; `/<call>/transport` is appended."""
 
+    private: bool = False
+    """Nothing of what is said on any call is stored, as with an assistant's compliancePlan.hipaaEnabled."""
+
     join_timeout_ms: int = Field(default=20_000, ge=100)
     """A call nobody connected to, or no orchestrator claimed, is ended after this long; the public service's 20 s."""
 

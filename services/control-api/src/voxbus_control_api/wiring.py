@@ -153,6 +153,7 @@ def _starter(
         new_id=_new_id,
         new_traceparent=new_trace,
         log=runtime.log,
+        private=runtime.settings.private,
     )
 
 

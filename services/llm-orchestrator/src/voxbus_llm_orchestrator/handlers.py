@@ -18,7 +18,6 @@ from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.settings import Settings
 from voxbus_llm_orchestrator.shell import CallShell
 from voxbus_proto.control.v1 import control_pb2, control_pb2_grpc
-from voxbus_runtime.bus import Bus
 from voxbus_runtime.liveness import Vital
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sealing import open_config
@@ -51,8 +50,7 @@ def serving(
 class CallControl(control_pb2_grpc.CallControlServicer):
     """gRPC: say, add a message, end. Requests become commands on the bus, so that they are logged like any other."""
 
-    def __init__(self, bus: Bus, owned: Callable[[CallRef], OwnedCall | None]) -> None:
-        self._bus = bus
+    def __init__(self, owned: Callable[[CallRef], OwnedCall | None]) -> None:
         self._owned = owned
 
     async def Say(  # noqa: N802 - the name comes from the protocol
@@ -88,9 +86,10 @@ class CallControl(control_pb2_grpc.CallControlServicer):
             ref = CallRef(org, call)
         except ValueError as wrong:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(wrong))
-        if self._owned(ref) is None:
+        owned = self._owned(ref)
+        if owned is None:
             await context.abort(
                 grpc.StatusCode.NOT_FOUND, f"this worker does not own call {call}; OWNERS says who does"
             )
-        await self._bus.publish_event(ref, command, stage="control")
+        owned.order(command)
         return control_pb2.CallReply()

@@ -62,6 +62,6 @@ class Orchestrator(StageWorker):
 
 async def wire(runtime: Runtime[Settings]) -> Orchestrator:
     worker = Orchestrator(runtime)
-    servicer = CallControl(runtime.bus, worker.owned)
+    servicer = CallControl(worker.owned)
     control_pb2_grpc.add_CallControlServicer_to_server(servicer, runtime.grpc_server)
     return worker

@@ -3,16 +3,19 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from structlog.stdlib import BoundLogger
 
 from voxbus_archive import ArchivedMessage, CallArchive, serialize_archive
 from voxbus_bus import Again, FactPublisher
-from voxbus_contracts import BadEnvelope, CallRef, decode, read_envelope
+from voxbus_contracts import BadEnvelope, CallRef, UnknownMessage, decode, read_envelope
+from voxbus_contracts.catalogue import message_type
+from voxbus_contracts.config import CallConfig
 from voxbus_contracts.envelope import EVENT_ID
 from voxbus_contracts.events import ArchiveStored
+from voxbus_contracts.privacy import redacted
 from voxbus_contracts.streams import CONFIGS, EVENTS
 from voxbus_objects import ObjectStore, keys
 from voxbus_recorder import metrics
@@ -21,6 +24,8 @@ from voxbus_runtime.stream_reader import StoredMessage, last, read
 
 _SECOND_LOOK_S: Final = 30.0
 """Costs, recordings and tools may come late: what they say is added."""
+_NEVER_KEPT: Final = frozenset({"personal_key", "variables"})
+"""Of a private call's configuration."""
 _NOT_OF_THE_LOG: Final = "archive.stored"
 
 
@@ -44,14 +49,16 @@ class Archiver:
             raise Again((self.settle_ms - quiet_ms) / 1000 + 0.05)
         past = await self._past(ref)
         if past is not None and messages and past.last_stream_seq >= messages[-1].stream_seq:
+            await self._forget_key(ref)
             return
         await self._write(ref, messages)
         raise Again(_SECOND_LOOK_S)
 
     async def _write(self, ref: CallRef, messages: Sequence[ArchivedMessage]) -> None:
-        entry = await self.bus.kv_get(CONFIGS.name, ref.config_key)
-        config: Mapping[str, Any] | None = json.loads(entry.value) if entry is not None and entry.value else None
-        content = serialize_archive(CallArchive(ref, tuple(messages), config))
+        config = await self.bus.read_config(ref)
+        if config is not None and config.is_private:
+            messages = [_without_personal(message) for message in messages]
+        content = serialize_archive(CallArchive(ref, tuple(messages), _kept(config)))
         key = keys.archive(ref)
         await self.store.put(key, content)
         if await self.bus.has_event(ref, "call", "deleted"):
@@ -80,6 +87,13 @@ class Archiver:
                     found.append(message)
         return sorted(found, key=lambda message: message.stream_seq)
 
+    async def _forget_key(self, ref: CallRef) -> None:
+        """The private call's key goes: what the streams still hold of it says nothing from here on."""
+        config = await self.bus.read_config(ref)
+        if config is not None and config.personal_key:
+            kept = CallConfig.model_validate(config.model_dump(exclude=set(_NEVER_KEPT), exclude_unset=True))
+            await self.bus.kv_put(CONFIGS.name, ref.config_key, kept.payload())
+
     async def _past(self, ref: CallRef) -> ArchiveStored | None:
         stored = await last(self.bus.nc, EVENTS.name, ref.event("archive", "stored"))
         message = decode("event", _NOT_OF_THE_LOG, stored.data) if stored is not None else None
@@ -99,3 +113,19 @@ def archived(stored: StoredMessage) -> ArchivedMessage | None:
 
 def _is_servers(header: str) -> bool:
     return header.lower().startswith("nats-")
+
+
+def _without_personal(message: ArchivedMessage) -> ArchivedMessage:
+    """Of a private call nothing personal is kept, sealed or not; a message nobody knows keeps nothing at all."""
+    try:
+        payload = redacted(message_type(message.kind, message.name), message.payload)
+    except (UnknownMessage, ValueError):
+        payload = b"{}"
+    return replace(message, payload=payload)
+
+
+def _kept(config: CallConfig | None) -> Mapping[str, Any] | None:
+    if config is None:
+        return None
+    fields = json.loads(config.payload())
+    return {name: value for name, value in fields.items() if not config.is_private or name not in _NEVER_KEPT}

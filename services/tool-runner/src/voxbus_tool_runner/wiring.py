@@ -9,6 +9,7 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.streams import EVENTS
 from voxbus_runtime.bus import Bus
 from voxbus_runtime.guard import Guard
+from voxbus_runtime.personal import Ciphers
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.stream_reader import read
 from voxbus_tool_runner.guarded_http import guarded_client
@@ -35,7 +36,7 @@ async def wire(runtime: Runtime[Settings]) -> ConsumerComponent:
         runtime.bus, client, guard, settings.cluster_key, max_answer_bytes=settings.tool_max_answer_bytes
     )
     publisher = StoredPublisher(runtime.bus, "tool-runner")
-    broker = EventBroker(settings.nats_url, runtime.name, runtime.log)
+    broker = EventBroker(settings.nats_url, runtime.name, runtime.log, opened=Ciphers(runtime.bus).opened)
     ToolCommands(runner, publisher, answered_in_log(runtime.bus), runtime.log).add_to(
         broker, workers=settings.tool_workers
     )

@@ -49,5 +49,7 @@ class ToolFinished(Event, name="tool.finished", owner="tool-runner"):
     tool_call_id: str
     tool_name: str
     result: Annotated[str | None, Field(json_schema_extra=Personal)] = None
-    error: str | None = Field(default=None, description="what the model is told when there is no result")
+    error: Annotated[str | None, Field(json_schema_extra=Personal)] = Field(
+        default=None, description="what the model is told when there is no result"
+    )
     duration_ms: int = Field(ge=0)

@@ -26,6 +26,7 @@ from voxbus_control_api.calls.schedule import Window, window
 from voxbus_control_api.errors import Misconfigured, Unavailable
 from voxbus_control_api.projection import CallFacts
 from voxbus_runtime.errors import BadSeal
+from voxbus_runtime.personal import new_personal_key
 from voxbus_runtime.sealing import seal_config
 
 Json = dict[str, Any]
@@ -68,6 +69,7 @@ class Starter:
     new_id: Callable[[], str]
     new_traceparent: Callable[[], str]
     log: BoundLogger
+    private: bool = False
 
     async def resolved(self, org: str, request: CallRequest, alike: Sequence[CallRequest] = ()) -> Resolved:
         return await resolve(self.stored, org, request, alike)
@@ -98,10 +100,12 @@ class Starter:
     def configured(self, ref: CallRef, plan: CallPlan) -> CallConfig:
         """Raises Misconfigured."""
         try:
-            sealed = seal_config(plan.assistant, self.cluster_key)
+            assistant = Assistant.model_validate(seal_config(plan.assistant, self.cluster_key))
+            is_private = self.private or assistant.is_private
+            personal_key = new_personal_key(self.cluster_key) if is_private else ""
         except BadSeal as missing:
             raise Misconfigured(str(missing)) from missing
-        return CallConfig(
+        config = CallConfig(
             org=ref.org,
             call=ref.call,
             created_at_ms=self.now_ms(),
@@ -109,11 +113,13 @@ class Starter:
             transport=plan.transport,
             attach_token_sha256=sha256_hex(self.addresses.transport_token(ref)),
             assistant_id=plan.assistant_id,
-            assistant=Assistant.model_validate(sealed),
+            assistant=assistant,
             join_timeout_ms=self.join_timeout_ms,
             traceparent=self.new_traceparent(),
             variables=plan.variables,
         )
+        private = {"private": self.private, "personal_key": personal_key}
+        return config.model_copy(update=private) if is_private else config
 
     async def _let_wait(self, config: CallConfig) -> None:
         try:
