@@ -14,6 +14,7 @@ from voxbus_control_api.http import (
     file_routes,
     knowledge_routes,
     org_routes,
+    structured_output_routes,
     token_routes,
 )
 from voxbus_control_api.http.answers import add_answers
@@ -32,6 +33,7 @@ _OF_RESOURCES = (
     file_routes,
     knowledge_routes,
     org_routes,
+    structured_output_routes,
     token_routes,
 )
 
