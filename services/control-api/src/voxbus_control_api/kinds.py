@@ -77,7 +77,6 @@ STRUCTURED_OUTPUT: Final = Kind(
     shape=StructuredOutputBody,
     lists=(("/structured-output", "pages"),),
     filters=Filters(columns={"id": "id"}, in_body={"name": "name"}),
-    fixed=("type",),
 )
 
 KINDS: Final = (ASSISTANT, SQUAD, TOOL, PHONE_NUMBER, KNOWLEDGE_BASE, OLDER_KNOWLEDGE_BASE, STRUCTURED_OUTPUT)
