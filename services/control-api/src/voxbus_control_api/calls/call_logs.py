@@ -242,7 +242,7 @@ def _tool_hung(tool: e.ToolGivenUp, _heard: _Heard) -> Iterator[Line]:
 
 
 def _recorded(stored: e.RecordingStored, _heard: _Heard) -> Iterator[Line]:
-    yield "call.artifact.upload", {"duration": stored.duration_ms, "tracks": [file.track for file in stored.files]}
+    yield "voxbus.recordingStored", {"duration": stored.duration_ms, "tracks": [file.track for file in stored.files]}
 
 
 _TABLE: Final[dict[type[Message], Callable[[Any, _Heard], Iterator[Line]]]] = {
