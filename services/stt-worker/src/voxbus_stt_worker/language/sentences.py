@@ -26,6 +26,7 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _OF_ANSWERS: Final = 0.25
 _OF_REMARKS: Final = 0.1
 _OF_NODS: Final = 0.05
+_OF_PAUSES: Final = 0.4
 
 
 def sentences(terms: RecognitionTerms, count: int = MADE) -> Iterator[list[str]]:
@@ -42,7 +43,17 @@ def sentences(terms: RecognitionTerms, count: int = MADE) -> Iterator[list[str]]
             text = _answer(chance.choice(answers), chance)
         else:
             text = _request(terms.groups, chance)
-        yield text.split()
+        yield from _pieces(text.split(), chance)
+
+
+def _pieces(words: list[str], chance: random.Random) -> Iterator[list[str]]:
+    """A sentence, or the two it becomes when its speaker pauses in the middle: each piece is recognized by itself."""
+    if len(words) < 2 or chance.random() >= _OF_PAUSES:
+        yield words
+        return
+    cut = chance.randrange(1, len(words))
+    yield words[:cut]
+    yield words[cut:]
 
 
 def _request(groups: Sequence[Sequence[str]], chance: random.Random) -> str:
