@@ -89,6 +89,17 @@ LOG: Sequence[tuple[str, int, int, Event]] = (
             price_version="base@5f3a9c1e",
         ),
     ),
+    (
+        "recorder",
+        0,
+        6_650,
+        e.RecordingStored(
+            files=(e.RecordedFile(track="mono", key="acme/x/recording/mono.wav", format="wav", size_bytes=9),),
+            start_pts_ms=0,
+            duration_ms=6_000,
+            missing_ms=0,
+        ),
+    ),
     ("billing", 0, 6_700, e.CostUpdated(version=2, rows=(), breakdown={}, total="0.1", ended=False)),
 )
 
@@ -143,6 +154,7 @@ def test_the_page_says_all_of_it() -> None:
         "turn 1: answered after 561 ms",
         "cost 0.3 USD at prices base@5f3a9c1e, of which 0.1 for answers nobody got",
         "fault    3.65 s  stt-worker: recognizer-slow: no word for 5000 ms",
+        "recording of 6.0 s: acme/x/recording/mono.wav",
         "vad was taken over: vad-1 → vad-2",
     ):
         assert line in page, page

@@ -36,6 +36,9 @@ def _header(story: Mapping[str, Any]) -> list[str]:
         lines += [story["ended_message"]] if "ended_message" in story else []
     else:
         lines.append("not over yet")
+    if "recording" in story:
+        kept = story["recording"]
+        lines.append(f"recording of {kept['duration_ms'] / 1000:.1f} s: {', '.join(map(str, kept['files']))}")
     return [line for line in lines if line]
 
 

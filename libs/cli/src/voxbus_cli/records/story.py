@@ -151,6 +151,11 @@ def _failed(told: _Told, fields: Mapping[str, Any], message: SeenMessage) -> Non
     told.faults.append({"at_ms": message.envelope.occurred_at_ms, **fault})
 
 
+def _recorded(told: _Told, fields: Mapping[str, Any], _: SeenMessage) -> None:
+    files = [file.get("key") for file in fields.get("files", ())]
+    told.header["recording"] = {"files": files, "duration_ms": fields.get("duration_ms", 0)}
+
+
 def _claimed(told: _Told, fields: Mapping[str, Any], _: SeenMessage) -> None:
     told.claims.setdefault(str(fields.get("stage")), []).append(str(fields.get("worker")))
 
@@ -172,6 +177,7 @@ _STEPS: Final = {
     "turn.measured": _measured,
     "cost.updated": _costing,
     "fault.raised": _failed,
+    "recording.stored": _recorded,
     "stage.claimed": _claimed,
 }
 """What each event adds."""
