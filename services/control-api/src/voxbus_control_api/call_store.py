@@ -176,7 +176,7 @@ class CallStore:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
-        return {row.id for row in rows if text.lower() in str(json.loads(row.payload)[SPOKEN[row.name]]).lower()}
+        return {row.id for row in rows if text.lower() in json.loads(row.payload).get(SPOKEN[row.name], "").lower()}
 
     async def rows(self, org: str, statement: Select[Any]) -> Sequence[Row[Any]]:
         """What the table itself says, without the events."""
