@@ -1,5 +1,6 @@
 """The API on a real database, with a bus that only listens; see `server`."""
 
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 import structlog
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from answering import Answering
 
 from voxbus_contracts import DEFAULT_ORG, CallRef, Command
 from voxbus_contracts.config import CallConfig
@@ -23,6 +28,7 @@ from voxbus_control_api.calls.log_reading import LogReader
 from voxbus_control_api.calls.open_calls import OpenCalls
 from voxbus_control_api.calls.places import WaitingCalls
 from voxbus_control_api.calls.starting import Starter
+from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.database import SCHEMA, Database
 from voxbus_control_api.errors import Unavailable
 from voxbus_control_api.event_store import EventRow, EventStore
@@ -114,6 +120,7 @@ class Server:
     key: str = KEY
     starter: Starter | None = None
     app: Any = None
+    answering: Answering = field(default_factory=Answering)
     rate_limit: RateLimit = field(default_factory=lambda: RateLimit(0, 1))
     operator: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {OPERATOR_KEY}"})
     theirs: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {OTHER_KEY}"})
@@ -181,6 +188,7 @@ async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
         new_traceparent=lambda: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         log=structlog.get_logger(),
     )
+    answering = Answering()
     api = Api(
         keys=keys,
         orgs=orgs,
@@ -189,6 +197,7 @@ async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
         assistants=AssistantStore(resources),
         resources=resources,
         calls=calls,
+        chats=chats_of(starter, resources, answering),
         bus=bus,
         starter=starter,
         artifacts=Artifacts(objects, signer, LogReader(objects, bus.live_log, events.of_call), 3_600, starter.now_ms),
@@ -206,6 +215,18 @@ async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
     ) as client:
         due = DueCalls(OpenCalls(database), WaitingCalls(database, LIMIT), starter, bus, structlog.get_logger())
         eraser = Eraser(OpenCalls(database), bus, starter.now_ms, structlog.get_logger())
-        yield Server(
-            client, bus, events, resources, due, objects, eraser, clock, app=app, rate_limit=rate_limit, starter=starter
-        )
+        made = Server(client, bus, events, resources, due, objects, eraser, clock, app=app, rate_limit=rate_limit)
+        made.answering, made.starter = answering, starter
+        yield made
+
+
+def chats_of(starter: Starter, resources: ResourceStore, answering: Answering) -> Conversations:
+    return Conversations(
+        resources=resources,
+        bus=answering,
+        cluster_key=starter.cluster_key,
+        answer_within_ms=60_000,
+        now_ms=starter.now_ms,
+        new_id=starter.new_id,
+        new_traceparent=starter.new_traceparent,
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from test_shell_speculation import TIMEOUT_S, FakeCall, FakeModel
 
+from voxbus_contracts import CallRef
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_contracts.config import CHAT
@@ -21,6 +22,18 @@ from voxbus_runtime.sequencing import LoggedMessage
 ASSISTANT = {"model": {"provider": "openai", "model": "x", "messages": [{"role": "system", "content": "Be kind."}]}}
 
 
+class FakeBus:
+    """What is said under an id of its own goes where everything else goes."""
+
+    def __init__(self, call: FakeCall) -> None:
+        self.call = call
+        self.ids: list[str] = []
+
+    async def publish_event(self, _ref: CallRef, message: Message, *, event_id: str, **_: Any) -> None:
+        self.ids.append(event_id)
+        await self.call.publish(message)
+
+
 @asynccontextmanager
 async def asked(model: FakeModel, *history: Message, answer_within_ms: int = 60_000) -> AsyncIterator[FakeCall]:
     """A chat somebody has just written "hi" in; `history` is what an earlier worker has logged of it."""
@@ -31,6 +44,7 @@ async def asked(model: FakeModel, *history: Message, answer_within_ms: int = 60_
     requested = e.ChatRequested(lines=lines, answer_by_ms=unix_ms() + answer_within_ms)
     call.hears("control-api", requested)
     call.history = tuple(logged(message) for message in history)
+    call.stage, call.bus = "llm-orchestrator", FakeBus(call)  # type: ignore[attr-defined]
     shell = ChatShell(call, call.config.assistant, Models(lambda _: model))  # type: ignore[arg-type]
     running = asyncio.create_task(shell.run())
     try:
@@ -62,6 +76,8 @@ async def test_the_answer_is_logged_piece_by_piece_metered_and_ended() -> None:
     assert [(line.role, line.content) for line in ended.lines] == [("assistant", "Hello you.")]
     used = {usage.unit: usage.quantity for usage in call.all_of(e.UsageRecorded) if usage.item == "model"}
     assert used == {"prompt_tokens": 12, "completion_tokens": 2}
+    assert [usage.quantity for usage in call.all_of(e.UsageRecorded) if usage.item == "chat"] == [1]
+    assert call.bus.ids == [f"chat.{call.ref.call}"]  # type: ignore[attr-defined]
     names = [message.name() for message in call.said]
     assert names.index("chat.worded") < names.index("reply.generated") < names.index("chat.ended")
     assert [(turn.role, turn.content) for turn in model.requests[0].messages] == [

@@ -145,6 +145,7 @@ CONTROL_API: Final = ConsumerSpec(
     (
         *(subjects.events_named(entity, "*") for entity in _RECORDED),
         subjects.events_named("transcript", "final"),
+        subjects.events_named("chat", "ended"),
     ),
     ack_wait_s=_RECORDED_WITHIN_S,
     max_ack_pending=1_000,

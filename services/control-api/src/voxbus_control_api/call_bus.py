@@ -1,34 +1,19 @@
 """What the API says on the bus about a call."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Final
-
-import nats.errors
-import nats.js.errors
 
 from voxbus_bus import FactPublisher
 from voxbus_contracts import CallRef, Command
 from voxbus_contracts.config import CallConfig, Owner, config_hash
 from voxbus_contracts.events import CallDeleted, CallEnded, CallQueued
 from voxbus_contracts.streams import CONFIGS, OWNERS
-from voxbus_control_api.errors import Unavailable
+from voxbus_control_api.bus_away import answering
 from voxbus_runtime.bus import Bus, unix_ms
-from voxbus_runtime.errors import NotStored
 from voxbus_runtime.sequencing import LoggedMessage
 from voxbus_runtime.telemetry import CALL_SPAN, PastSpan, is_traced, record
 
 _ORCHESTRATOR: Final = "llm-orchestrator"
 _MINE: Final = "control-api"
-
-
-@asynccontextmanager
-async def _answering() -> AsyncGenerator[None]:
-    """Whatever the bus fails with becomes Unavailable."""
-    try:
-        yield
-    except (nats.errors.Error, nats.js.errors.Error, NotStored, TimeoutError, OSError) as problem:
-        raise Unavailable(f"the bus does not answer ({type(problem).__name__}); try again") from problem
 
 
 class CallBus:
@@ -40,16 +25,16 @@ class CallBus:
 
     async def store_config(self, config: CallConfig) -> None:
         """Before the call exists: without its configuration nobody can serve it."""
-        async with _answering():
+        async with answering():
             await self._bus.kv_put(CONFIGS.name, config.ref.config_key, config.payload())
 
     async def stored_config(self, ref: CallRef) -> CallConfig | None:
-        async with _answering():
+        async with answering():
             return await self._bus.read_config(ref)
 
     async def new_config(self, config: CallConfig) -> CallConfig:
         """Stores it unless the call has one; what the call has then."""
-        async with _answering():
+        async with answering():
             if await self._bus.kv_create(CONFIGS.name, config.ref.config_key, config.payload()) is not None:
                 return config
             return await self._bus.read_config(config.ref) or config
@@ -61,33 +46,33 @@ class CallBus:
             config_hash=config_hash(config.payload()),
             assistant_id=config.assistant_id,
         )
-        async with _answering():
+        async with answering():
             await self._publisher.publish_stored(
                 config.ref, queued, event_id=f"queued.{config.call}", traceparent=config.traceparent
             )
 
     async def live_log(self, ref: CallRef) -> list[LoggedMessage]:
         """All that is said and ordered on the call, as long as the stream keeps it."""
-        async with _answering():
+        async with answering():
             return await self._bus.call_log(ref)
 
     async def has_ended(self, ref: CallRef) -> bool:
-        async with _answering():
+        async with answering():
             return await self._bus.has_event(ref, "call", "ended")
 
     async def tell_deleted(self, ref: CallRef) -> None:
         """Whoever stores something of the call throws it away."""
-        async with _answering():
+        async with answering():
             await self._publisher.publish_stored(ref, CallDeleted(), event_id=f"deleted.{ref.call}")
 
     async def command(self, ref: CallRef, command: Command) -> None:
-        async with _answering():
+        async with answering():
             config = await self._bus.read_config(ref)
             await self._publisher.publish_stored(ref, command, traceparent=config.traceparent if config else "")
 
     async def end_unclaimed(self, ref: CallRef, reason: str, message: str | None = None) -> bool:
         """Takes the orchestrator's part of the call, if nobody ever had it, and ends the call."""
-        async with _answering():
+        async with answering():
             if await self._bus.has_event(ref, "call", "ended"):
                 return True
             revision = await self._take(ref)

@@ -8,6 +8,7 @@ ApiError
 ├── Conflict         409, not retryable: the call is in no state for it
 ├── PayloadTooLarge  413, not retryable
 ├── TooManyRequests  429, retryable: says when
+├── ModelFailed      424, not retryable: the model, or what it needs, gave no answer; tools may have run
 ├── Misconfigured    500, not retryable: the installation lacks something
 └── Unavailable      503, retryable: the bus does not answer
 PortTaken            at start: names the port
@@ -73,6 +74,14 @@ class TooManyRequests(ApiError):
     title = "Too Many Requests"
     code = "too-many-requests"
     retryable = True
+
+
+class ModelFailed(ApiError):
+    """No 5xx on purpose: clients send a request that got one again, and tools would run again."""
+
+    status = 424
+    title = "Failed Dependency"
+    code = "model-failed"
 
 
 class Misconfigured(ApiError):

@@ -1,16 +1,32 @@
-"""What the API does with each event of a call: keep it for the record."""
+"""What the API does with each event of a call or chat: keep it for the record."""
 
 from voxbus_bus import EventBroker, Received
+from voxbus_contracts.events import ChatEnded, CostUpdated
 from voxbus_contracts.streams import CONTROL_API
 from voxbus_control_api import metrics
+from voxbus_control_api.chats.conversations import Conversations
+from voxbus_control_api.chats.records import CHAT
 from voxbus_control_api.event_store import EventRow, EventStore
 
 
-def add_handlers(broker: EventBroker, events: EventStore) -> None:
+def add_handlers(broker: EventBroker, events: EventStore, chats: Conversations) -> None:
     @broker.consumes_batches(CONTROL_API)
     async def on_call_events(received: list[Received]) -> None:  # pyright: ignore[reportUnusedFunction]
         await events.add([row_of(each) for each in received])
         metrics.EVENTS_STORED.inc(len(received))
+        for each in received:
+            await on_chat_event(each, chats)
+
+
+async def on_chat_event(received: Received, chats: Conversations) -> None:
+    """What a chat came to: also for one that nobody waits for any more. Its costs come when it is over."""
+    match received.message:
+        case ChatEnded() as ended:
+            await chats.ended(received.ref.org, received.ref.call, ended)
+        case CostUpdated() as cost if any(row.type == CHAT for row in cost.rows):
+            await chats.priced(received.ref.org, received.ref.call, cost)
+        case _:
+            pass
 
 
 def row_of(received: Received) -> EventRow:

@@ -52,6 +52,12 @@ class Settings(ServiceSettings):
     join_timeout_ms: int = Field(default=20_000, ge=100)
     """A call nobody connected to, or no orchestrator claimed, is ended after this long; the public service's 20 s."""
 
+    chat_timeout_ms: int = Field(default=60_000, ge=1_000, le=600_000)
+    """A chat, tools and all, that is not answered after this long has failed: as long as the official clients wait."""
+
+    chat_claim_timeout_ms: int = Field(default=10_000, ge=500, le=60_000)
+    """A chat that no llm-orchestrator takes within this is given up: a dead one is replaced within 3 s."""
+
     default_assistant: str = DEMO_ASSISTANT
     """Id of the demo assistant made at first start."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any
 
 from voxbus_bus.broker import EventBroker
@@ -19,6 +20,8 @@ from voxbus_control_api.calls.log_reading import LogReader
 from voxbus_control_api.calls.open_calls import OpenCalls
 from voxbus_control_api.calls.places import WaitingCalls
 from voxbus_control_api.calls.starting import Starter
+from voxbus_control_api.chats.chat_bus import ChatBus
+from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.database import SCHEMA
 from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_key, secret_box
@@ -104,14 +107,12 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         runtime.log.warning("the key that is set was revoked: it opens nothing")
     await ensure_demo(assistants, settings.default_assistant, settings.demo_server_url, unix_ms(), make=is_first_start)
     broker = EventBroker(settings.nats_url, runtime.name, runtime.log)
-    add_handlers(broker, events)
-    bus = CallBus(runtime.bus, StoredPublisher(runtime.bus, "control-api", timeout_s=_STORE_TIMEOUT_S))
-    addresses = Addresses(
-        address_secret(settings.cluster_key, folder / "address-secret"),
-        settings.media_url,
-        settings.api_url or f"http://{settings.api_host}:{bound.getsockname()[1]}",
-    )
+    publisher = StoredPublisher(runtime.bus, "control-api", timeout_s=_STORE_TIMEOUT_S)
+    bus = CallBus(runtime.bus, publisher)
+    addresses = _addresses(settings, folder, bound.getsockname()[1])
     starter = _starter(runtime, resources, calls, bus, addresses)
+    chats = _chats(runtime, resources, publisher)
+    add_handlers(broker, events, chats)
     api = Api(
         keys=keys,
         orgs=orgs,
@@ -120,6 +121,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         assistants=assistants,
         resources=resources,
         calls=calls,
+        chats=chats,
         bus=bus,
         starter=starter,
         artifacts=await _artifacts(settings, addresses, bus, events),
@@ -164,6 +166,24 @@ async def _artifacts(settings: Settings, addresses: Addresses, bus: CallBus, eve
     objects = await asyncio.to_thread(open_store, settings.objects_address, signer)
     return Artifacts(
         objects, signer, LogReader(objects, bus.live_log, events.of_call), settings.artifact_url_s, unix_ms
+    )
+
+
+def _addresses(settings: Settings, folder: Path, port: int) -> Addresses:
+    secret = address_secret(settings.cluster_key, folder / "address-secret")
+    return Addresses(secret, settings.media_url, settings.api_url or f"http://{settings.api_host}:{port}")
+
+
+def _chats(runtime: Runtime[Settings], resources: ResourceStore, publisher: StoredPublisher) -> Conversations:
+    settings = runtime.settings
+    return Conversations(
+        resources=resources,
+        bus=ChatBus(runtime.bus, publisher, unix_ms, settings.chat_claim_timeout_ms),
+        cluster_key=settings.cluster_key,
+        answer_within_ms=settings.chat_timeout_ms,
+        now_ms=unix_ms,
+        new_id=_new_id,
+        new_traceparent=new_trace,
     )
 
 

@@ -12,6 +12,7 @@ from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
 from voxbus_control_api.calls.artifact_access import Artifacts
 from voxbus_control_api.calls.starting import Starter
+from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.org_store import OrgStore
 from voxbus_control_api.rate_limit import RateLimit
@@ -37,6 +38,7 @@ class Api:
     assistants: AssistantStore
     resources: ResourceStore
     calls: CallStore
+    chats: Conversations
     bus: BusOfCalls
     starter: Starter
     artifacts: Artifacts

@@ -45,10 +45,17 @@ async def org_of(request: Request) -> str:
 async def org_of_web_caller(request: Request, body: Annotated[Json, Depends(read_object)]) -> str:
     """The same for /call/web and /chat/web: a public key will do, if its restrictions allow what the body asks for."""
     key = await key_of(request)
+    request.state.web_key = key
+    check_web_caller(request, body)
+    return key.org
+
+
+def check_web_caller(request: Request, body: Json) -> None:
+    """Whether what the body names may be used with the key of `org_of_web_caller`; raises Forbidden."""
+    key: Key = request.state.web_key
     refusal = key.limits.refusal(request.headers.get("origin"), body) if key.tag == "public" else None
     if refusal:
         raise Forbidden(refusal)
-    return key.org
 
 
 async def operator_of(request: Request) -> Key:

@@ -137,6 +137,7 @@ class ChatShell:
     async def _publish(self, message: Event | Command) -> None:
         """Logged, then true. The end waits until it is stored: nothing retries it after us."""
         if isinstance(message, ChatEnded):
+            await self._record_chat(message)
             await self._call.publish_stored(message)
             self._record_end(message)
         else:
@@ -217,6 +218,16 @@ class ChatShell:
         provider = self._assistant.model.provider
         failure = answering.Failure("model-failed", f"{provider}: {problem.detail}", problem.retryable)
         await self._carry_out(table.failed(self._view(), reply, failure))
+
+    async def _record_chat(self, ended: ChatEnded) -> None:
+        """A chat that is answered counts as one, whoever says so: by its id."""
+        if not ended.error:
+            used = UsageRecorded(item="chat", provider="vapi", unit="messages", quantity=1)
+            ref, stage = self._call.ref, self._call.stage
+            traceparent = self._call.config.traceparent
+            await self._call.bus.publish_event(
+                ref, used, stage=stage, event_id=f"chat.{ref.call}", traceparent=traceparent
+            )
 
     async def _record_usage(self, used: ModelUsage) -> None:
         model = self._assistant.model

@@ -1,0 +1,61 @@
+"""`/session`: conversations by text that go on from chat to chat."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request
+
+from voxbus_control_api.chats.records import SESSION, public
+from voxbus_control_api.chats.requests import SessionPatch, SessionRequest, parse_session
+from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.body import read_object
+from voxbus_control_api.http.caller import org_of
+from voxbus_control_api.http.described import described, list_query, pages_of, ref
+from voxbus_control_api.listing import Filters, page_metadata, read_filtered
+from voxbus_control_api.overrides import without_nulls
+from voxbus_control_api.problems import validated
+
+Json = dict[str, Any]
+Org = Annotated[str, Depends(org_of)]
+Services = Annotated[Api, Depends(api_of)]
+Body = Annotated[Json, Depends(read_object)]
+
+_STORED: Final = described(ref("Stored"))
+_FILTERS: Final = Filters(
+    columns={"id": "id"},
+    in_body={"name": "name", "assistantId": "assistantId", "phoneNumberId": "phoneNumberId"},
+)
+_FIELDS: Final = (*_FILTERS.columns, *_FILTERS.in_body)
+
+router = APIRouter(prefix="/session", tags=["sessions"])
+
+
+@router.post("", **described(ref("Stored"), status=201, body=SessionRequest.model_json_schema()))
+async def create_session(org: Org, api: Services, body: Body) -> Json:
+    """The assistant is fixed here, with its variables filled in."""
+    return public(await api.chats.new_session(org, parse_session(body), body))
+
+
+@router.get("", **described(pages_of("Stored"), query=list_query(paged=True, fields=_FIELDS)))
+async def list_sessions(request: Request, org: Org, api: Services) -> Json:
+    listing = read_filtered(request.query_params, _FILTERS)
+    found = await api.resources.find(org, SESSION, listing)
+    total = await api.resources.count(org, SESSION, listing)
+    return {"results": [public(session) for session in found], "metadata": page_metadata(listing, total)}
+
+
+@router.get("/{session_id}", **_STORED)
+async def get_session(session_id: str, org: Org, api: Services) -> Json:
+    return public(await api.chats.found(org, SESSION, session_id))
+
+
+@router.patch("/{session_id}", **described(ref("Stored"), body=SessionPatch.model_json_schema()))
+async def update_session(session_id: str, org: Org, api: Services, body: Body) -> Json:
+    patch = validated(SessionPatch, without_nulls(body))
+    return public(await api.chats.change_session(org, session_id, patch))
+
+
+@router.delete("/{session_id}", **_STORED)
+async def delete_session(session_id: str, org: Org, api: Services) -> Json:
+    session = await api.chats.found(org, SESSION, session_id)
+    await api.resources.delete(org, SESSION, session_id)
+    return public(session)
