@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from voxbus_cli.bench.options import add_bench_parser
 from voxbus_cli.call.options import add_call_parser
+from voxbus_cli.chat.options import add_chat_parser
 from voxbus_cli.commands import load
 from voxbus_cli.doctor.options import add_doctor_parser
 from voxbus_cli.errors import CommandFailed
@@ -30,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in (
         add_up_parser,
         add_call_parser,
+        add_chat_parser,
         add_events_parser,
         add_keys_parser,
         add_reconcile_parser,

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from voxbus_audio import AudioError, is_quiet, read_audio, write_wav
+from voxbus_cli.api_access import api_key, api_url, assistant_id
 from voxbus_cli.call.api import Api
 from voxbus_cli.call.conduct import CallerSpeech, Conduct, Manners, caller_speech
 from voxbus_cli.call.drawing import drawing
 from voxbus_cli.call.line import converse
 from voxbus_cli.call.outcome import has_failed, outcome_of, transcript
 from voxbus_cli.call.voice import AgentVoice
-from voxbus_cli.environment import StackSettings, read_settings
+from voxbus_cli.environment import read_settings
 from voxbus_cli.errors import ApiRefused, BadInput
-from voxbus_contracts.identity import DEMO_ASSISTANT
 
 
 def call(arguments: argparse.Namespace) -> int:
@@ -25,7 +25,7 @@ def call(arguments: argparse.Namespace) -> int:
     if not arguments.wav:
         raise BadInput("--wav FILE is needed to make a call; `voxbus call show ID` shows one")
     settings = read_settings(os.environ)
-    url, key = _url(arguments.url, settings), _key(arguments.key, settings)
+    url, key = api_url(arguments.url, settings), api_key(arguments.key, settings)
     speech = _speech(Path(arguments.wav))
     out, drawn = _writable("--out", arguments.out), _writable("--picture", arguments.picture)
     manners = Manners(
@@ -34,7 +34,9 @@ def call(arguments: argparse.Namespace) -> int:
         hangup_after_s=arguments.hangup_after,
         realtime_factor=arguments.realtime_factor,
     )
-    outcome = asyncio.run(_call(Api(url, key), key, _assistant(arguments.assistant), speech, manners, out))
+    outcome = asyncio.run(
+        _call(Api(url, key), key, assistant_id(arguments.assistant, os.environ), speech, manners, out)
+    )
     if drawn is not None:
         drawn.write_text(drawing(outcome["turns"]))
     print(json.dumps(outcome, ensure_ascii=False, indent=2) if arguments.json else transcript(outcome))
@@ -77,24 +79,3 @@ def _writable(option: str, name: str | None) -> Path | None:
             return Path(name)
     except OSError as wrong:
         raise BadInput(f"{option}: {name} cannot be written: {wrong.strerror}") from wrong
-
-
-def _assistant(given: str | None) -> str:
-    """The option, the environment, the demo assistant."""
-    return given or os.environ.get("VOXBUS_DEFAULT_ASSISTANT") or DEMO_ASSISTANT
-
-
-def _url(given: str | None, settings: StackSettings) -> str:
-    """The option, what the running stack wrote, the default."""
-    written = settings.api_url_file
-    return given or (written.read_text().strip() if written.exists() else settings.api_url)
-
-
-def _key(given: str | None, settings: StackSettings) -> str:
-    """The option, the environment, what the stack wrote."""
-    if found := given or settings.api_key:
-        return found
-    written = settings.api_key_file
-    if not written.exists():
-        raise BadInput(f"--key: no key given, none in VOXBUS_API_KEY, and {written} does not exist: start `voxbus up`")
-    return written.read_text().strip()

@@ -1,0 +1,1 @@
+"""`voxbus chat`: writes to an assistant over the public API."""
