@@ -143,11 +143,14 @@ class Tenant:
 
     def everything(self, listed: Iterator[str]) -> dict[str, Any]:
         """What its own lists show, by path; what changes by itself is left out."""
-        return {path: _lasting(self.http.get(path).json()) for path in listed}
+        answers = {path: self.http.get(path) for path in listed}
+        return {path: _lasting(each.json()) for path, each in answers.items() if "json" in each.headers["content-type"]}
 
 
-_PASSING = ("updatedAt", "status", "endedReason", "endedAt", "costs", "cost", "costBreakdown", "artifact", "messages")
-_PASSING_TOO = ("monitor", "transport", "endedMessage", "analysis", "recordingUrl", "stereoRecordingUrl", "startedAt")
+_PASSING = (
+    *("updatedAt", "status", "endedReason", "endedAt", "startedAt", "endedMessage", "costs", "cost", "costBreakdown"),
+    *("artifact", "messages", "monitor", "transport", "analysis", "recordingUrl", "stereoRecordingUrl", "url"),
+)
 
 
 def _lasting(shown: Any) -> Any:
@@ -155,8 +158,7 @@ def _lasting(shown: Any) -> Any:
     found = shown["results"] if isinstance(shown, dict) and "results" in shown else shown
     if not isinstance(found, list):
         return found
-    passing = {*_PASSING, *_PASSING_TOO}
-    kept = [{name: value for name, value in each.items() if name not in passing} for each in found]
+    kept = [{name: value for name, value in each.items() if name not in _PASSING} for each in found]
     return sorted(json.dumps(each, sort_keys=True) for each in kept)
 
 

@@ -15,7 +15,12 @@ from tenants import MARK, OWNED, Operation, Tenant, operations
 Json = dict[str, Any]
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
 
-NOT_OF_A_TENANT = {"/health": "says how the service is"}
+SIGNED = "/objects/{key:path}"
+NOT_OF_A_TENANT = {
+    "/health": "says how the service is",
+    "/openapi.json": "the document, which anybody may read",
+    SIGNED: "opens to whoever has the signed address",
+}
 NOBODY = "00000000-0000-4000-8000-00000000dead"
 _CALL = {"transport": {"provider": "vapi.websocket"}}
 _SCHEMA = {"type": "object", "properties": {}}
@@ -71,7 +76,7 @@ USED_AT_ONCE = {"/call", "/call/web", "/call/phone", "/chat", "/chat/web", "/cha
 """Where what a body refers to is used in the same request: another's must be refused."""
 MUST_REFUSE = ("assistantId", "squadId", "sessionId", "previousChatId", "phoneNumberId")
 
-OPERATIONS = operations()
+OPERATIONS = [each for each in operations() if each.path != SIGNED]
 POSTS = [each for each in OPERATIONS if each.method == "POST" and not each.kinds]
 OF_OBJECTS = [each for each in OPERATIONS if each.kinds]
 LISTS = [each for each in OPERATIONS if each.method == "GET" and not each.kinds and each.path not in NOT_OF_A_TENANT]
@@ -122,7 +127,9 @@ def test_every_route_has_a_case() -> None:
 @pytest.mark.usefixtures("unchanged")
 def test_anothers_object_is_not_there(owner: Tenant, asker: Tenant, operation: Operation) -> None:
     path = owner.path_of(operation)
-    bodies: list[Json | None] = [None] if operation.method in ("GET", "DELETE") else [{"name": "mine now"}, {}]
+    bodies: list[Json | None] = (
+        [None] if operation.method in ("GET", "DELETE") else [{"name": "mine now", "fileId": asker.own("file")}]
+    )
     if path.endswith("/control"):
         bodies = [{"type": "end-call"}]
     for body in bodies:
@@ -173,6 +180,16 @@ def test_a_change_that_refers_to_anothers_object_gets_nothing_of_it(
         answer = asker.http.request(operation.method, path, json=owner.filled(reference))
         shows_nothing(answer)
     shows_nothing(asker.http.get(path))
+
+
+def test_a_signed_address_opens_one_object_and_no_other(owner: Tenant, asker: Tenant) -> None:
+    theirs, mine = (each.http.get(f"/file/{each.own('file')}").json()["url"] for each in (owner, asker))
+    assert httpx.get(theirs).text == MARK, "the owner's address opens the owner's file"
+    (path, _, _), (_, _, signature) = theirs.partition("?"), mine.partition("?")
+    for address in (path, f"{path}?{signature}", theirs[:-1] + ("0" if theirs[-1] != "0" else "1")):
+        answer = httpx.get(address)
+        shows_nothing(answer)
+        assert answer.status_code in (400, 401, 403, 404), f"{address}: {answer.status_code}"
 
 
 def possible(owner: Tenant) -> list[Json]:

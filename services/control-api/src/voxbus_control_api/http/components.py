@@ -107,12 +107,14 @@ def components() -> Json:
 
 
 def nullable(schema: Any) -> Any:
-    """A copy in which every field that is not required may be null, which is as good as left out."""
+    """A copy in which every field that is not required, or of a map, may be null, which is as good as left out."""
     if isinstance(schema, list):
         return [nullable(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     out = {name: nullable(value) for name, value in schema.items() if name != "properties"}
+    if isinstance(of_maps := out.get("additionalProperties"), dict):
+        out["additionalProperties"] = or_null(of_maps)
     if isinstance(schema.get("properties"), dict):
         required = schema.get("required", [])
         fields = {name: nullable(value) for name, value in schema["properties"].items()}
