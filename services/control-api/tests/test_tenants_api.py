@@ -110,6 +110,8 @@ async def test_keys_of_others_are_not_there(server: Any) -> None:
     for method in ("GET", "PATCH", "DELETE"):
         response = await server.client.request(method, f"/token/{token['id']}", headers=server.theirs, json={})
         assert response.status_code == 404
+    wrong = await server.client.patch(f"/token/{token['id']}", headers=server.theirs, json={"nmae": "x"})
+    assert wrong.status_code == 404, "a wrong body does not tell that somebody has it"
     assert token["id"] not in str((await server.client.get("/token", headers=server.theirs)).json())
     stolen = await server.client.post("/token", headers=server.theirs, json={"orgId": server.org})
     assert stolen.status_code == 403

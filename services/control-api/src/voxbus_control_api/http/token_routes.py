@@ -106,8 +106,8 @@ async def get_token(token_id: str, org: Org, api: Services) -> Json:
 @router.patch("/{token_id}", openapi_extra=_schema(TokenPatch))
 async def update_token(token_id: str, org: Org, api: Services, body: Body) -> Json:
     """An `expiresAt` gives an old key its end while a new one is spread."""
-    wanted = validated(TokenPatch, body)
     key = await _found(api, org, token_id)
+    wanted = validated(TokenPatch, body)
     _check_restrictions(key.tag, wanted.restrictions)
     changes: Json = {
         "name": wanted.name,
