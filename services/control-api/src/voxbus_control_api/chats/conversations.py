@@ -134,7 +134,7 @@ class Conversations:
         session = self._new(org, SESSION, kept)
         if request.messages:
             lines = chat_lines.read_messages(request.messages, "messages")
-            session = records.with_lines(session, lines, session.updated_at_ms)
+            session = records.with_lines(session, lines, session.updated_at_ms, request.messages)
         await self.resources.create(session)
         return session
 
@@ -145,7 +145,7 @@ class Conversations:
         now_ms = self.now_ms()
 
         def change(there: Resource) -> Resource:
-            changed = there if lines is None else records.with_lines(there, lines, now_ms)
+            changed = there if lines is None else records.with_lines(there, lines, now_ms, patch.messages)
             return _with_fields(changed, given, now_ms)
 
         session = await self.resources.change(org, SESSION, session_id, change)

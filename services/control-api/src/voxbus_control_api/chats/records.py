@@ -152,9 +152,12 @@ def new_session(body: Json, assistant: Json, variables: Json, expiration_s: floa
     }
 
 
-def with_lines(session: Resource, lines: Sequence[ChatLine], now_ms: int) -> Resource:
-    """The session with this conversation in place of its own."""
-    body = {**session.body, "messages": chat_lines.shown(lines), "_lines": chat_lines.stored(lines)}
+def with_lines(
+    session: Resource, lines: Sequence[ChatLine], now_ms: int, as_posted: Sequence[Json] | None = None
+) -> Resource:
+    """The session with this conversation in place of its own; messages that were posted are shown as they were."""
+    messages = chat_lines.shown(lines) if as_posted is None else list(as_posted)
+    body = {**session.body, "messages": messages, "_lines": chat_lines.stored(lines)}
     return replace(session, body=body, updated_at_ms=now_ms)
 
 
@@ -163,7 +166,8 @@ def extended(session: Resource, chat_id: str, added: Sequence[ChatLine], now_ms:
     if chat_id in session.body["_chats"]:
         return session
     known = chat_lines.restored(session.body["_lines"])
-    longer = with_lines(session, (*known, *added), now_ms)
+    messages = [*session.body["messages"], *chat_lines.shown(added)]
+    longer = with_lines(session, (*known, *added), now_ms, messages)
     return replace(longer, body={**longer.body, "_chats": [*session.body["_chats"], chat_id]})
 
 
