@@ -16,7 +16,7 @@ from voxbus_testing.caller import calling
 from voxbus_testing.speech import hush
 
 LEAD_MS: Final = 600
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 20.0
 
 
 class Shop:
@@ -78,9 +78,12 @@ async def _call(stack: Stack, watch: BusWatch, row: dict[str, Any], whom: dict[s
         caller.say(hush(LEAD_MS) + read_audio_16k(row["file"]))
         await caller.said()
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
-        while asyncio.get_running_loop().time() < deadline and not _is_answered(await watch.names(caller.call_id)):
+        while asyncio.get_running_loop().time() < deadline and not caller.closed.is_set():
+            if _is_answered(await watch.names(caller.call_id)):
+                break
             await asyncio.sleep(0.3)
-        await caller.hang_up()
+        if not caller.closed.is_set():
+            await caller.hang_up()
         await asyncio.wait_for(caller.closed.wait(), PATIENCE_S)
         return caller.call_id
 
