@@ -43,6 +43,7 @@ async def test_a_call_is_placed_talked_over_and_its_artifacts_are_read(
     await caller.until_quiet()
     await caller.hang_up()
     await caller.close()
+    assert http.delete(f"/assistant/{assistant_id}").status_code == 200, "a call outlives its assistant"
 
     call = ended(official, placed["id"])
     assert call["endedReason"] == "customer-ended-call"

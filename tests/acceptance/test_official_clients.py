@@ -1,5 +1,7 @@
 """The official clients create, list, get, update and delete every resource without losing a field."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -29,6 +31,15 @@ def test_a_resource_comes_back_whole_from_create_list_get_update_and_delete(
         return official.do(resource, method_of(resource, verb), **more)
 
     created = do("create", body=posted)
+    try:
+        comes_back_whole(do, created, row, referenced)
+    finally:
+        with suppress(Refused):  # deleted already; or one left over, which would be in the lists of the rows to come
+            do("delete", id=created["id"])
+
+
+def comes_back_whole(do: Callable[..., Any], created: Json, row: Json, referenced: Referenced) -> None:
+    posted = referenced.filled(row["create"])
     assert not lost(posted, created)
     assert {"id", "orgId", "createdAt", "updatedAt"} <= created.keys()
     of_id = {"id": created["id"]}
@@ -42,7 +53,7 @@ def test_a_resource_comes_back_whole_from_create_list_get_update_and_delete(
     assert not lost(posted, same)
 
     changes = referenced.filled(row["update"])
-    updated = do("update", **of_id, body=changes)
+    updated = do("update", **of_id, body=changes, query=row.get("updateQuery", {}))
     after = {**posted, **changes}
     assert not lost(after, updated)
     assert not lost(after, do("get", **of_id))
