@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
 from websockets.asyncio.client import connect
 
 from voxbus_cli.bench.figures import spread
+from voxbus_cli.bench.light_http import Answer, LightHttp
 from voxbus_cli.bench.machine import Processes, cpu_seconds, processes_of
 from voxbus_cli.bench.open_loop import Act, Failed, open_loop
 from voxbus_cli.bench.own_stack import RunningStack
@@ -48,33 +48,32 @@ class Load:
 
 async def api_load(stack: RunningStack, seconds: float, progress: Progress) -> dict[str, Any]:
     """Each load for `seconds` at its rate, one after the other; figures in ms."""
-    headers = {"Authorization": f"Bearer {stack.key}"}
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
     processes = processes_of(stack.pid) if stack.pid else None
     found: dict[str, Any] = {"seconds": seconds}
-    async with httpx.AsyncClient(
-        base_url=stack.api, headers=headers, timeout=20, limits=limits, trust_env=False
-    ) as http:
-        assistant_id = _expect(await http.post("/assistant", json=ASSISTANT), 201)["id"]
+    http = LightHttp(stack.api, stack.key)
+    try:
+        assistant_id = _expect(await http.request("POST", "/assistant", ASSISTANT), 201)["id"]
         for load in _loads(http, assistant_id):
             progress.step(f"{load.title}: {load.rate_per_s:g} a second for {seconds:.0f} s")
             await open_loop(load.act, load.rate_per_s / 4, _WARM_S)
             await asyncio.sleep(_BETWEEN_S)
             found[load.name] = await _measured(load, seconds, processes)
+    finally:
+        await http.close()
     return found
 
 
-def _loads(http: httpx.AsyncClient, assistant_id: str) -> list[Load]:
+def _loads(http: LightHttp, assistant_id: str) -> list[Load]:
     body = {"assistantId": assistant_id, "transport": {"provider": "vapi.websocket"}}
 
     async def read(_number: int) -> None:
-        _expect(await http.get(f"/assistant/{assistant_id}"), 200)
+        _expect(await http.request("GET", f"/assistant/{assistant_id}"), 200)
 
     async def start(_number: int) -> None:
-        _expect(await http.post("/call", json=body), 201)
+        _expect(await http.request("POST", "/call", body), 201)
 
     async def start_joined(_number: int) -> None:
-        call = _expect(await http.post("/call", json=body), 201)
+        call = _expect(await http.request("POST", "/call", body), 201)
         await _join(call["transport"]["websocketCallUrl"])
 
     return [
@@ -100,9 +99,9 @@ def _is_in_progress(message: dict[str, Any]) -> bool:
     return message.get("type") == "status-update" and message.get("status") == "in-progress"
 
 
-def _expect(answer: httpx.Response, status: int) -> dict[str, Any]:
-    if answer.status_code != status:
-        raise Failed(f"{answer.request.method} answered {answer.status_code}: {answer.text[:120]}")
+def _expect(answer: Answer, status: int) -> dict[str, Any]:
+    if answer.status != status:
+        raise Failed(f"answered {answer.status}: {answer.body[:120].decode(errors='replace')}")
     return answer.json()
 
 

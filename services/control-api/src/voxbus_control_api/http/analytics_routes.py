@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from voxbus_control_api.analytics.answering import Span, answered, check_query, span_of
 from voxbus_control_api.analytics.rows import call_rows, usage_rows
 from voxbus_control_api.errors import BadRequest
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.http.described import array_of, described, ref
@@ -20,7 +20,7 @@ from voxbus_control_api.schemas.analytics import AnalyticsBody, AnalyticsQuery
 
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
 _PAGES: Final = 100

@@ -1,12 +1,13 @@
 """Errors in the shape the public API's clients read: `{message, error, statusCode}`."""
 
 import time
-from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.stdlib import BoundLogger
 
 from voxbus_bus.failures import where_raised
@@ -44,22 +45,48 @@ def add_answers(app: FastAPI, log: BoundLogger) -> None:
             return problem(404, "Not Found", f"Cannot {request.method} {request.url.path}")
         return problem(error.status_code, "Error", str(error.detail))
 
-    @app.middleware("http")
-    async def count(  # pyright: ignore[reportUnusedFunction]
-        request: Request, go_on: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        started_s = time.monotonic()
+    app.add_middleware(Counted, log=log)
+
+
+class Counted:
+    """Around every request: what is refused at once, the rate's headers, the answer to what nobody expected, counting.
+
+    Not the framework's own kind of middleware, which takes a task and two streams per request.
+    """
+
+    def __init__(self, app: ASGIApp, log: BoundLogger) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request, started_s, status = Request(scope), time.monotonic(), 0
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _add_rate(request, message)
+            await send(message)
+
         try:
-            response = _refused(request) or await go_on(request)
-        except Exception as unexpected:  # noqa: BLE001  # the client gets an answer, the log the place
-            response = _failed(log, request, unexpected)
-        rate: Verdict | None = getattr(request.state, "rate", None)
-        if rate is not None and rate.limit:
-            response.headers.update(rate.headers())
-        route = getattr(request.scope.get("route"), "path", "none")
-        metrics.REQUESTS.labels(request.method, route, str(response.status_code)).inc()
-        metrics.REQUEST_S.labels(request.method, route).observe(time.monotonic() - started_s)
-        return response
+            await (_refused(request) or self._app)(scope, receive, tell)
+        except Exception as unexpected:
+            if status:
+                raise  # the answer has begun: it can only break off
+            await _failed(self._log, request, unexpected)(scope, receive, tell)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            metrics.REQUESTS.labels(request.method, route, str(status)).inc()
+            metrics.REQUEST_S.labels(request.method, route).observe(time.monotonic() - started_s)
+
+
+def _add_rate(request: Request, start: Message) -> None:
+    rate: Verdict | None = getattr(request.state, "rate", None)
+    if rate is not None and rate.limit:
+        MutableHeaders(scope=start).update(rate.headers())
 
 
 def _refused(request: Request) -> Response | None:

@@ -52,3 +52,8 @@ class Api:
 
 def api_of(request: Request) -> Api:
     return request.app.state.api
+
+
+async def api_for(request: Request) -> Api:
+    """The same as a dependency: a plain function would be run in a thread, once per request."""
+    return api_of(request)

@@ -8,14 +8,14 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from voxbus_contracts import CallRef
 from voxbus_control_api.calls.artifacts import LOGS, Track
 from voxbus_control_api.errors import Forbidden, NotFound, Unavailable
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.call_answers import files_of, found_call
 from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.ranges import asked_range
 from voxbus_objects import BadKey, BadSignature, ObjectFault, ObjectMissing, check_signature, keys
 
 Org = Annotated[str, Depends(org_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 
 _FOUND: dict[int | str, dict[str, Any]] = {302: {"description": "Found: an address that needs no header and expires"}}
 _BYTES: dict[int | str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from voxbus_control_api.calls.repeats import RepeatKey, repeat_key
 from voxbus_control_api.calls.starting import Prepared
 from voxbus_control_api.control_messages import command_of
 from voxbus_control_api.errors import Conflict, NotFound, Unauthorized
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.call_answers import found_call, shown
 from voxbus_control_api.http.caller import org_of, org_of_web_caller
@@ -26,7 +26,7 @@ from voxbus_control_api.projection import project
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
 WebOrg = Annotated[str, Depends(org_of_web_caller)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 OnceKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="the same request with the same key counts once")

@@ -11,7 +11,7 @@ from voxbus_control_api.call_store import CallRecord
 from voxbus_control_api.calls.search import ANY, COSTS, EXACT, NAMES, OBJECTS, Search, read_search
 from voxbus_control_api.calls.table import csv_line, read_columns, row_of, short
 from voxbus_control_api.errors import BadRequest
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.call_answers import shown
 from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.http.described import list_query
@@ -19,7 +19,7 @@ from voxbus_control_api.listing import page_metadata
 
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 
 _AT_ONCE: Final = 100
 """Calls of an export that are in memory together."""

@@ -10,7 +10,7 @@ from voxbus_control_api.chats.records import CHAT, public
 from voxbus_control_api.chats.requests import ChatRequest, WebChatRequest, parse_chat, parse_web_chat
 from voxbus_control_api.chats.sse import ChatWording, ResponseWording, response_object
 from voxbus_control_api.chats.web_chats import WebChats
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import check_web_caller, org_of, org_of_web_caller
 from voxbus_control_api.http.chat_answers import Answer, answered
@@ -21,7 +21,7 @@ from voxbus_control_api.resource_store import Resource
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
 WebOrg = Annotated[str, Depends(org_of_web_caller)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
 _FAILED: Final[Json] = {

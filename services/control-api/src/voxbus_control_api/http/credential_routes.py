@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 
 from voxbus_control_api.credential import PROVIDERS, checked_credential, shown_credential
 from voxbus_control_api.errors import BadRequest, NotFound
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.listing import read_listing
@@ -16,7 +16,7 @@ from voxbus_control_api.secret_names import keeping_secrets
 
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
 CREDENTIAL: Final = "credential"

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from voxbus_control_api.errors import BadRequest, Unavailable
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.http.described import array_of, described, list_query, parameter, ref
@@ -23,7 +23,7 @@ from voxbus_objects.keys import customer_file
 
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 Form = Annotated[Upload, Depends(read_upload)]
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from voxbus_control_api.errors import Forbidden, NotFound
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import is_operator, operator_of, private_key_of
 from voxbus_control_api.key_store import Key
@@ -19,7 +19,7 @@ from voxbus_control_api.problems import validated
 Json = dict[str, Any]
 Caller = Annotated[Key, Depends(private_key_of)]
 Operator = Annotated[Key, Depends(operator_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
 _OWN_FIELDS = ("id", "orgId", "createdAt", "updatedAt", "concurrencyLimit")

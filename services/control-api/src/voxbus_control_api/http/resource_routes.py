@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from voxbus_control_api.bodies import changed_body, new_body
 from voxbus_control_api.errors import BadRequest, Conflict, NotFound
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.http.described import array_of, described, list_query, pages_of, ref
@@ -20,7 +20,7 @@ from voxbus_control_api.resource_store import Resource
 
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
 

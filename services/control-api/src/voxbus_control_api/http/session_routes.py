@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from voxbus_control_api.chats.records import SESSION, public
 from voxbus_control_api.chats.requests import SessionPatch, SessionRequest, parse_session
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import org_of
 from voxbus_control_api.http.described import described, list_query, pages_of, ref
@@ -16,7 +16,7 @@ from voxbus_control_api.problems import validated
 
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
 _STORED: Final = described(ref("Stored"))

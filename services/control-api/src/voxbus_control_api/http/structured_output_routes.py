@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from voxbus_control_api.errors import BadRequest
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.call_answers import found_call
 from voxbus_control_api.http.caller import org_of
@@ -19,7 +19,7 @@ from voxbus_control_api.schemas.structured_output import RunBody, StructuredOutp
 
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
 _ANSWER: Json = {

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from voxbus_control_api.access import new_key
 from voxbus_control_api.errors import BadRequest, Forbidden, NotFound
-from voxbus_control_api.http.api import Api, api_of
+from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import is_operator, org_of, private_key_of
 from voxbus_control_api.key_store import Key, renewed
@@ -19,7 +19,7 @@ from voxbus_control_api.problems import validated
 Json = dict[str, Any]
 Org = Annotated[str, Depends(org_of)]
 Caller = Annotated[Key, Depends(private_key_of)]
-Services = Annotated[Api, Depends(api_of)]
+Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 Name = Annotated[str, Field(max_length=80, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00]*$")]
