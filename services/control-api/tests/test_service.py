@@ -126,7 +126,7 @@ async def test_a_call_nobody_connects_to_is_ended(nats_url: str, tmp_path: Path)
 
 
 async def test_a_connected_call_no_orchestrator_claims_is_ended(nats_url: str, tmp_path: Path) -> None:
-    async with bus_at(nats_url) as bus, api_at(settings(nats_url, tmp_path, join_timeout_ms=3_000)) as client:
+    async with bus_at(nats_url) as bus, api_at(settings(nats_url, tmp_path, join_timeout_ms=1_000)) as client:
         call = await created(client)
         await StoredPublisher(bus, "media-ingress").publish_stored(CallRef(DEFAULT_ORG, call["id"]), ATTACHED)
         record = await until(client, call["id"], "ended")

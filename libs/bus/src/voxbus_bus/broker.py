@@ -1,4 +1,4 @@
-"""FastStream's broker on existing durable pull consumers.
+"""FastStream's broker on existing durable pull consumers, and batches read beside it on the same connection.
 
 What FastStream leaves open is closed here: it never declares a stream; a message is acknowledged after its handler
 returned, put back with a growing delay when the handler failed, thrown out when nobody can read it; and a consumer
@@ -22,6 +22,7 @@ from nats.js.errors import NotFoundError, ServiceUnavailableError
 from structlog.stdlib import BoundLogger
 
 from voxbus_bus import received as envelopes
+from voxbus_bus.batches import BatchReader
 from voxbus_bus.failures import Again, where_raised
 from voxbus_bus.received import Received, Unreadable
 from voxbus_contracts import CallRef
@@ -33,7 +34,6 @@ Handler = Callable[[Received], Awaitable[None]]
 BatchHandler = Callable[[list[Received]], Awaitable[None]]
 
 _FETCH: Final = 32
-_BATCH: Final = 256
 _FETCH_TIMEOUT_S: Final = 1.0
 """Longest a pull waits at the server: also how long a subscriber takes to notice that it should stop."""
 _LONGEST_DELAY_S: Final = 30.0
@@ -58,7 +58,7 @@ class Deliverable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Plain:
-    """A message of a batch, which FastStream hands over as nats-py made it."""
+    """A message of a batch, as nats-py made it."""
 
     raw: Msg
 
@@ -103,6 +103,7 @@ class EventBroker:
         self._opened = opened
         self._watch_every_s = watch_every_s
         self._subscriptions: list[_Subscription] = []
+        self._readers: list[BatchReader] = []
         self._watch: asyncio.Task[None] | None = None
         self.broker = NatsBroker(
             [url.strip() for url in nats_url.split(",")],
@@ -153,6 +154,7 @@ class EventBroker:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
+        await asyncio.gather(*(reader.stop() for reader in self._readers))
         await self.broker.stop()
         for subscription in self._subscriptions:
             subscription.running = False
@@ -164,15 +166,24 @@ class EventBroker:
         """
 
         def declare(handler: BatchHandler) -> BatchHandler:
-            subscriber = self.broker.subscriber(
-                config=ConsumerConfig(durable_name=spec.durable, filter_subjects=list(spec.filter_subjects)),
-                durable=spec.durable,
-                stream=JStream(spec.stream, declare=False),
-                pull_sub=PullSub(batch_size=_BATCH, timeout=gather_s, batch=True),
-                decoder=self._decoded_batch,
+            guarded = self._guarded_batch(spec, handler)
+
+            async def handle(messages: list[Msg]) -> None:
+                try:
+                    await guarded([(await self._read(raw), _Plain(raw)) for raw in messages])
+                except Exception as problem:  # noqa: BLE001  # what was not acknowledged comes again after ack_wait
+                    self._log.error(
+                        "batch left to come again",
+                        durable=spec.durable,
+                        problem=type(problem).__name__,
+                        where=where_raised(problem),
+                    )
+
+            reader = BatchReader(
+                spec, lambda: self.broker.config.broker_config.connection_state.connection, handle, gather_s
             )
-            subscriber(self._guarded_batch(spec, handler))
-            self._subscriptions.append(_Subscription(spec, subscriber))
+            self._readers.append(reader)
+            self._subscriptions.append(_Subscription(spec, reader))
             return handler
 
         return declare
@@ -245,9 +256,6 @@ class EventBroker:
 
     async def _decoded(self, message: StreamMessage[Any]) -> tuple[Received | Unreadable, StreamMessage[Any]]:
         return await self._read(message.raw_message), message
-
-    async def _decoded_batch(self, batch: StreamMessage[Any]) -> list[_Item]:
-        return [(await self._read(raw), _Plain(raw)) for raw in batch.raw_message]
 
     async def _read(self, raw: Any) -> Received | Unreadable:
         metadata, data = raw.metadata, raw.data
