@@ -7,7 +7,6 @@ that is gone (FastStream would spin on it in silence) stops its subscriber until
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -29,6 +28,7 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.privacy import MARK_BYTES
 from voxbus_contracts.streams import ConsumerSpec
 from voxbus_contracts.subjects import parse
+from voxbus_runtime.tasks import end
 
 Handler = Callable[[Received], Awaitable[None]]
 BatchHandler = Callable[[list[Received]], Awaitable[None]]
@@ -151,9 +151,7 @@ class EventBroker:
     async def stop(self) -> None:
         """Stops reading, lets running handlers finish (10 s at most)."""
         if self._watch:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+            await end(self._watch)
         await asyncio.gather(*(reader.stop() for reader in self._readers))
         await self.broker.stop()
         for subscription in self._subscriptions:

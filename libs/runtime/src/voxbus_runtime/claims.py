@@ -27,6 +27,7 @@ from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.owners_view import OwnersView
 from voxbus_runtime.ownership import Drop, Held, PutBacks, Take, Wait, judge_claim
 from voxbus_runtime.service import Runtime
+from voxbus_runtime.tasks import end
 
 _PULL_S: Final = 1.0
 _PUT_BACK_EVERY_S: Final = 0.25
@@ -122,9 +123,7 @@ class StageWorker:
     async def drain(self) -> int:
         """Takes no more; gives every call back at its next step boundary. Returns how many."""
         self._draining = True
-        for puller in self._pullers:
-            puller.cancel()
-        await asyncio.gather(*self._pullers, return_exceptions=True)
+        await end(*self._pullers)
         calls = list(self._calls.values())
         for call in calls:
             call.leave()
@@ -220,9 +219,7 @@ class StageWorker:
             elif not call.leaving.is_set():
                 reason = "ended"
         finally:
-            for task in (serving, fenced):
-                task.cancel()
-            await asyncio.gather(serving, fenced, return_exceptions=True)
+            await end(serving, fenced)
             await self._let_go(call, reason)
 
     async def _failed(self, call: OwnedCall, problem: BaseException) -> str:

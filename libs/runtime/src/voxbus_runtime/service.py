@@ -21,6 +21,7 @@ from voxbus_runtime.control import add_control
 from voxbus_runtime.logs import set_up_logs
 from voxbus_runtime.peers import Peers
 from voxbus_runtime.settings import ServiceSettings
+from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import set_up_telemetry, shut_down_telemetry
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -91,10 +92,7 @@ class Runtime(Generic[S_co]):
             self._lags_ms = [*self._lags_ms[-_LAG_KEPT + 1 :], late_ms]
 
     async def cancel_all(self) -> None:
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*(task for task in self._tasks if task is not asyncio.current_task()))
 
 
 Wire = Callable[[Runtime[S]], Awaitable[Component]]

@@ -22,6 +22,7 @@ from voxbus_runtime.bootstrap import ensure_bus
 from voxbus_runtime.bus import Bus, connect
 from voxbus_runtime.service import Component, Runtime, status_of
 from voxbus_runtime.settings import ServiceSettings
+from voxbus_runtime.tasks import end
 
 
 def free_port() -> int:
@@ -89,8 +90,7 @@ async def bus_at(url: str, worker: str = "test") -> AsyncIterator[Bus]:
     try:
         yield bus
     finally:
-        retrying.cancel()
-        await asyncio.gather(retrying, return_exceptions=True)
+        await end(retrying)
         await bus.close()
 
 

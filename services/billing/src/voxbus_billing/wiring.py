@@ -1,7 +1,6 @@
 """Puts billing together: the only file that names concrete parts."""
 
 import asyncio
-import contextlib
 import time
 from importlib.resources import files
 from typing import Any
@@ -15,6 +14,7 @@ from voxbus_bus.broker import EventBroker
 from voxbus_bus.publishing import StoredPublisher
 from voxbus_database import sqlite_url
 from voxbus_runtime.service import Runtime
+from voxbus_runtime.tasks import end
 
 
 class Billing:
@@ -39,9 +39,7 @@ class Billing:
     async def drain(self) -> int:
         await self._broker.stop()
         if self._telling is not None:
-            self._telling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._telling
+            await end(self._telling)
         return 0
 
     async def close(self) -> None:

@@ -41,6 +41,7 @@ from voxbus_objects import UrlSigner, open_store
 from voxbus_objects.signing import signing_secret
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.service import Runtime
+from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import new_trace
 
 _STORE_TIMEOUT_S = 5.0
@@ -77,9 +78,9 @@ class ControlApi:
     async def drain(self) -> int:
         """Answers what was asked, takes no more, writes what it has read."""
         self.server.stop()
-        for task in self._tasks[1:]:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        serving, *loops = self._tasks
+        await end(*loops)
+        await asyncio.gather(serving, return_exceptions=True)
         await self._broker.stop()
         return 0
 

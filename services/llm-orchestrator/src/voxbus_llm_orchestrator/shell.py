@@ -37,6 +37,7 @@ from voxbus_providers.model import ModelRequest, ModelUsage
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
+from voxbus_runtime.tasks import end
 
 MEDIA = "media-ingress"
 _CLOCK_STAGES = frozenset({MEDIA, "vad"})
@@ -101,11 +102,10 @@ class CallShell:
             while not self._state.ended and not self._call.leaving.is_set():
                 await self._step(await self._settle())
         finally:
-            feeding.cancel()
             self._drop_model()
             if self._advising is not None:
                 self._advising.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
+            await end(feeding)
 
     # --- what happens ------------------------------------------------------------------------------------------
 

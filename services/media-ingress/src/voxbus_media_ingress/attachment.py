@@ -24,6 +24,7 @@ from voxbus_media_ingress.transport import Transport
 from voxbus_runtime.claims import put_claims
 from voxbus_runtime.errors import NotStored, OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.tasks import end
 
 WORKER_NOT_AVAILABLE: Final = "call.in-progress.error-vapifault-worker-not-available"
 _LAST_WORDS_S: Final = 2.0
@@ -77,9 +78,7 @@ class Attachment:
             self.admission.stop()
             for stop in undo:
                 stop()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
         return self._ended.result()
 
     @property
@@ -95,9 +94,7 @@ class Attachment:
             if not self._call_is_over.is_set():
                 await asyncio.wait({following, fenced}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (following, fenced):
-                task.cancel()
-            await asyncio.gather(following, fenced, return_exceptions=True)
+            await end(following, fenced)
         return self._call_is_over.is_set() and not self.call.fenced.is_set()
 
     def end(self, ending: Ending) -> None:

@@ -30,6 +30,7 @@ from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.claims import disown, take_call
 from voxbus_runtime.errors import ConfigMissing, RuntimeFault
 from voxbus_runtime.service import Runtime
+from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import PastSpan, record
 
 STAGE: Final = "media-ingress"
@@ -94,9 +95,7 @@ class MediaServer:
         return released
 
     async def close(self) -> None:
-        for task in list(self._left):
-            task.cancel()
-        await asyncio.gather(*self._left, return_exceptions=True)
+        await end(*self._left)
         if self._server is not None:
             self._server.close()
             with contextlib.suppress(TimeoutError):

@@ -14,6 +14,7 @@ from voxbus_providers.recognizer import HeardFrame, RecognizerRequest
 from voxbus_runtime.errors import OwnershipLost, RuntimeFault
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
+from voxbus_runtime.tasks import end
 from voxbus_stt_worker import metrics
 from voxbus_stt_worker.ordering import Hole
 from voxbus_stt_worker.recognition import EngineSource, Patience, Recognition
@@ -94,7 +95,7 @@ class Serving:
             await self._catch_up()
             has_ended = await self._follow()
             await self._wind_up(has_ended)
-            recognizing.cancel()
+            await end(recognizing)
             self._said.put_nowait(None)
 
     async def _follow(self) -> bool:

@@ -12,6 +12,7 @@ from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.errors import ProviderError
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import PastSpan, is_traced, record
 from voxbus_tts_worker import metrics
 from voxbus_tts_worker.choosing import Choice, choices
@@ -86,9 +87,7 @@ class Mouth:
                 self._wind_up()
                 await asyncio.wait({working}, timeout=_WIND_UP_S)
         finally:
-            working.cancel()
-            following.cancel()
-            outcomes = await asyncio.gather(working, following, return_exceptions=True)
+            outcomes = await end(working, following)
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
@@ -135,8 +134,7 @@ class Mouth:
             await asyncio.wait({speaking})
         finally:
             self._speaking = None
-            speaking.cancel()
-            await asyncio.gather(speaking, return_exceptions=True)
+            await end(speaking)
         if speaking.cancelled():
             metrics.SENTENCES.labels("cancelled").inc()
         else:

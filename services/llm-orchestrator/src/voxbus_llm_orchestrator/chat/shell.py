@@ -22,6 +22,7 @@ from voxbus_providers.model import LanguageModel, ModelRequest, ModelUsage
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
+from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import PastSpan, record
 
 _GATHER_MS: Final = 50
@@ -58,9 +59,8 @@ class ChatShell:
             while not self._state.is_over and not self._call.leaving.is_set():
                 await self._step(await self._settle())
         finally:
-            feeding.cancel()
             self._drop_model()
-            await asyncio.gather(feeding, return_exceptions=True)
+            await end(feeding)
 
     # --- what happens ------------------------------------------------------------------------------------------
 
