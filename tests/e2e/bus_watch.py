@@ -53,10 +53,15 @@ class BusWatch:
             await asyncio.sleep(0.05)
         raise AssertionError(f"{count} × {name} not seen within {timeout_s} s: {await self.names(call_id)}")
 
-    async def effective_owner(self, call_id: str, stage: str) -> str:
-        """Worker of the highest epoch of a stage."""
-        claims = [claim for claim in await self.payloads(call_id, "stage.claimed") if claim["stage"] == stage]
-        return str(max(claims, key=lambda claim: claim["epoch"])["worker"])
+    async def owners(self, call_id: str, stage: str, count: int = 1, timeout_s: float = 15) -> list[str]:
+        """Workers that claimed a stage, by epoch, once there are `count` of them."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            claims = [claim for claim in await self.payloads(call_id, "stage.claimed") if claim["stage"] == stage]
+            if len(claims) >= count:
+                return [str(claim["worker"]) for claim in sorted(claims, key=lambda claim: claim["epoch"])]
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"{count} claims of {stage} not seen within {timeout_s} s")
 
 
 def in_order(names: list[str], *wanted: str) -> None:

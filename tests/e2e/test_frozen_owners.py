@@ -29,12 +29,12 @@ async def test_an_owner_frozen_past_the_heartbeat_limit_is_replaced_and_ignored_
         calling(stack.api, stack.key, hearing(scripted(RULE), labels + more)) as caller,
     ):
         caller.say(pcm)
-        claims = await watch.until(caller.call_id, "stage.claimed", count=5)
-        (owner,) = [claim["worker"] for claim in claims if claim["stage"] == service]
+        (owner,) = await watch.owners(caller.call_id, service)
         frozen = stack.pid_of_worker(owner)
         os.kill(frozen, signal.SIGSTOP)
         try:
-            await watch.until(caller.call_id, "stage.claimed", count=6, timeout_s=10)
+            _, successor = await watch.owners(caller.call_id, service, count=2, timeout_s=10)
+            assert successor != owner
             await watch.until(caller.call_id, "turn.committed", timeout_s=20)
         finally:
             os.kill(frozen, signal.SIGCONT)
@@ -44,5 +44,5 @@ async def test_an_owner_frozen_past_the_heartbeat_limit_is_replaced_and_ignored_
         assert [turn["text"] for turn in turns] == [text, text]
         replies = await watch.until(caller.call_id, "reply.finished", count=2, timeout_s=20)
         assert [reply["heard"] for reply in replies] == [ANSWER, ANSWER]
-        assert await watch.effective_owner(caller.call_id, service) != owner
+        assert await watch.owners(caller.call_id, service) == [owner, successor]
         await caller.hang_up()
