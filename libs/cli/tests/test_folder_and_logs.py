@@ -168,6 +168,8 @@ def test_the_version_of_nats_server_is_read_from_its_own_words() -> None:
 def test_the_limits_of_nats_hold_every_stream_whatever_the_machine(tmp_path: Path) -> None:
     config = broker_config(StackSettings(tmp_path, nats_port=9100))
     assert 'listen: "127.0.0.1:9100"' in config
+    assert "http" not in config
+    assert 'http: "127.0.0.1:9101"' in broker_config(StackSettings(tmp_path, nats_port=9100, nats_monitor_port=9101))
     limits = dict(line.strip().split(": ") for line in config.splitlines() if "_store:" in line)
     assert int(limits["max_memory_store"]) > 512 * 1024 * 1024
     assert int(limits["max_file_store"]) > (4096 + 512 + 64) * 1024 * 1024

@@ -54,6 +54,16 @@ def test_nats_on_one_of_the_api_ports_is_refused_before_anything_starts() -> Non
         planned_ports(StackSettings(Path("data"), port=9000, nats_port=9002))
 
 
+def test_the_port_on_which_nats_tells_of_itself_is_checked_like_the_others() -> None:
+    assert read_settings({"VOXBUS_NATS_MONITOR_PORT": "0"}).nats_monitor_port == 0
+    watched = read_settings({"VOXBUS_NATS_MONITOR_PORT": "8222"})
+    assert planned_ports(watched)[-1].variable == "VOXBUS_NATS_MONITOR_PORT"
+    with pytest.raises(BadInput, match=r"VOXBUS_NATS_MONITOR_PORT=4222 is also the port of NATS"):
+        planned_ports(read_settings({"VOXBUS_NATS_MONITOR_PORT": "4222"}))
+    with pytest.raises(BadInput, match="VOXBUS_NATS_MONITOR_PORT"):
+        read_settings({"VOXBUS_NATS_MONITOR_PORT": "yes"})
+
+
 def test_every_port_of_the_plan_names_the_variable_that_moves_it() -> None:
     assert [(port.number, port.variable) for port in planned_ports(SETTINGS)] == [
         (9000, "VOXBUS_PORT"),

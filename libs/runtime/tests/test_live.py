@@ -14,6 +14,8 @@ from prometheus_client import REGISTRY
 
 from voxbus_runtime.bus import connect
 from voxbus_runtime.live import LiveProtocol, live_head
+from voxbus_runtime.service import count_holdings
+from voxbus_runtime.tasks import end
 from voxbus_testing.nats import NatsServer, eventually
 
 
@@ -100,6 +102,27 @@ async def test_a_live_subscription_hears_again_after_the_server_was_away(nats_se
     assert bus.nc.publish_event("a.two", "", {"Key": "value"}, b"2")
     await eventually(lambda: len(heard) == 2)
     assert heard == [("a.one", None, b"1"), ("a.two", {"Key": "value"}, b"2")]
+    await bus.close()
+
+
+async def test_tasks_and_subscriptions_are_counted_as_they_come_and_go(nats_server: NatsServer) -> None:
+    bus = await connect(nats_server.url, "counts", structlog.get_logger())
+    count_holdings(bus)
+
+    def counted() -> tuple[float, float]:
+        told = REGISTRY.get_sample_value
+        return told("voxbus_tasks") or 0.0, told("voxbus_subscriptions") or 0.0
+
+    tasks, subscriptions = counted()
+    live = await bus.nc.subscribe_live("here.>", lambda *_: None)
+    plain = await bus.nc.subscribe("there.>")
+    waiting = asyncio.create_task(asyncio.sleep(60))
+    assert counted()[1] == subscriptions + 2
+    assert counted()[0] > tasks
+    await live.unsubscribe()
+    await plain.unsubscribe()
+    await end(waiting)
+    await eventually(lambda: counted() == (tasks, subscriptions), what="both back where they were")
     await bus.close()
 
 

@@ -20,7 +20,7 @@ class StackSettings:
     """Where one stack lives: its folder and its ports. `port` is the API's; the next two belong to it.
 
     `foreign_nats`: somebody else's servers, commas between them, which keep `nats_replicas` copies of what is stored;
-    "" = the stack runs one of its own.
+    "" = the stack runs one of its own. `nats_monitor_port`: where that one tells of itself over HTTP; 0 = nowhere.
     """
 
     data_dir: Path
@@ -29,6 +29,7 @@ class StackSettings:
     api_key: str = ""
     foreign_nats: str = ""
     nats_replicas: int = 1
+    nats_monitor_port: int = 0
 
     @property
     def media_port(self) -> int:
@@ -76,8 +77,8 @@ class StackSettings:
 
 
 def read_settings(environ: Mapping[str, str]) -> StackSettings:
-    """`VOXBUS_DATA_DIR`, `VOXBUS_PORT`, `VOXBUS_NATS_PORT`, `VOXBUS_API_KEY`, `VOXBUS_NATS_URL`,
-    `VOXBUS_NATS_REPLICAS` → settings; raises BadInput naming one."""
+    """`VOXBUS_DATA_DIR`, `VOXBUS_PORT`, `VOXBUS_NATS_PORT`, `VOXBUS_NATS_MONITOR_PORT`, `VOXBUS_API_KEY`,
+    `VOXBUS_NATS_URL`, `VOXBUS_NATS_REPLICAS` → settings; raises BadInput naming one."""
     return StackSettings(
         data_dir=Path(environ.get("VOXBUS_DATA_DIR") or DEFAULT_DATA_DIR),
         port=_port(environ, "VOXBUS_PORT", DEFAULT_PORT, following=2),
@@ -85,6 +86,7 @@ def read_settings(environ: Mapping[str, str]) -> StackSettings:
         api_key=environ.get("VOXBUS_API_KEY", "").strip(),
         foreign_nats=_servers(environ.get("VOXBUS_NATS_URL", "")),
         nats_replicas=_replicas(environ.get("VOXBUS_NATS_REPLICAS", "").strip() or "1"),
+        nats_monitor_port=_port_or_none(environ, "VOXBUS_NATS_MONITOR_PORT"),
     )
 
 
@@ -100,6 +102,10 @@ def _replicas(text: str) -> int:
     if text not in ("1", "3", "5"):
         raise BadInput(f"VOXBUS_NATS_REPLICAS={text!r}: give 1, 3 or 5, at most as many as there are servers")
     return int(text)
+
+
+def _port_or_none(environ: Mapping[str, str], name: str) -> int:
+    return 0 if environ.get(name, "").strip() in ("", "0") else _port(environ, name, 0, following=0)
 
 
 def _port(environ: Mapping[str, str], name: str, default: int, following: int) -> int:

@@ -41,6 +41,11 @@ class LiveClient(Client):
         self._log = log
         self._unsent: list[bytes] = []
 
+    @property
+    def subscription_count(self) -> int:
+        """Of both kinds, as the server has them."""
+        return len(self._subs)
+
     async def subscribe_live(self, subject: str, handler: LiveHandler) -> "LiveSubscription":
         """Every message of `subject` from now on, in order, again after a reconnect."""
         subscription = await self.subscribe(subject, cb=_never)

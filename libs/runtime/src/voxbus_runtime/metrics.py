@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import REGISTRY, Collector
@@ -48,4 +48,9 @@ FRAME_LATENCY: Final = FrameHistogram(
 
 LIVE_DROPPED: Final = Counter(
     "voxbus_live_messages_dropped", "Live messages not sent because the bus had not taken what was sent before."
+)
+
+TASKS: Final = Gauge("voxbus_tasks", "asyncio tasks of the process that are not over; counted when asked for.")
+SUBSCRIPTIONS: Final = Gauge(
+    "voxbus_subscriptions", "NATS subscriptions of the process's own connection; counted when asked for."
 )

@@ -19,6 +19,7 @@ from voxbus_contracts.config import WorkerStatus
 from voxbus_runtime.bus import Bus, connect
 from voxbus_runtime.control import add_control
 from voxbus_runtime.logs import set_up_logs
+from voxbus_runtime.metrics import SUBSCRIPTIONS, TASKS
 from voxbus_runtime.peers import Peers
 from voxbus_runtime.settings import ServiceSettings
 from voxbus_runtime.tasks import end
@@ -120,6 +121,7 @@ async def run(name: str, settings: S, wire: Wire[S]) -> int:
         return 0
     bus.cluster_key = settings.cluster_key
     runtime = Runtime(name, settings, bus, log, worker)
+    count_holdings(bus)
     _stop_on_signals(runtime)
     runtime.spawn(bus.outbox.run(), "outbox")
     runtime.spawn(runtime.watch_lag(), "loop-lag")
@@ -189,6 +191,13 @@ def _tame_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def count_holdings(bus: Bus) -> None:
+    """What a leak would show in; costs nothing until somebody asks."""
+    loop = asyncio.get_running_loop()
+    TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
+    SUBSCRIPTIONS.set_function(lambda: bus.nc.subscription_count)
 
 
 def _stop_on_signals(runtime: Runtime[Any]) -> None:

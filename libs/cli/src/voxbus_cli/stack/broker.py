@@ -68,6 +68,7 @@ def broker_config(settings: StackSettings) -> str:
             "# Written by `voxbus up` at every start; changes made here are lost.",
             f'listen: "{HOST}:{settings.nats_port}"',
             f'server_name: "voxbus-{settings.nats_port}"',
+            *([f'http: "{HOST}:{settings.nats_monitor_port}"'] if settings.nats_monitor_port else ()),
             "max_payload: 4MB",
             "jetstream {",
             f"  store_dir: {json.dumps(str((settings.data_dir / 'nats').absolute()))}",

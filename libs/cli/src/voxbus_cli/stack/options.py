@@ -11,6 +11,7 @@ _UP_ENVIRONMENT = """environment:
   VOXBUS_DATA_DIR   where databases, keys and logs live (.voxbus)
   VOXBUS_PORT       port of the API (8080); the next two are for callers' audio and the demo tool server
   VOXBUS_NATS_PORT  port of NATS (4222)
+  VOXBUS_NATS_MONITOR_PORT  port on which that NATS tells of itself over HTTP (none)
   VOXBUS_API_KEY    private key of the API; made at the first start when not given"""
 
 

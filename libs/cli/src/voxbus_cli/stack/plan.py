@@ -49,14 +49,21 @@ def planned_ports(settings: StackSettings) -> tuple[PlannedPort, ...]:
         PlannedPort(settings.port, "the API", "VOXBUS_PORT"),
         PlannedPort(settings.media_port, "the callers' WebSocket (VOXBUS_PORT + 1)", "VOXBUS_PORT"),
         PlannedPort(settings.demo_port, "the demo tool server (VOXBUS_PORT + 2)", "VOXBUS_PORT"),
-        PlannedPort(settings.nats_port, "NATS", "VOXBUS_NATS_PORT"),
     )
     if settings.foreign_nats:
-        return ports[:-1]
-    for port in ports[:-1]:
-        if port.number == settings.nats_port:
-            raise BadInput(f"VOXBUS_NATS_PORT={settings.nats_port} is also the port of {port.use}: change one of them")
-    return ports
+        return ports
+    ports = (*ports, _apart(PlannedPort(settings.nats_port, "NATS", "VOXBUS_NATS_PORT"), ports))
+    if not settings.nats_monitor_port:
+        return ports
+    monitor = PlannedPort(settings.nats_monitor_port, "what NATS tells of itself", "VOXBUS_NATS_MONITOR_PORT")
+    return (*ports, _apart(monitor, ports))
+
+
+def _apart(wanted: PlannedPort, others: tuple[PlannedPort, ...]) -> PlannedPort:
+    for port in others:
+        if port.number == wanted.number:
+            raise BadInput(f"{wanted.variable}={wanted.number} is also the port of {port.use}: change one of them")
+    return wanted
 
 
 def read_replicas(text: str) -> dict[str, int]:
