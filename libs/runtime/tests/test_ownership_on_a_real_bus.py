@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -137,6 +138,44 @@ async def test_of_many_workers_that_want_a_call_at_once_one_wins_each_epoch(nats
             epochs += won
             last = won[0]
         assert epochs == sorted(set(epochs))
+
+
+async def test_a_deleted_key_goes_for_those_who_watch_and_its_mark_goes_after_it(
+    nats_url: str, config: CallConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxbus_runtime.bus._MARK_S", 1)
+    async with bus_at(nats_url) as bus:
+        key = config.ref.owner_key("vad")
+        revision = await bus.kv_create(OWNERS.name, key, b"{}")
+        assert revision is not None
+        watcher = await (await bus.bucket(OWNERS.name)).watch(key)
+        assert not await bus.kv_delete(OWNERS.name, key, revision + 1)
+        assert await bus.kv_get(OWNERS.name, key) is not None
+        assert await bus.kv_delete(OWNERS.name, key, revision)
+        assert await bus.kv_get(OWNERS.name, key) is None
+        seen = [update.operation async for update in _until_deleted(watcher)]
+        assert seen == [None, "DEL"]
+
+        async def is_unmarked() -> bool:
+            info = await bus.js.stream_info(f"KV_{OWNERS.name}", subjects_filter=f"$KV.{OWNERS.name}.{key}")
+            return not info.state.subjects
+
+        async with asyncio.timeout(10):
+            while not await is_unmarked():
+                await asyncio.sleep(0.1)
+        again = await bus.kv_create(OWNERS.name, key, b"{}")
+        assert again is not None
+        assert again > revision
+        await watcher.stop()
+
+
+async def _until_deleted(watcher: Any) -> AsyncIterator[Any]:
+    while True:
+        update = await watcher.updates(timeout=5)
+        if update is not None:
+            yield update
+            if update.operation == "DEL":
+                return
 
 
 async def test_a_hole_in_the_live_messages_is_filled_from_the_stream(nats_url: str, config: CallConfig) -> None:
