@@ -9,6 +9,8 @@ chaos: $(VENV)/.members $(VENV)/.test ## kill, freeze and restart workers in the
 	$(BIN)/python tests/chaos $(CHAOS)
 turn-taking: $(VENV)/.members $(VENV)/.test ## score the end of turns and interruptions on recordings
 	$(BIN)/python tests/bench/turn_taking
+soak: $(VENV)/.members $(VENV)/.test ## call again and again for an hour, and say what grows
+	$(BIN)/python tests/soak $(SOAK)
 slots: $(VENV)/.members $(VENV)/.test ## recorded drink orders through real calls, four minutes
 	$(BIN)/python tests/bench/slots $(SLOTS)
 bench-peers: $(VENV)/.members $(VENV)/.test ## the same against peers, some 20 minutes; writes docs/benchmarks.md
@@ -16,4 +18,4 @@ bench-peers: $(VENV)/.members $(VENV)/.test ## the same against peers, some 20 m
 $(VENV)/.sdk: $(wildcard requirements/sdk-*.lock) tests/acceptance/clients/package-lock.json | $(VENV)/.lint
 	tests/acceptance/clients/install.sh $(VENV)
 	@touch $@
-.PHONY: acceptance bench bench-peers turn-taking slots chaos
+.PHONY: acceptance bench bench-peers turn-taking slots chaos soak

@@ -61,6 +61,10 @@ class Conversation:
             self._trial.problem = f"{type(wrong).__name__}: {wrong}"
         return self._caller
 
+    async def lose_line(self) -> None:
+        """The line breaks without a word, and is dialled again."""
+        await self._caller.break_line()
+
     async def _talk(self) -> None:
         trial = self._trial
         for exchange in trial.talk.exchanges:
