@@ -1,4 +1,4 @@
-"""`make chaos`: simultaneous calls while workers are killed, frozen and restarted; says what each call suffered.
+"""`make chaos`: simultaneous calls while workers, bus and storage fail; says what each call suffered.
 
 Every call must end once, with all its words, each sentence heard once and each tool run once. Figures go to
 build/chaos/chaos.json. Nothing else should run on the machine meanwhile.
@@ -6,11 +6,14 @@ build/chaos/chaos.json. Nothing else should run on the machine meanwhile.
 
 import argparse
 import asyncio
+import contextlib
 import json
+import os
 import statistics
 import sys
 import tempfile
-from dataclasses import asdict
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +21,24 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from bus_watch import BusWatch
 from chaos_cluster import Cluster
-from chaos_faults import CLAIMED, LEADER, SERVICES, Fault, Ground, all_faults, cluster_faults
+from chaos_faults import (
+    CLAIMED,
+    LEADER,
+    PLACES,
+    POSTGRES,
+    SERVICES,
+    STORE,
+    Fault,
+    Ground,
+    all_faults,
+    cluster_faults,
+    storage_faults,
+)
 from chaos_round import BookingServer, Round, Verdict, run_round
-from stack import running
+from chaos_storage import Postgres, Volume
+from stack import Stack, running
+
+from voxbus_testing.postgres import find_binaries
 
 ROOT: Final = Path(__file__).parents[2]
 BUILD: Final = ROOT / "build" / "chaos"
@@ -30,12 +48,24 @@ _RESTS_S: Final = 2.0
 
 def chosen(names: list[str]) -> list[Fault]:
     """The faults named on the command line; all without names. Ends the program at a name it does not know."""
-    known = {fault.name.replace(" ", ":"): fault for fault in (*all_faults(), *cluster_faults())}
+    every = (*all_faults(), *cluster_faults(), *storage_faults())
+    known = {fault.name.replace(" ", ":"): fault for fault in every}
     known |= {f"roll:{service}": Fault("roll", service) for service in SERVICES}
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"no fault is called {unknown[0]}; there are {', '.join(known)}")
-    return [known[name] for name in names] or [*all_faults(), *cluster_faults()]
+    return [known[name] for name in names] or [fault for fault in every if _can_be_had(fault)]
+
+
+def _can_be_had(fault: Fault) -> bool:
+    """Says so where it cannot: all faults were asked for, and this machine is no place for some."""
+    if fault.target in (LEADER, STORE) and os.geteuid() != 0:
+        _say(f"{fault.name} is left out: it needs root, for network namespaces and file systems")
+        return False
+    if fault.target == POSTGRES and find_binaries() is None:
+        _say(f"{fault.name} is left out: PostgreSQL is not installed")
+        return False
+    return True
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -53,11 +83,11 @@ def line_of(verdict: Verdict) -> str:
 
 
 async def run(options: argparse.Namespace, faults: list[Fault]) -> list[Verdict]:
-    """All rounds: those on the stack's own bus, then those on a cluster."""
+    """All rounds: those on a stack as `make up` has it, then those that need a cluster, a full disk, PostgreSQL."""
     server = BookingServer()
     verdicts: list[Verdict] = []
-    for is_clustered in (False, True):
-        chosen_here = [fault for fault in faults if (fault.target == LEADER) is is_clustered]
+    for place in ("", *PLACES):
+        chosen_here = [fault for fault in faults if (fault.target if fault.target in PLACES else "") == place]
         if chosen_here:
             with tempfile.TemporaryDirectory(prefix="voxbus-chaos-") as folder:
                 await _run_on(Path(folder), options, chosen_here, server, verdicts)
@@ -69,20 +99,48 @@ async def _run_on(
     folder: Path, options: argparse.Namespace, faults: list[Fault], server: BookingServer, verdicts: list[Verdict]
 ) -> None:
     settings = {"VOXBUS_STUB_PROVIDERS": "1", "VOXBUS_SLOTS": str(options.calls + 10)}
-    cluster = Cluster(folder) if faults[0].target == LEADER else None
-    try:
-        if cluster is not None:
-            await cluster.start().ready()
-            settings |= {"VOXBUS_NATS_URL": cluster.urls, "VOXBUS_NATS_REPLICAS": "3"}
-        replicas = () if options.single else ("--replicas", TWINS)
-        with running(folder / "data", *replicas, **settings) as stack:
+    replicas = () if options.single else ("--replicas", TWINS)
+    async with _place(faults[0].target, folder) as place:
+        with running(folder / "data", *replicas, **settings, **place.settings) as stack:
             async with BusWatch.at(stack.nats) as watch:
-                await _rounds(options, faults, Ground(stack, cluster), watch, server, verdicts)
+                await _rounds(options, faults, place.ground(stack), watch, server, verdicts)
             if options.logs:
                 (BUILD / "stack.log").write_text(stack.logs())
-    finally:
-        if cluster is not None:
-            cluster.stop()
+
+
+@dataclass
+class _Place:
+    """What a stack stands on besides what it brings itself."""
+
+    settings: dict[str, str] = field(default_factory=dict[str, str])
+    cluster: Cluster | None = None
+    volume: Volume | None = None
+    postgres: Postgres | None = None
+
+    def ground(self, stack: Stack) -> Ground:
+        return Ground(stack, self.cluster, self.volume, self.postgres)
+
+
+@contextlib.asynccontextmanager
+async def _place(target: str, folder: Path) -> AsyncGenerator[_Place]:
+    """Raises PermissionError or FileNotFoundError where this machine cannot have it."""
+    with contextlib.ExitStack() as leaving:
+        match target:
+            case "nats-leader":
+                cluster = Cluster(folder)
+                leaving.callback(cluster.stop)
+                await cluster.start().ready()
+                yield _Place({"VOXBUS_NATS_URL": cluster.urls, "VOXBUS_NATS_REPLICAS": "3"}, cluster=cluster)
+            case "object-store":
+                volume = Volume(folder / "disk").mount()
+                leaving.callback(volume.unmount)
+                yield _Place({"VOXBUS_OBJECTS_URL": str(volume.folder / "objects")}, volume=volume)
+            case "postgres":
+                postgres = await asyncio.to_thread(Postgres.start)
+                leaving.callback(postgres.stop)
+                yield _Place({"VOXBUS_DATABASE_URL": postgres.url}, postgres=postgres)
+            case _:
+                yield _Place()
 
 
 async def _rounds(

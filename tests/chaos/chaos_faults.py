@@ -17,6 +17,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from chaos_cluster import Cluster
+from chaos_storage import Postgres, Volume, database_files, locked
 from stack import Stack
 
 FROZEN_S: Final = 3.0
@@ -25,7 +26,18 @@ _SETTLED_WITHIN_S: Final = 30.0
 BUS: Final = "nats-server"
 LEADER: Final = "nats-leader"
 """Of the stream with the calls' events, in a cluster of three."""
+STORE: Final = "object-store"
+"""On a disk of its own, which is full for a while."""
+DATABASE: Final = "database"
+"""SQLite files, which somebody else keeps locked."""
+POSTGRES: Final = "postgres"
+"""The database of a stack that has PostgreSQL."""
+STORAGE: Final = (STORE, DATABASE, POSTGRES)
+PLACES: Final = (LEADER, STORE, POSTGRES)
+"""Targets that a stack has only when it is set up for them."""
 _AWAY_S: Final = 5.0
+_UNSTORED_S: Final = 12.0
+"""Past a segment's length (5 s), and twice what SQLite waits for a lock or PostgreSQL for a connection (5 s)."""
 CLAIMED: Final = ("vad", "stt-worker", "llm-orchestrator", "tts-worker")
 SERVICES: Final = (*CLAIMED, "tool-runner", "media-ingress", "control-api", "billing")
 
@@ -36,6 +48,8 @@ class Ground:
 
     stack: Stack
     cluster: Cluster | None = None
+    volume: Volume | None = None
+    postgres: Postgres | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +67,7 @@ class Fault:
 def all_faults() -> tuple[Fault, ...]:
     """Every fault of the suite on one machine's own bus."""
     per_service = [Fault(kind, service) for service in SERVICES for kind in ("kill", "freeze", "term")]
-    return (*per_service, Fault("kill", BUS))
+    return (*per_service, Fault("kill", BUS), Fault("break", DATABASE))
 
 
 def cluster_faults() -> tuple[Fault, ...]:
@@ -61,11 +75,18 @@ def cluster_faults() -> tuple[Fault, ...]:
     return (Fault("kill", LEADER), Fault("freeze", LEADER), Fault("cut", LEADER))
 
 
+def storage_faults() -> tuple[Fault, ...]:
+    """Those that need a stack with storage of another kind."""
+    return (Fault("fill", STORE), Fault("kill", POSTGRES), Fault("freeze", POSTGRES))
+
+
 async def inflict(fault: Fault, ground: Ground, rng: random.Random) -> str:
     """Does it once; returns what was done, for the log."""
     if fault.target == LEADER:
         assert ground.cluster is not None
         return await _to_leader(fault.kind, ground.cluster)
+    if fault.target in STORAGE:
+        return await _to_storage(fault, ground)
     return await _KINDS[fault.kind](fault, ground.stack, rng)
 
 
@@ -87,6 +108,29 @@ async def _to_leader(kind: str, cluster: Cluster) -> str:
             await asyncio.sleep(_AWAY_S)
             cluster.heal(node)
     return f"{kind} {node.name}, leader of EVENTS, for {_AWAY_S:g} s"
+
+
+async def _to_storage(fault: Fault, ground: Ground) -> str:
+    """Nothing can be stored for some seconds."""
+    match fault.target:
+        case "object-store":
+            assert ground.volume is not None
+            used = ground.volume.fill()
+            try:
+                await asyncio.sleep(_UNSTORED_S)
+            finally:
+                ground.volume.heal()
+            return f"the disk of the object store was full for {_UNSTORED_S:g} s, with {used / 1e6:.1f} MB in it"
+        case "postgres":
+            assert ground.postgres is not None
+            await (ground.postgres.kill if fault.kind == "kill" else ground.postgres.freeze)(_UNSTORED_S)
+            return f"{fault.kind} PostgreSQL for {_UNSTORED_S:g} s"
+        case _:
+            files = database_files(ground.stack.data_dir)
+            assert files, "no SQLite file to lock"
+            async with locked(files):
+                await asyncio.sleep(_UNSTORED_S)
+            return f"{', '.join(file.name for file in files)} locked for {_UNSTORED_S:g} s"
 
 
 async def settled(stack: Stack, counts: dict[str, int]) -> None:

@@ -14,6 +14,8 @@ NORMAL_END: Final = "customer-ended-call"
 SENTENCE_LOSS_MS: Final = 250
 """An answer may sound this much shorter or longer than its text: blanks between sentences, a join after a takeover."""
 _BYTES_PER_MS: Final = 32
+_FRAME_BYTES: Final = 640
+_COSTS: Final = ("transport", "transcriber", "model", "voice", "vapi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,25 @@ class Evidence:
 
     away_ms: Sequence[tuple[float, float]] = ()
     """When the caller's own line was down, on the caller's clock: what was said into it nobody could hear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of an ended call, once it is complete or was waited for long enough. `tracks`: s16le, 16 kHz."""
+
+    recording: Mapping[str, Any] | None
+    """Payload of the last recording.stored."""
+
+    tracks: Mapping[str, bytes]
+    """`customer` and `assistant`, as they were fetched."""
+
+    archived_upto: int
+    """Place in the stream of the last message in the call's archive; 0 = there is none."""
+
+    ended_at: int
+    """Place in the stream of the call's end."""
+
+    cost_rows: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,29 @@ def faults_of(talk: Talk, seen: Evidence) -> list[str]:
         *_effects(talk, seen),
         *_transcript(talk, seen),
     ]
+
+
+def losses_of(talk: Talk, kept: Kept) -> list[str]:
+    """What a call's records lack, in words."""
+    if kept.recording is None:
+        wrong = ["there is no recording"]
+    else:
+        lost_ms = int(kept.recording["missing_ms"])
+        wrong = [f"{lost_ms} ms are missing in the recording"] if lost_ms else []
+        wrong += _sound("customer", kept, sum(e.asked_ms - e.at_ms for e in talk.exchanges), talk)
+        wrong += _sound("assistant", kept, sum(e.answer_ms for e in talk.exchanges), talk)
+    if kept.archived_upto < kept.ended_at or not kept.ended_at:
+        wrong.append(f"the archive ends at {kept.archived_upto}, the call at {kept.ended_at}")
+    return wrong + [f"no cost of the {row}" for row in _COSTS if row not in kept.cost_rows]
+
+
+def _sound(track: str, kept: Kept, wanted_ms: int, talk: Talk) -> list[str]:
+    pcm = kept.tracks.get(track, b"")
+    frames = (pcm[at : at + _FRAME_BYTES] for at in range(0, len(pcm), _FRAME_BYTES))
+    sounded_ms = sum(len(frame) for frame in frames if peak(frame) > LOUD) / _BYTES_PER_MS
+    if abs(sounded_ms - wanted_ms) <= SENTENCE_LOSS_MS * len(talk.exchanges):
+        return []
+    return [f"{sounded_ms:.0f} ms of sound on the {track}'s track instead of {wanted_ms}"]
 
 
 def silences_of(talk: Talk, audio: Sequence[tuple[float, bytes]]) -> list[Silence]:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from bus_watch import BusWatch
 from chaos_caller import Conversation, Trial, close
-from chaos_faults import Fault, Ground, counts_of, inflict, settled
+from chaos_faults import STORAGE, Fault, Ground, counts_of, inflict, settled
 from chaos_judge import Evidence, Silence, faults_of, silences_of
+from chaos_kept import losses
 from chaos_talk import PERIOD_MS, talk_of
 
 from voxbus_testing.caller import Caller
@@ -109,15 +110,28 @@ async def run_round(
     if plan.fault is not None:
         for at_s in _moments(rng, began_s + _RAMP_S + _FIRST_FAULT_S, talk.ends_ms / 1_000, plan.strikes):
             await asyncio.sleep(max(0.0, at_s - time.monotonic()))
+            if time.monotonic() > began_s + talk.ends_ms / 1_000 - _LAST_FAULT_BEFORE_END_S + _RAMP_S:
+                break  # the strikes before took long
             strikes_s.append(time.monotonic())
             verdict.did.append(f"{time.monotonic() - began_s:.1f} s: {await inflict(plan.fault, ground, rng)}")
             say(verdict.did[-1])
+    verdict.strikes = len(strikes_s)
     callers = await asyncio.gather(*running)
     await settled(stack, counts)
     for trial, caller in zip(trials, callers, strict=True):
         await _judge(trial, caller, watch, server)
         _enter(trial, verdict, strikes_s, usual_ms)
+    if plan.fault is not None and plan.fault.target in STORAGE:
+        verdict.wrong += await _lost(trials, ground, watch)
     return verdict
+
+
+async def _lost(trials: list[Trial], ground: Ground, watch: BusWatch) -> list[str]:
+    """What is not kept of the calls, although whatever was broken has been whole since."""
+    stack, placed = ground.stack, [trial for trial in trials if trial.call_id]
+    asked = (losses(trial.talk, stack.api, stack.key, trial.call_id, watch) for trial in placed)
+    found = zip(placed, await asyncio.gather(*asked), strict=True)
+    return [f"call {trial.number} ({trial.call_id}): {what}" for trial, wrong in found for what in wrong]
 
 
 def _moments(rng: random.Random, first_s: float, talk_s: float, strikes: int) -> list[float]:

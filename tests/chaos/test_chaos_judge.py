@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from chaos_judge import NORMAL_END, Evidence, faults_of, silences_of
+from chaos_judge import NORMAL_END, Evidence, Kept, faults_of, losses_of, silences_of
 from chaos_talk import PERIOD_MS, talk_of
 
 from voxbus_testing.stub_voice import stub_tone
@@ -85,3 +85,24 @@ def test_silences_are_the_wait_for_an_answer_and_the_worst_hole_in_it() -> None:
     first, second, _ = silences_of(TALK, audio)
     assert (round(first.late_ms), round(first.hole_ms)) == (300, 400)
     assert second.late_ms == BRAVO.at_ms + PERIOD_MS - BRAVO.asked_ms
+
+
+def kept() -> Kept:
+    asked_ms, answered_ms = sum(e.asked_ms - e.at_ms for e in TALK.exchanges), sum(e.answer_ms for e in TALK.exchanges)
+    pause = bytes(32 * 500)
+    tracks = {"customer": pause + stub_tone(asked_ms), "assistant": pause + stub_tone(answered_ms) + pause}
+    costs = ("transport", "transcriber", "model", "voice", "vapi")
+    return Kept({"missing_ms": 0}, tracks, archived_upto=90, ended_at=80, cost_rows=costs)
+
+
+def test_a_call_that_is_kept_whole_lacks_nothing() -> None:
+    assert losses_of(TALK, kept()) == []
+
+
+def test_what_is_not_kept_of_a_call_is_named() -> None:
+    assert losses_of(TALK, replace(kept(), recording=None)) == ["there is no recording"]
+    assert losses_of(TALK, replace(kept(), recording={"missing_ms": 40})) == ["40 ms are missing in the recording"]
+    assert losses_of(TALK, replace(kept(), archived_upto=79)) == ["the archive ends at 79, the call at 80"]
+    assert losses_of(TALK, replace(kept(), cost_rows=kept().cost_rows[:-1])) == ["no cost of the vapi"]
+    (fault,) = losses_of(TALK, replace(kept(), tracks={**kept().tracks, "assistant": bytes(32_000)}))
+    assert fault.startswith("0 ms of sound on the assistant's track instead of ")
