@@ -32,3 +32,11 @@ def test_only_30_s_are_kept() -> None:
     for number in range(3_000):
         keep(ring, number)
     assert len(ring.bus_back()) == 1_501
+
+
+def test_a_ring_that_has_forgotten_says_nothing_again() -> None:
+    ring = FrameRing()
+    keep(ring, 1)
+    ring.bus_lost(1_000.0)
+    ring.forget()
+    assert ring.bus_back() == []

@@ -30,6 +30,7 @@ S_co = TypeVar("S_co", bound=ServiceSettings, covariant=True)
 
 _LAG_EVERY_S: Final = 0.1
 _LAG_KEPT: Final = 100
+_TIDY_EVERY_S: Final = 5.0
 
 
 class Component(Protocol):
@@ -154,6 +155,7 @@ async def _started(runtime: Runtime[S], wire: Wire[S]) -> Component:
     await component.start()
     runtime.state = "ready"
     await health.serving()
+    runtime.spawn(tidy_when_idle(component), "tidy")
     runtime.spawn(runtime.peers.beat(lambda: status_of(runtime, component)), "heartbeat")
     return component
 
@@ -198,6 +200,17 @@ def count_holdings(bus: Bus) -> None:
     loop = asyncio.get_running_loop()
     TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     SUBSCRIPTIONS.set_function(lambda: bus.nc.subscription_count)
+
+
+async def tidy_when_idle(component: Component, every_s: float = _TIDY_EVERY_S) -> None:
+    """What calls leave behind refers to itself: it is collected once they have all ended and nobody can be held up."""
+    had_calls = False
+    while True:
+        await asyncio.sleep(every_s)
+        has_calls = bool(component.calls())
+        if had_calls and not has_calls:
+            gc.collect()
+        had_calls = has_calls
 
 
 def _stop_on_signals(runtime: Runtime[Any]) -> None:

@@ -79,6 +79,7 @@ class Attachment:
             for stop in undo:
                 stop()
             await end(*tasks)
+            self.publisher.forget()
         return self._ended.result()
 
     @property

@@ -66,6 +66,10 @@ class Publisher:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._queue.join(), _FLUSH_S)
 
+    def forget(self) -> None:
+        """The attachment is over. Its parts refer to each other and are freed late; 2 MB of frames must not wait."""
+        self._ring.forget()
+
     async def on_disconnect(self) -> None:
         self._ring.bus_lost(now_ms())
 

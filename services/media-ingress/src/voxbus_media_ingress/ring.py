@@ -27,6 +27,10 @@ class FrameRing:
         while frames[0][0] < at_ms - self._kept_ms:
             frames.popleft()
 
+    def forget(self) -> None:
+        """Lets go of all frames: nothing will be said again."""
+        self._frames.clear()
+
     def bus_lost(self, now_ms: float) -> None:
         """The bus went away; a second loss before the return changes nothing."""
         if self._lost_at_ms is None:
