@@ -182,6 +182,7 @@ async def run(options: argparse.Namespace) -> bool:
         "minutes": options.minutes,
         "calls": {way.value: count for way, count in made.ways.items()},
         "wrong": made.wrong,
+        "disturbed": made.disturbed,
         "load_s": soak.load_s,
         "findings": as_json(findings),
         "samples": [asdict(sample) for sample in soak.samples],
@@ -191,6 +192,8 @@ async def run(options: argparse.Namespace) -> bool:
     _say(table(findings))
     ways = ", ".join(f"{count} {way}" for way, count in made.ways.items())
     _say(f"{made.calls} calls ({ways}); {len(made.wrong)} things wrong with them")
+    if made.disturbed:
+        _say(f"{made.disturbed} callers were held up by this machine and could not keep time: only their end is judged")
     _say("".join(f"    {wrong}\n" for wrong in made.wrong[:20]))
     states = [finding.state for finding in findings]
     _say(f"{states.count(State.LEAK)} leaks, {states.count(State.NOT_SURE)} not sure; all of it in {BUILD}")

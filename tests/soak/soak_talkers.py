@@ -42,6 +42,8 @@ _ANSWER_WITHIN_S: Final = 12.0
 _ENDED_WITHIN_S: Final = 45.0
 """Past the resume window (10 s) and the time a call waits for its caller (20 s)."""
 _PAUSE_S: Final = 1.0
+_LATE_MS: Final = 100.0
+"""Half of the silence that ends a turn: a caller who is held up longer makes pauses nobody meant."""
 
 
 @dataclass
@@ -50,6 +52,9 @@ class Made:
 
     ways: Counter[Way] = field(default_factory=Counter[Way])
     wrong: list[str] = field(default_factory=list[str])
+    disturbed: int = 0
+    """Calls whose caller was itself kept from speaking in time: of them only the end is judged."""
+
     talking: int = 0
 
     @property
@@ -116,6 +121,9 @@ class Talkers:
         record = await close(caller)
         if trial.problem:
             return [trial.problem]
+        if max(caller.late_ms, default=0.0) > _LATE_MS:
+            self.made.disturbed += 1
+            return [] if record.get("status") == "ended" else ["did not end"]
         log = [(message.name, json.loads(message.payload)) for message in await self.watch.log(trial.call_id)]
         away = [((lost - trial.began_s) * 1_000, (back - trial.began_s) * 1_000) for lost, back in trial.broken]
         booked = self.server.booked(trial.call_id)
