@@ -48,6 +48,7 @@ OWNED: dict[str, Json] = {
 _BY_PREFIX = {made["path"]: kind for kind, made in OWNED.items() if kind != "trunk"} | {
     "/assistants": "assistant",
     "/org": "org",
+    "/delivery": "call",
 }
 
 

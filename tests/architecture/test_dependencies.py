@@ -64,7 +64,7 @@ COMES_WITH = {
 }
 """Packages that are part of the interface of another one."""
 
-SUBJECT = re.compile(r"\b(event|command|audio|claim|delivery|worker)\.v1\b")
+SUBJECT = re.compile(r"\b(event|command|audio|claim|delivery|dead-letter|worker)\.v1\b")
 
 
 def distribution(requirement: str) -> str:

@@ -283,3 +283,58 @@ async def test_one_event_at_fault_holds_up_none_of_its_batch_and_comes_again(nat
         assert (info.num_ack_pending, info.num_pending) == (0, 0)
     assert sorted(got.all) == [f"fault-{number}" for number in range(8)]
     assert got.all[-1] == "fault-3"
+
+
+@pytest.mark.integration
+async def test_a_call_nobody_cares_about_is_acknowledged_unread_and_makes_no_gap(nats_url: str) -> None:
+    other = CallRef("acme", "22222222-2222-4222-8222-2222222222cd")
+    got: list[Received] = []
+
+    async def keep(received: list[Received]) -> None:
+        got.extend(received)
+
+    async def is_ours(ref: CallRef) -> bool:
+        return ref == REF
+
+    broker = EventBroker(nats_url, "test", structlog.get_logger(), watch_every_s=0.1)
+    broker.consumes_batches(BILLING, gather_s=0.05, cares=is_ours)(keep)
+    async with bus_at(nats_url) as bus:
+        voice = StoredPublisher(bus, "x")
+        await broker.start()
+        for number in range(6):
+            await voice.publish_stored(other if number % 2 else REF, SPOKEN, event_id=f"care-{number}")
+        await eventually(lambda: len(got) == 3)
+        await asyncio.sleep(0.2)
+        info = await bus.js.consumer_info(BILLING.stream, BILLING.durable)
+        await broker.stop()
+    assert (info.num_ack_pending, info.num_pending) == (0, 0)
+    assert [each.envelope.event_id for each in got] == ["care-0", "care-2", "care-4"]
+    assert [each.is_after_gap for each in got] == [True, False, False], "a reader begins after a gap"
+
+
+@pytest.mark.integration
+async def test_a_reader_beside_whom_another_reads_is_told_of_the_gap(nats_url: str) -> None:
+    got: list[Received] = []
+
+    async def keep(received: list[Received]) -> None:
+        got.extend(received)
+
+    broker = EventBroker(nats_url, "test", structlog.get_logger(), watch_every_s=0.1)
+    async with bus_at(nats_url) as bus:
+        voice = StoredPublisher(bus, "x")
+        broker.consumes_batches(BILLING, gather_s=0.05)(keep)
+        await broker.start()
+        await voice.publish_stored(REF, SPOKEN, event_id="gap-0")
+        await eventually(lambda: len(got) == 1)
+        await broker.stop()
+        await voice.publish_stored(REF, SPOKEN, event_id="gap-1")
+        elsewhere = await bus.js.pull_subscribe_bind(BILLING.durable, BILLING.stream)
+        (taken,) = await elsewhere.fetch(1, timeout=5)
+        await taken.ack()
+        await broker.start()
+        await voice.publish_stored(REF, SPOKEN, event_id="gap-2")
+        await voice.publish_stored(REF, SPOKEN, event_id="gap-3")
+        await eventually(lambda: len(got) == 3)
+        await broker.stop()
+    marks = {each.envelope.event_id: each.is_after_gap for each in got}
+    assert marks == {"gap-0": True, "gap-2": True, "gap-3": False}

@@ -39,8 +39,8 @@ def test_consumers_are_read_from_the_streams_and_the_commands() -> None:
 
 
 def test_owners_that_follow_a_message_live_are_consumers_but_never_of_their_own() -> None:
-    assert facts("command.speech.say").consumers == ("tts-worker", "vad")
-    assert facts("event.speech.started").consumers == ()
+    assert facts("command.speech.say").consumers == ("tts-worker", "vad", "control-api-messages")
+    assert facts("event.speech.started").consumers == ("control-api-messages",)
 
 
 def test_personal_fields_are_marked_even_inside_a_list() -> None:

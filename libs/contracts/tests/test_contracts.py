@@ -18,7 +18,7 @@ from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.envelope import BadEnvelope
 from voxbus_contracts.message import Message
-from voxbus_contracts.streams import AUDIO, CLAIMS, CONSUMERS, EVENTS
+from voxbus_contracts.streams import AUDIO, CLAIMS, CONSUMERS, DELIVERIES, EVENTS
 from voxbus_contracts.subjects import parse, parse_owner_key
 
 REF = CallRef("org-1", "6f1c0c1e-30a5-4f0e-9a55-7f6f2a3f3bab")
@@ -81,7 +81,12 @@ def test_owner_keys_come_apart_again() -> None:
 
 
 def test_consumers_filter_subjects_of_their_stream() -> None:
-    prefix = {EVENTS.name: ("event.v1.", "command.v1."), CLAIMS.name: ("claim.v1.",), AUDIO.name: ("audio.v1.",)}
+    prefix = {
+        EVENTS.name: ("event.v1.", "command.v1."),
+        CLAIMS.name: ("claim.v1.",),
+        AUDIO.name: ("audio.v1.",),
+        DELIVERIES.name: ("delivery.v1.",),
+    }
     for consumer in CONSUMERS:
         assert all(subject.startswith(prefix[consumer.stream]) for subject in consumer.filter_subjects)
         assert consumer.max_ack_pending >= 1_000

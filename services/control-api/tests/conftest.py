@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -201,6 +201,7 @@ async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
         bus=bus,
         starter=starter,
         artifacts=Artifacts(objects, signer, LogReader(objects, bus.live_log, events.of_call), 3_600, starter.now_ms),
+        dead_letters=cast(Any, None),
         addresses=addresses,
         max_body_bytes=100_000,
         max_file_bytes=100_000,

@@ -7,7 +7,7 @@ that is gone (FastStream would spin on it in silence) stops its subscriber until
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from faststream.message import StreamMessage
@@ -32,6 +32,7 @@ from voxbus_runtime.tasks import end
 
 Handler = Callable[[Received], Awaitable[None]]
 BatchHandler = Callable[[list[Received]], Awaitable[None]]
+Cares = Callable[[CallRef], Awaitable[bool]]
 
 _FETCH: Final = 32
 _FETCH_TIMEOUT_S: Final = 1.0
@@ -77,6 +78,46 @@ class _Plain:
 
 _Item = tuple[Received | Unreadable, Any]
 """What was received, and its Deliverable: FastStream makes a model of a handler's types, which takes no protocol."""
+
+
+class _Sieve:
+    """Keeps of a consumer's batches what somebody cares about, and notices what went to another reader."""
+
+    def __init__(self, cares: Cares | None) -> None:
+        self._cares = cares
+        self._last_seq = 0
+        self._is_after_gap = True
+
+    async def sorted_out(self, messages: list[Msg]) -> list[tuple[Msg, bool]]:
+        """Each with whether there was a gap before it; the others are acknowledged. What `cares` raises is raised."""
+        kept: list[tuple[Msg, bool]] = []
+        try:
+            for raw in messages:
+                seq = raw.metadata.sequence.consumer
+                self._is_after_gap = self._is_after_gap or seq != self._last_seq + 1
+                self._last_seq = seq
+                if await self._is_cared_about(raw):
+                    kept.append((raw, self._is_after_gap))
+                    self._is_after_gap = False
+                else:
+                    await raw.ack()
+        except BaseException:
+            self._is_after_gap = True  # all of them come again, behind others
+            raise
+        return kept
+
+    async def _is_cared_about(self, raw: Msg) -> bool:
+        if self._cares is None:
+            return True
+        try:
+            ref = parse(raw.subject).ref
+        except ValueError:
+            return True  # nobody can read it, which is said where it is read
+        return await self._cares(ref)
+
+
+def _marked(fact: Received | Unreadable, is_after_gap: bool) -> Received | Unreadable:
+    return replace(fact, is_after_gap=True) if is_after_gap and isinstance(fact, Received) else fact
 
 
 @dataclass(slots=True)
@@ -157,18 +198,23 @@ class EventBroker:
         for subscription in self._subscriptions:
             subscription.running = False
 
-    def consumes_batches(self, spec: ConsumerSpec, *, gather_s: float = 0.25) -> Callable[[BatchHandler], BatchHandler]:
+    def consumes_batches(
+        self, spec: ConsumerSpec, *, gather_s: float = 0.25, cares: Cares | None = None
+    ) -> Callable[[BatchHandler], BatchHandler]:
         """Decorates a handler that takes whatever came within `gather_s`, in stream order, and is far cheaper so.
 
         A batch whose handler fails is handed over again message by message, so that only the one at fault comes again.
+        What is said on a call that it does not care about is acknowledged unread.
         """
 
         def declare(handler: BatchHandler) -> BatchHandler:
             guarded = self._guarded_batch(spec, handler)
+            sieve = _Sieve(cares)
 
             async def handle(messages: list[Msg]) -> None:
                 try:
-                    await guarded([(await self._read(raw), _Plain(raw)) for raw in messages])
+                    taken = await sieve.sorted_out(messages)
+                    await guarded([(_marked(await self._read(raw), gap), _Plain(raw)) for raw, gap in taken])
                 except Exception as problem:  # noqa: BLE001  # what was not acknowledged comes again after ack_wait
                     self._log.error(
                         "batch left to come again",

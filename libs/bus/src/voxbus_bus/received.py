@@ -11,7 +11,10 @@ from voxbus_contracts.subjects import parse
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An event or command, decoded. Delivered at least once and in any order; `stream_seq` is its place in EVENTS."""
+    """An event or command, decoded. Delivered at least once and in any order; `stream_seq` is its place in EVENTS.
+
+    `is_after_gap`: between the one before and this one the consumer gave something to another reader.
+    """
 
     ref: CallRef
     envelope: Envelope
@@ -19,6 +22,7 @@ class Received:
     payload: bytes
     stream_seq: int
     delivery: int = 1
+    is_after_gap: bool = False
 
     @property
     def name(self) -> str:

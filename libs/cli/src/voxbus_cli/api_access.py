@@ -1,10 +1,40 @@
 """Which API a command speaks to, with which key, about which assistant."""
 
 from collections.abc import Mapping
+from typing import Any, Final
 
+import httpx
+
+from voxbus_cli.call.api import is_this_machine
 from voxbus_cli.environment import StackSettings
-from voxbus_cli.errors import BadInput
+from voxbus_cli.errors import ApiRefused, BadInput, NotReachable
 from voxbus_contracts.identity import DEMO_ASSISTANT
+
+_TIMEOUT_S: Final = 15.0
+
+
+class PrivateApi:
+    """One server's API, with one private key."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.key = key
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    def request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, query: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Raises ApiRefused or NotReachable."""
+        try:
+            with httpx.Client(base_url=self._url, timeout=_TIMEOUT_S, trust_env=not is_this_machine(self._url)) as http:
+                response = http.request(method, path, json=body, params=query, headers=self._headers)
+        except httpx.HTTPError as wrong:
+            raise NotReachable(
+                f"{self._url} does not answer ({type(wrong).__name__}): run `voxbus up` first"
+            ) from wrong
+        if not response.is_success:
+            raise ApiRefused(f"{response.status_code}: {response.text[:300]}")
+        return response.json()
 
 
 def assistant_id(given: str | None, environ: Mapping[str, str]) -> str:

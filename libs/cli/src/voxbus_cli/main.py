@@ -10,6 +10,7 @@ from voxbus_cli.bench.options import add_bench_parser
 from voxbus_cli.call.options import add_call_parser
 from voxbus_cli.chat.options import add_chat_parser
 from voxbus_cli.commands import load
+from voxbus_cli.deliveries.options import add_deliveries_parser
 from voxbus_cli.doctor.options import add_doctor_parser
 from voxbus_cli.errors import CommandFailed
 from voxbus_cli.follow.options import add_events_parser
@@ -34,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_chat_parser,
         add_events_parser,
         add_keys_parser,
+        add_deliveries_parser,
         add_reconcile_parser,
         add_rebuild_parser,
         add_bench_parser,

@@ -34,6 +34,20 @@ DEFAULT_CLIENT_MESSAGES = (
     "assistant.started",
 )
 
+DEFAULT_SERVER_MESSAGES = (
+    "conversation-update",
+    "end-of-call-report",
+    "function-call",
+    "hang",
+    "speech-update",
+    "status-update",
+    "tool-calls",
+    "transfer-destination-request",
+    "handoff-destination-request",
+    "user-interrupted",
+    "assistant.started",
+)
+
 
 class FunctionSchema(ApiModel):
     """What the model is told about a function."""
@@ -129,6 +143,7 @@ class Assistant(ApiModel):
     hooks: tuple[Hook, ...] = ()
     keypad_input_plan: KeypadInputPlan = KeypadInputPlan()
     client_messages: tuple[str, ...] = DEFAULT_CLIENT_MESSAGES
+    server_messages: tuple[str, ...] = DEFAULT_SERVER_MESSAGES
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
     artifact_plan: ArtifactPlan | None = None
     compliance_plan: CompliancePlan | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from voxbus_contracts.api_model import Server
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.identity import CLAIMED_STAGES, RECORDER
 from voxbus_contracts.subjects import CallRef
@@ -28,6 +29,16 @@ class TransportFormat(_Entry):
     sample_rate_hz: Annotated[int, Field(ge=3_000, le=192_000)] = 16_000
 
 
+class MessageServer(_Entry):
+    """Where the call's server messages go: one address, chosen at the call's creation.
+
+    `authentication` is the authenticationPlan of the server's credential; None where it names none, or it was gone.
+    """
+
+    server: Server
+    authentication: dict[str, Any] | None = None
+
+
 class CallConfig(_Entry):
     """A call's configuration, resolved once at its creation. Secrets inside are sealed with the cluster key.
 
@@ -47,6 +58,7 @@ class CallConfig(_Entry):
     join_timeout_ms: int = 20_000
     traceparent: str = ""
     variables: dict[str, Any] = {}
+    message_server: MessageServer | None = None
     is_waiting: bool = Field(default=False, description="no place for it yet: nobody may attach")
     personal_key: str = Field(default="", description="of a private call: seals its personal fields; itself sealed")
     private: bool = Field(default=False, description="the installation wants nothing stored of what is said")

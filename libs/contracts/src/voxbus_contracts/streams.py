@@ -81,17 +81,28 @@ DELIVERIES: Final = StreamSpec(
     "file",
     "limits",
     max_age_s=86_400,
+    max_bytes=1024 * MIB,
+    duplicate_window_s=120,
+    why="webhooks on their way to customers' servers; of those that arrived only a call's last stays",
+)
+DEAD_LETTERS: Final = StreamSpec(
+    "DEAD_LETTERS",
+    (subjects.ALL_DEAD_LETTERS,),
+    "file",
+    "limits",
+    max_age_s=7 * 86_400,
     max_bytes=512 * MIB,
     duplicate_window_s=120,
-    why="webhooks on their way to customers' servers",
+    why="webhooks that were given up, to be looked at and sent again",
 )
-STREAMS: Final = (AUDIO, EVENTS, CLAIMS, DELIVERIES)
+STREAMS: Final = (AUDIO, EVENTS, CLAIMS, DELIVERIES, DEAD_LETTERS)
 
 OWNERS: Final = BucketSpec(
     "OWNERS", history=1, ttl_s=0, why="who owns which stage of a call; the revision is the epoch"
 )
 CONFIGS: Final = BucketSpec("CONFIGS", history=1, ttl_s=172_800, why="configuration of a call, secrets sealed")
-BUCKETS: Final = (OWNERS, CONFIGS)
+LANES: Final = BucketSpec("LANES", history=1, ttl_s=172_800, why="how far the webhooks of a call's target have come")
+BUCKETS: Final = (OWNERS, CONFIGS, LANES)
 
 
 def claims_consumer(stage: str) -> ConsumerSpec:
@@ -151,6 +162,38 @@ CONTROL_API: Final = ConsumerSpec(
     max_ack_pending=1_000,
 )
 
+_TOLD: Final = (
+    *(("call", what) for what in ("queued", "ringing", "started", "transferred", "ended")),
+    *(("handoff", "completed"), ("message", "added")),
+    *(("speech", what) for what in ("started", "stopped")),
+    *(("transcript", what) for what in ("partial", "final")),
+    *(("turn", "committed"), ("reply", "started"), ("reply", "finished"), ("reply", "interrupted")),
+    *(("playback", what) for what in ("started", "finished", "cleared")),
+    *(("tool", what) for what in ("requested", "finished")),
+)
+SERVER_MESSAGES: Final = ConsumerSpec(
+    EVENTS.name,
+    "control-api-messages",
+    (*(subjects.events_named(*name) for name in _TOLD), subjects.commands_named("speech", "say")),
+    ack_wait_s=_RECORDED_WITHIN_S,
+    max_ack_pending=20_000,
+)
+REPORTS: Final = ConsumerSpec(
+    EVENTS.name,
+    "control-api-reports",
+    (subjects.events_named("call", "ended"),),
+    ack_wait_s=_FINISHED_WITHIN_S,
+    max_ack_pending=10_000,
+)
+DELIVERER: Final = ConsumerSpec(
+    DELIVERIES.name,
+    "tool-runner-deliveries",
+    (subjects.ALL_DELIVERIES,),
+    ack_wait_s=_FINISHED_WITHIN_S,
+    max_ack_pending=200_000,
+)
+"""What waits for a dead server is pending too, and must not keep other calls' messages out."""
+
 CONSUMERS: Final = (
     *(claims_consumer(stage) for stage in (*CLAIMED_STAGES, RECORDER)),
     TOOL_RUNNER,
@@ -159,4 +202,7 @@ CONSUMERS: Final = (
     ERASER,
     BILLING,
     CONTROL_API,
+    SERVER_MESSAGES,
+    REPORTS,
+    DELIVERER,
 )

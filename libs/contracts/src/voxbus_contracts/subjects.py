@@ -15,6 +15,7 @@ ALL_COMMANDS: Final = "command.v1.>"
 ALL_AUDIO: Final = "audio.v1.>"
 ALL_CLAIMS: Final = "claim.v1.>"
 ALL_DELIVERIES: Final = "delivery.v1.>"
+ALL_DEAD_LETTERS: Final = "dead-letter.v1.>"
 ALL_WORKERS: Final = "worker.v1.*.*.status"
 
 
@@ -54,6 +55,26 @@ class CallRef:
     def claim(self, stage: str) -> str:
         return f"claim.v1.{stage}.{self.org}.{self.call}"
 
+    def delivery(self, target: str) -> str:
+        """Messages to one target of the call, delivered in this subject's order."""
+        return f"delivery.v1.{self.org}.{self.call}.{checked_token(target, 'target')}"
+
+    def dead_letter(self, target: str) -> str:
+        """Messages that were given up."""
+        return f"dead-letter.v1.{self.org}.{self.call}.{checked_token(target, 'target')}"
+
+    @property
+    def all_deliveries(self) -> str:
+        return f"delivery.v1.{self.org}.{self.call}.*"
+
+    @property
+    def all_dead_letters(self) -> str:
+        return f"dead-letter.v1.{self.org}.{self.call}.*"
+
+    def lane_key(self, target: str) -> str:
+        """Key in the LANES bucket."""
+        return f"{self.org}.{self.call}.{target}"
+
     def owner_key(self, stage: str) -> str:
         """Key in the OWNERS bucket."""
         return f"{stage}.{self.org}.{self.call}"
@@ -92,6 +113,19 @@ def parse_owner_key(key: str) -> tuple[str, CallRef]:
     if len(tokens) != 3:
         raise ValueError(f"{key!r} is no key of OWNERS")
     return tokens[0], CallRef(tokens[1], tokens[2])
+
+
+def parse_delivery(subject: str) -> tuple[CallRef, str]:
+    """Call and target of a delivery or a dead letter; raises ValueError for anything else."""
+    tokens = subject.split(".")
+    if len(tokens) != 5 or tokens[0] not in ("delivery", "dead-letter") or tokens[1] != "v1":
+        raise ValueError(f"{subject!r} is no subject of a delivery")
+    return CallRef(tokens[2], tokens[3]), checked_token(tokens[4], "target")
+
+
+def dead_letters_of(org: str) -> str:
+    """Everything of one organisation that was given up."""
+    return f"dead-letter.v1.{checked_token(org, 'org')}.>"
 
 
 def claims_of(stage: str) -> str:

@@ -10,7 +10,7 @@ from voxbus_runtime.errors import BadSeal
 
 _MARK: Final = "sealed:v1:"
 _SECRET_FIELDS: Final = frozenset(
-    {"secret", "serverurlsecret", "clientsecret", "apikey", "authtoken", "token", "password"}
+    {"secret", "serverurlsecret", "clientsecret", "secretkey", "apikey", "authtoken", "token", "password"}
 )
 _SECRET_MAPS: Final = frozenset({"headers"})
 

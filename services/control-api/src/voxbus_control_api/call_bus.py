@@ -6,7 +6,7 @@ from voxbus_bus import FactPublisher
 from voxbus_contracts import CallRef, Command
 from voxbus_contracts.config import CallConfig, Owner, config_hash
 from voxbus_contracts.events import CallDeleted, CallEnded, CallQueued
-from voxbus_contracts.streams import CONFIGS, OWNERS
+from voxbus_contracts.streams import CONFIGS, DEAD_LETTERS, DELIVERIES, OWNERS
 from voxbus_control_api.bus_away import answering
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.sequencing import LoggedMessage
@@ -61,9 +61,11 @@ class CallBus:
             return await self._bus.has_event(ref, "call", "ended")
 
     async def tell_deleted(self, ref: CallRef) -> None:
-        """Whoever stores something of the call throws it away."""
+        """Whoever stores something of the call throws it away; what is on its way to its server goes too."""
         async with answering():
             await self._publisher.publish_stored(ref, CallDeleted(), event_id=f"deleted.{ref.call}")
+            await self._bus.js.purge_stream(DELIVERIES.name, subject=ref.all_deliveries)
+            await self._bus.js.purge_stream(DEAD_LETTERS.name, subject=ref.all_dead_letters)
 
     async def command(self, ref: CallRef, command: Command) -> None:
         async with answering():

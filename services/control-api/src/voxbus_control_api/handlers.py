@@ -1,12 +1,17 @@
-"""What the API does with each event of a call or chat: keep it for the record."""
+"""What the API does with each event of a call or chat: keep it for the record, tell the customer's server."""
 
 from voxbus_bus import EventBroker, Received
 from voxbus_contracts.events import ChatEnded, CostUpdated
-from voxbus_contracts.streams import CONTROL_API
+from voxbus_contracts.streams import CONTROL_API, REPORTS, SERVER_MESSAGES
 from voxbus_control_api import metrics
 from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.chats.records import CHAT
 from voxbus_control_api.event_store import EventRow, EventStore
+from voxbus_control_api.messages.reporting import Reporter
+from voxbus_control_api.messages.telling import ServerTeller
+
+_GATHER_MESSAGES_S = 0.05
+"""A server learns of things nearly as they happen; what comes together is still read together."""
 
 
 def add_handlers(broker: EventBroker, events: EventStore, chats: Conversations) -> None:
@@ -16,6 +21,12 @@ def add_handlers(broker: EventBroker, events: EventStore, chats: Conversations) 
         metrics.EVENTS_STORED.inc(len(received))
         for each in received:
             await on_chat_event(each, chats)
+
+
+def add_message_handlers(broker: EventBroker, teller: ServerTeller, reporter: Reporter) -> None:
+    """What customers' servers are told."""
+    broker.consumes_batches(SERVER_MESSAGES, gather_s=_GATHER_MESSAGES_S, cares=teller.cares)(teller.on_facts)
+    broker.consumes(REPORTS, workers=64)(reporter.on_call_ended)
 
 
 async def on_chat_event(received: Received, chats: Conversations) -> None:

@@ -1,5 +1,6 @@
 """Everything that is stored as it was posted: assistants, squads, tools, phone numbers … One table, one kind each."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +9,7 @@ from sqlalchemy import Select, cast, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voxbus_control_api.database import RESOURCES, Database
+from voxbus_control_api.database import ORGS, RESOURCES, Database
 from voxbus_control_api.listing import Listing
 from voxbus_control_api.projection import iso
 from voxbus_control_api.secret_box import SecretBox
@@ -81,6 +82,12 @@ class ResourceStore:
         statement = statement.order_by(RESOURCES.c.created_at_ms, RESOURCES.c.id)
         async with self._database.read() as connection:
             return [self._resource(row) for row in (await connection.execute(statement)).all()]
+
+    async def org_body(self, org: str) -> Json:
+        """The organisation itself, as it was posted; empty where it is unknown."""
+        async with self._database.read() as connection:
+            body = (await connection.execute(select(ORGS.c.body).where(ORGS.c.id == org))).scalar_one_or_none()
+        return json.loads(body) if body else {}
 
     async def change(
         self, org: str, kind: str, resource_id: str, changed: Callable[[Resource], Resource]

@@ -58,6 +58,9 @@ class Settings(ServiceSettings):
     chat_claim_timeout_ms: int = Field(default=10_000, ge=500, le=60_000)
     """A chat that no llm-orchestrator takes within this is given up: a dead one is replaced within 3 s."""
 
+    report_within_ms: int = Field(default=10_000, ge=0, le=600_000)
+    """An end-of-call report waits this long for recording and cost, then goes without; recordings take some seconds."""
+
     default_assistant: str = DEMO_ASSISTANT
     """Id of the demo assistant made at first start."""
 

@@ -25,11 +25,16 @@ from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.database import SCHEMA
 from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_key, secret_box
-from voxbus_control_api.handlers import add_handlers
+from voxbus_control_api.handlers import add_handlers, add_message_handlers
 from voxbus_control_api.http.api import Api
 from voxbus_control_api.http.app import create_app
+from voxbus_control_api.http.call_answers import addressed
 from voxbus_control_api.http.server import ApiServer, bound_socket
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.messages.dead_letters import DeadLetters
+from voxbus_control_api.messages.outbox import DeliveryStream
+from voxbus_control_api.messages.reporting import Reporter
+from voxbus_control_api.messages.telling import ServerTeller
 from voxbus_control_api.org_store import Org, OrgStore
 from voxbus_control_api.rate_limit import RateLimit
 from voxbus_control_api.reaper import Reaper
@@ -114,6 +119,11 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     starter = _starter(runtime, resources, calls, bus, addresses)
     chats = _chats(runtime, resources, publisher)
     add_handlers(broker, events, chats)
+    artifacts = await _artifacts(settings, addresses, bus, events)
+    teller = ServerTeller(
+        runtime.bus, DeliveryStream(runtime.bus, runtime.log), addresses.control_url, unix_ms, runtime.log
+    )
+    add_message_handlers(broker, teller, _reporter(runtime, teller, calls, events, artifacts))
     api = Api(
         keys=keys,
         orgs=orgs,
@@ -125,7 +135,8 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         chats=chats,
         bus=bus,
         starter=starter,
-        artifacts=await _artifacts(settings, addresses, bus, events),
+        artifacts=artifacts,
+        dead_letters=DeadLetters(runtime.bus),
         addresses=addresses,
         max_body_bytes=settings.api_max_body_bytes,
         max_file_bytes=settings.api_max_file_bytes,
@@ -138,7 +149,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     waiting = WaitingCalls(database, settings.concurrency_limit)
     due_calls = DueCalls(open_calls, waiting, starter, bus, runtime.log)
     eraser = Eraser(open_calls, bus, unix_ms, runtime.log)
-    loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run}
+    loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run, "late-answers": teller.run}
     return ControlApi(runtime, database, broker, server, loops)
 
 
@@ -157,6 +168,20 @@ def _starter(
         new_traceparent=new_trace,
         log=runtime.log,
         private=runtime.settings.private,
+    )
+
+
+def _reporter(
+    runtime: Runtime[Settings], teller: ServerTeller, calls: CallStore, events: EventStore, artifacts: Artifacts
+) -> Reporter:
+    return Reporter(
+        listener=teller,
+        records=calls,
+        events_of=events.of_call,
+        shown=lambda call: addressed(call, artifacts),
+        now_ms=unix_ms,
+        limit_ms=runtime.settings.report_within_ms,
+        log=runtime.log,
     )
 
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 from voxbus_contracts import Message
 from voxbus_contracts.commands import EndCall
 from voxbus_contracts.events import CallRinging, CallStarted, MediaAttached, MediaDetached, UsageRecorded
+from voxbus_contracts.told.call_messages import CallMessages
 from voxbus_media_ingress.admission import Admission
 from voxbus_media_ingress.agent_side import AgentSide
 from voxbus_media_ingress.alarm import now_ms
-from voxbus_media_ingress.client_messages import ClientMessages
 from voxbus_media_ingress.ending import BROKEN, NOT_CLAIMED, REPLACED, Ending
 from voxbus_media_ingress.inbound import error_text
 from voxbus_media_ingress.opening import Opening, stored_agent_frames
@@ -50,7 +50,8 @@ class Attachment:
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         playout = Playout(self.clock, opening.past.done_seq, opening.played_frames)
         self.agent = AgentSide(playout, transport.fmt, self.line, self.publisher, self._on_playback, self._refill.set)
-        messages = ClientMessages(call.config.assistant, call.ref.call, call.config.assistant_id)
+        assistant = call.config.assistant
+        messages = CallMessages(assistant, call.ref.call, assistant.client_messages, call.config.assistant_id)
         self.teller = Teller(messages, self.line.text)
         self.admission = Admission(set(call.config.stages) - opening.past.claimed, self._answer, self._give_up)
         self._call_is_over = asyncio.Event()

@@ -1,11 +1,13 @@
 """Keeps the client of one attachment informed, and notices when an answer is late."""
 
+import json
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from voxbus_contracts import Message
+from voxbus_contracts.told.call_messages import CallMessages
 from voxbus_media_ingress.alarm import Alarm, now_ms
-from voxbus_media_ingress.client_messages import ClientMessages
 from voxbus_runtime.sequencing import LoggedMessage
 
 
@@ -16,7 +18,7 @@ def unix_ms() -> int:
 class Teller:
     """Turns what happens into texts for `send`."""
 
-    def __init__(self, messages: ClientMessages, send: Callable[[str], None]) -> None:
+    def __init__(self, messages: CallMessages, send: Callable[[str], None]) -> None:
         self._messages = messages
         self._send = send
         self._hang_alarm = Alarm(self._on_hang_time)
@@ -37,9 +39,9 @@ class Teller:
     def stop(self) -> None:
         self._hang_alarm.stop()
 
-    def _send_all(self, texts: list[str]) -> None:
-        for text in texts:
-            self._send(text)
+    def _send_all(self, told: list[dict[str, Any]]) -> None:
+        for message in told:
+            self._send(json.dumps(message, ensure_ascii=False))
         due_unix_ms = self._messages.hang_due_ms
         if due_unix_ms is not None:
             self._hang_alarm.set(now_ms() + due_unix_ms - unix_ms())

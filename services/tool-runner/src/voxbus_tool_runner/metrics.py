@@ -31,3 +31,11 @@ DURATION_S: Final = Histogram(
 
 TOOL_SPAN: Final = "tool"
 """From the command's arrival to the answer, under the turn; the tool's server gets it as its parent."""
+
+DELIVERIES: Final = Counter("voxbus_deliveries", "Tries to deliver a server message, by outcome.", ["outcome"])
+DELIVERY_LANES: Final = Gauge("voxbus_delivery_lanes", "Calls whose server messages are being delivered now.")
+DELIVERY_S: Final = Histogram(
+    "voxbus_delivery_seconds",
+    "One try, from the request to the answer's status.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60),
+)

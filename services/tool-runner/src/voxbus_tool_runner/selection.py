@@ -1,15 +1,14 @@
 """Which server runs a tool, and what it is asked. Pure."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from voxbus_contracts.api_model import Server
 from voxbus_contracts.assistant import Tool
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.told.shapes import told_call, whole_assistant, without_sealed
 from voxbus_tool_runner.errors import ServerMissing, ToolUnknown
-
-_SEALED: Final = "sealed:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def message_of(config: CallConfig, command: RunTool, tool: Tool, now_ms: int) ->
         "arguments": command.arguments,
         "parameters": command.arguments,
     }
-    described = _shown(tool.model_dump(by_alias=True, exclude_none=True))
+    described = without_sealed(tool.model_dump(by_alias=True, exclude_none=True))
     return {
         "message": {
             "type": "tool-calls",
@@ -54,38 +53,8 @@ def message_of(config: CallConfig, command: RunTool, tool: Tool, now_ms: int) ->
             "toolCallList": [tool_call],
             "toolCalls": [tool_call],
             "toolWithToolCallList": [{"messages": [], **described, "toolCall": tool_call}],
-            "call": _call(config),
-            "assistant": _assistant(config),
+            "call": told_call(config, "in-progress"),
+            "assistant": whole_assistant(config),
             "artifact": {},
         }
     }
-
-
-def _call(config: CallConfig) -> dict[str, Any]:
-    call = {
-        "id": config.call,
-        "orgId": config.org,
-        "type": config.call_type,
-        "status": "in-progress",
-        "assistantId": config.assistant_id,
-        "assistantOverrides": {"variableValues": config.variables} if config.variables else None,
-    }
-    return {name: value for name, value in call.items() if value is not None}
-
-
-def _assistant(config: CallConfig) -> dict[str, Any]:
-    shown = _shown(config.assistant.model_dump(by_alias=True, exclude_none=True, exclude_unset=True))
-    return {"id": config.assistant_id, **shown} if config.assistant_id else shown
-
-
-def _shown(tree: Any) -> Any:
-    """A copy without sealed secrets."""
-    if isinstance(tree, dict):
-        return {key: _shown(value) for key, value in tree.items() if not _is_sealed(value)}
-    if isinstance(tree, list | tuple):
-        return [_shown(value) for value in tree if not _is_sealed(value)]
-    return tree
-
-
-def _is_sealed(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(_SEALED)

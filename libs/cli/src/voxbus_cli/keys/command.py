@@ -6,38 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
-from voxbus_cli.call.api import is_this_machine
+from voxbus_cli.api_access import PrivateApi
 from voxbus_cli.environment import StackSettings, read_settings
-from voxbus_cli.errors import ApiRefused, BadInput, NotReachable
+from voxbus_cli.errors import BadInput
 
 Json = dict[str, Any]
 
-_TIMEOUT_S: Final = 15.0
 _MOST: Final = 1_000
 
 
-class Keys:
+class Keys(PrivateApi):
     """The `/token` routes of one server, with one private key."""
-
-    def __init__(self, url: str, key: str) -> None:
-        self.key = key
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {key}"}
-
-    def request(self, method: str, path: str, body: Json | None = None) -> Any:
-        """Raises ApiRefused or NotReachable."""
-        try:
-            with httpx.Client(base_url=self._url, timeout=_TIMEOUT_S, trust_env=not is_this_machine(self._url)) as http:
-                response = http.request(method, path, json=body, headers=self._headers)
-        except httpx.HTTPError as wrong:
-            raise NotReachable(
-                f"{self._url} does not answer ({type(wrong).__name__}): run `voxbus up` first"
-            ) from wrong
-        if not response.is_success:
-            raise ApiRefused(f"{response.status_code}: {response.text[:300]}")
-        return response.json()
 
     def own_id(self) -> str:
         """Id of the key in use."""

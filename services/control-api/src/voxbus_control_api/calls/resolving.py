@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from voxbus_control_api.call_request import CallRequest
+from voxbus_control_api.calls.message_server import chosen_server, credential_ids
 from voxbus_control_api.calls.planning import Layer, Speaker, first_member, member_layers, own_layers
 from voxbus_control_api.calls.stored_tools import tool_ids
 from voxbus_control_api.errors import BadRequest, NotFound
@@ -15,6 +16,7 @@ ASSISTANT: Final = "assistant"
 SQUAD: Final = "squad"
 PHONE_NUMBER: Final = "phone-number"
 TOOL: Final = "tool"
+CREDENTIAL: Final = "credential"
 
 _REASONS: Final = {
     ASSISTANT: "assistant-not-found",
@@ -36,6 +38,10 @@ class Stored(Protocol):
 
     async def get(self, org: str, kind: str, resource_id: str) -> Resource | None: ...
 
+    async def org_body(self, org: str) -> Json:
+        """The organisation, as it was posted; empty where it is unknown."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -55,14 +61,17 @@ async def resolve(stored: Stored, org: str, request: CallRequest, alike: Sequenc
         number = await _body(stored, org, PHONE_NUMBER, request.phone_number_id)
     speaker = await _speaker(stored, org, request, number or {})
     layers = [*speaker.layers, *(layer for each in (request, *alike) for layer in own_layers(each))]
-    ids = tool_ids([speaker.assistant, *(layer.overrides for layer in layers)])
-    return Resolved(replace(speaker, tools=await _tools(stored, org, ids)), number)
+    bodies = [speaker.assistant, *(layer.overrides for layer in layers)]
+    tools = await _by_id(stored, org, TOOL, tool_ids(bodies))
+    owner = {} if chosen_server(speaker.assistant, number) else await stored.org_body(org)
+    credentials = await _by_id(stored, org, CREDENTIAL, credential_ids([*bodies, number, owner]))
+    return Resolved(replace(speaker, tools=tools, credentials=credentials, org=owner), number)
 
 
-async def _tools(stored: Stored, org: str, ids: Sequence[str]) -> dict[str, Json]:
+async def _by_id(stored: Stored, org: str, kind: str, ids: Sequence[str]) -> dict[str, Json]:
     """Those that are there."""
-    found = {tool_id: await stored.get(org, TOOL, tool_id) for tool_id in ids}
-    return {tool_id: tool.body for tool_id, tool in found.items() if tool is not None}
+    found = {each: await stored.get(org, kind, each) for each in ids}
+    return {each: resource.body for each, resource in found.items() if resource is not None}
 
 
 async def _speaker(stored: Stored, org: str, request: CallRequest, number: Json) -> Speaker:

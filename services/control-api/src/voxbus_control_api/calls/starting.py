@@ -14,7 +14,7 @@ from structlog.stdlib import BoundLogger
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.config import CallConfig
+from voxbus_contracts.config import CallConfig, MessageServer
 from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.call_store import Added, CallStore, NewCall
@@ -101,6 +101,7 @@ class Starter:
         """Raises Misconfigured."""
         try:
             assistant = Assistant.model_validate(seal_config(plan.assistant, self.cluster_key))
+            server = seal_config(plan.message_server, self.cluster_key)
             is_private = self.private or assistant.is_private
             personal_key = new_personal_key(self.cluster_key) if is_private else ""
         except BadSeal as missing:
@@ -117,6 +118,7 @@ class Starter:
             join_timeout_ms=self.join_timeout_ms,
             traceparent=self.new_traceparent(),
             variables=plan.variables,
+            message_server=MessageServer.model_validate(server) if server else None,
         )
         private = {"private": self.private, "personal_key": personal_key}
         return config.model_copy(update=private) if is_private else config

@@ -14,6 +14,7 @@ from voxbus_control_api.calls.artifact_access import Artifacts
 from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.messages.dead_letters import DeadLetters
 from voxbus_control_api.org_store import OrgStore
 from voxbus_control_api.rate_limit import RateLimit
 from voxbus_control_api.resource_store import ResourceStore
@@ -42,6 +43,7 @@ class Api:
     bus: BusOfCalls
     starter: Starter
     artifacts: Artifacts
+    dead_letters: DeadLetters
     addresses: Addresses
     max_body_bytes: int
     max_file_bytes: int

@@ -3,6 +3,7 @@
 from typing import Any
 
 from voxbus_control_api.call_store import CallRecord
+from voxbus_control_api.calls.artifact_access import Artifacts
 from voxbus_control_api.errors import NotFound
 from voxbus_control_api.http.api import Api
 from voxbus_control_api.projection import FILES
@@ -23,12 +24,17 @@ def files_of(call: CallRecord) -> dict[str, str]:
     return call.record["artifact"].get(FILES, {})
 
 
-async def shown(api: Api, call: CallRecord) -> Json:
-    """As every answer about a call gives it."""
+async def addressed(call: CallRecord, artifacts: Artifacts) -> Json:
+    """The record with the addresses of what was recorded."""
     artifact = {name: value for name, value in call.record["artifact"].items() if name != FILES}
     has_logs = call.is_logged and call.has_ended
-    artifact |= await api.artifacts.fields(call.ref, files_of(call), has_logs=has_logs)
-    record = {**call.record, "artifact": artifact}
+    artifact |= await artifacts.fields(call.ref, files_of(call), has_logs=has_logs)
+    return {**call.record, "artifact": artifact}
+
+
+async def shown(api: Api, call: CallRecord) -> Json:
+    """As every answer about a call gives it."""
+    record = await addressed(call, api.artifacts)
     if call.has_ended:
         return record
     monitor = {"controlUrl": api.addresses.control_url(call.ref)}

@@ -1,6 +1,6 @@
 """An assistant with everything the public API has for it, older spellings too; all of it is optional."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -23,20 +23,6 @@ from voxbus_control_api.schemas.tools import ToolBody
 from voxbus_control_api.schemas.transcriber import TranscriberBody
 from voxbus_control_api.schemas.voice import VoiceBody
 
-DEFAULT_SERVER_MESSAGES: Final = (
-    "conversation-update",
-    "end-of-call-report",
-    "function-call",
-    "hang",
-    "speech-update",
-    "status-update",
-    "tool-calls",
-    "transfer-destination-request",
-    "handoff-destination-request",
-    "user-interrupted",
-    "assistant.started",
-)
-
 
 class AssistantBody(Assistant):
     """An assistant as it is posted."""
@@ -55,7 +41,6 @@ class AssistantBody(Assistant):
     analysis_plan: AnalysisPlan | None = None
     artifact_plan: ArtifactPlanBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     monitor_plan: MonitorPlan | None = None
-    server_messages: tuple[str, ...] = DEFAULT_SERVER_MESSAGES
     transport_configurations: tuple[TransportConfiguration, ...] = ()
     credentials: tuple[dict[str, Any], ...] = ()
     credential_ids: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What the client of a call is told."""
+"""What the listeners of a call are told."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ from voxbus_contracts.events import (
     TranscriptPartial,
     TurnCommitted,
 )
-from voxbus_media_ingress.client_messages import HANG_AFTER_MS, ClientMessages
+from voxbus_contracts.told.call_messages import HANG_AFTER_MS, CallMessages
 
 CALL = "6f1c0c1e-30a5-4f0e-9a55-7f6f2a3f3b01"
 STARTED = CallStarted(pts_ms=0, setup_ms=5)
@@ -52,10 +52,11 @@ class Told:
 
     def __init__(self, **assistant: Any) -> None:
         assistant.setdefault("clientMessages", EVERYTHING)
-        self.messages = ClientMessages(Assistant.model_validate(assistant), CALL, "asst-1")
+        validated = Assistant.model_validate(assistant)
+        self.messages = CallMessages(validated, CALL, validated.client_messages, "asst-1")
 
     def by(self, *events: Message, at_ms: int = 10_000) -> list[dict[str, Any]]:
-        return [json.loads(text) for event in events for text in self.messages.on_message(event, at_ms)]
+        return [told for event in events for told in self.messages.on_message(event, at_ms)]
 
     def types(self, *events: Message) -> list[str]:
         return [told["type"] for told in self.by(*events)]
@@ -310,7 +311,7 @@ def test_a_late_answer_is_told_once_per_turn() -> None:
     told.by(turn(1, "hello"), at_ms=1_000)
     assert told.messages.hang_due_ms == 1_000 + HANG_AFTER_MS
     assert told.messages.on_time(1_000 + HANG_AFTER_MS - 1) == []
-    assert [json.loads(t)["type"] for t in told.messages.on_time(1_000 + HANG_AFTER_MS)] == ["hang"]
+    assert [each["type"] for each in told.messages.on_time(1_000 + HANG_AFTER_MS)] == ["hang"]
     assert told.messages.hang_due_ms is None
 
 
@@ -324,4 +325,4 @@ def test_a_client_that_came_back_is_told_the_status_again() -> None:
     told = Told()
     told.by(CallRinging(), STARTED)
     (status,) = told.messages.current_status(20_000)
-    assert json.loads(status) == {"type": "status-update", "timestamp": 20_000, "status": "in-progress"}
+    assert status == {"type": "status-update", "timestamp": 20_000, "status": "in-progress"}

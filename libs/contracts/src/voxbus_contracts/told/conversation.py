@@ -1,8 +1,10 @@
-"""The conversation as clients see it: what was said and heard so far, in the public API's shapes."""
+"""The conversation as clients and servers see it: what was said and heard so far, in the public API's shapes."""
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+_SPEAKERS: Final = {"bot": "AI", "user": "User"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,14 @@ class Conversation:
         """Fields of a conversation-update; `conversation` is the legacy name of the OpenAI format."""
         openai = list(self._openai)
         return {"messages": list(self._messages), "messagesOpenAIFormatted": openai, "conversation": openai}
+
+    def artifact(self) -> dict[str, Any]:
+        """The same with the transcript: `AI: …` and `User: …`, a line each."""
+        lines = [
+            f"{_SPEAKERS[each['role']]}: {each['message']}\n" for each in self._messages if each["role"] in _SPEAKERS
+        ]
+        told = {"messages": list(self._messages), "messagesOpenAIFormatted": list(self._openai)}
+        return {**told, "transcript": "".join(lines)}
 
     def _add(self, role: str, fields: dict[str, Any], span: Span) -> None:
         duration_ms = max(0, span.end_pts_ms - span.start_pts_ms)

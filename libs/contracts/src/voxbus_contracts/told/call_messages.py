@@ -1,16 +1,14 @@
-"""Events of a call → the bare JSON messages a client of the WebSocket transport gets, as its assistant subscribed them.
+"""Events of a call → the messages its client or its customer's server gets, as the assistant subscribed them. Pure.
 
-Source: the public API's client messages (same types as server messages, without the `message` envelope). Every
-message has `type` and `timestamp` (ms since the epoch). What was said is told from what was heard: the assistant's
+Source: the public API's client and server messages, which have the same types and fields. Every message has `type`
+and `timestamp` (ms since the epoch). What was said is told from what was heard: the assistant's
 words appear when they have left towards the caller, never before.
 """
 
-import json
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from voxbus_contracts import Message
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import SaySentence
 from voxbus_contracts.events import (
@@ -36,24 +34,25 @@ from voxbus_contracts.events import (
     TurnCommitted,
 )
 from voxbus_contracts.events.reply import BY_CALLER
-from voxbus_media_ingress.conversation import Conversation, Span
-from voxbus_media_ingress.told import told_assistant, told_tool_call, told_tool_with_call
+from voxbus_contracts.message import Message
+from voxbus_contracts.told.conversation import Conversation, Span
+from voxbus_contracts.told.shapes import told_assistant, told_tool_call, told_tool_with_call
 
 HANG_AFTER_MS: Final = 3_000
 """A turn without a sound for this long counts as delayed."""
 
 _FINAL_TRANSCRIPT: Final = 'transcript[transcriptType="final"]'
 _MODEL_SOURCES: Final = ("model", "tool")
-_Fields = dict[str, Any]
+Fields = dict[str, Any]
 
 
 class Subscription:
-    """Which messages the assistant's `clientMessages` ask for."""
+    """Which messages `clientMessages` or `serverMessages` ask for."""
 
     def __init__(self, wanted: Iterable[str]) -> None:
         self._wanted = frozenset(name.replace("'", '"').replace(" ", "") for name in wanted)
 
-    def type_sent(self, kind: str, fields: _Fields) -> str | None:
+    def type_sent(self, kind: str, fields: Fields) -> str | None:
         """The `type` to send, None when it is not asked for; a filter is sent under its own name."""
         if kind in self._wanted:
             return kind
@@ -62,16 +61,16 @@ class Subscription:
         return None
 
 
-class ClientMessages:
-    """One call's messages to its client. Feed it every event once, in order; history first, its output dropped."""
+class CallMessages:
+    """One call's messages to one listener. Feed it every event once, in order; history first, its output dropped."""
 
-    def __init__(self, assistant: Assistant, call: str, assistant_id: str | None = None) -> None:
+    def __init__(self, assistant: Assistant, call: str, wanted: Iterable[str], assistant_id: str | None = None) -> None:
         self._assistant = assistant
         self._assistant_id = assistant_id
         self._call = call
-        self._subscription = Subscription(assistant.client_messages)
+        self._subscription = Subscription(wanted)
         self._conversation = Conversation()
-        self._out: list[str] = []
+        self._out: list[Fields] = []
         self._at_ms = 0
         self._turn = 0
         self._spoken_turn: int | None = None
@@ -111,11 +110,11 @@ class ClientMessages:
 
     @property
     def hang_due_ms(self) -> int | None:
-        """When (ms since the epoch) the client is told that the answer is late, unless it sounds before."""
+        """When (ms since the epoch) the listener is told that the answer is late, unless it sounds before."""
         return self._hang_due_ms
 
-    def on_message(self, message: Message, at_ms: int) -> list[str]:
-        """The texts to send for one event or command; `at_ms` is when it happened, ms since the epoch."""
+    def on_message(self, message: Message, at_ms: int) -> list[Fields]:
+        """What to send for one event or command; `at_ms` is when it happened, ms since the epoch."""
         handler = self._handlers.get(type(message))
         if handler is None:
             return []
@@ -123,7 +122,7 @@ class ClientMessages:
         handler(message)
         return self._take()
 
-    def on_time(self, now_ms: int) -> list[str]:
+    def on_time(self, now_ms: int) -> list[Fields]:
         """Tells a delayed answer, once per turn."""
         if self._hang_due_ms is not None and now_ms >= self._hang_due_ms:
             self._hang_due_ms = None
@@ -131,7 +130,11 @@ class ClientMessages:
             self._send("hang", {})
         return self._take()
 
-    def current_status(self, now_ms: int) -> list[str]:
+    def artifact(self) -> Fields:
+        """The conversation so far, as the `artifact` of a server message has it."""
+        return self._conversation.artifact()
+
+    def current_status(self, now_ms: int) -> list[Fields]:
         """The call's status again, for a client that came back."""
         self._at_ms = now_ms
         self._send("status-update", {"status": self.status})
@@ -155,7 +158,7 @@ class ClientMessages:
         self._send("transfer-update", {"destination": {"type": "number", "number": event.destination}})
 
     def _on_handoff(self, event: HandoffCompleted) -> None:
-        fields: _Fields = {"fromAssistant": {"name": event.from_assistant}, "toAssistant": {"name": event.to_assistant}}
+        fields: Fields = {"fromAssistant": {"name": event.from_assistant}, "toAssistant": {"name": event.to_assistant}}
         self._send(
             "transfer-update", {"destination": {"type": "assistant", "assistantName": event.to_assistant}, **fields}
         )
@@ -165,7 +168,7 @@ class ClientMessages:
         self._fall_silent()
         self._set_status("ended", {"endedReason": event.reason})
 
-    def _set_status(self, status: str, more: _Fields | None = None) -> None:
+    def _set_status(self, status: str, more: Fields | None = None) -> None:
         self.status = status
         self._send("status-update", {"status": status, **(more or {})})
 
@@ -283,7 +286,7 @@ class ClientMessages:
 
     def _on_tool_finished(self, event: ToolFinished) -> None:
         result = event.result if event.result is not None else event.error or ""
-        fields: _Fields = {"toolCallId": event.tool_call_id, "name": event.tool_name, "result": result}
+        fields: Fields = {"toolCallId": event.tool_call_id, "name": event.tool_name, "result": result}
         self._conversation.add_tool_result(
             event.tool_call_id, event.tool_name, result, Span(self._pts_now() - event.duration_ms, self._pts_now())
         )
@@ -293,10 +296,10 @@ class ClientMessages:
 
     # Sending
 
-    def _send(self, kind: str, fields: _Fields) -> None:
+    def _send(self, kind: str, fields: Fields) -> None:
         sent = self._subscription.type_sent(kind, fields)
         if sent is not None:
-            self._out.append(json.dumps({"type": sent, "timestamp": self._at_ms, **fields}, ensure_ascii=False))
+            self._out.append({"type": sent, "timestamp": self._at_ms, **fields})
 
     def _send_transcript(self, role: str, kind: str, text: str) -> None:
         if text:
@@ -305,7 +308,7 @@ class ClientMessages:
     def _send_conversation(self) -> None:
         self._send("conversation-update", self._conversation.update())
 
-    def _take(self) -> list[str]:
+    def _take(self) -> list[Fields]:
         out, self._out = self._out, []
         return out
 

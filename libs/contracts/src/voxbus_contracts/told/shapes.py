@@ -1,9 +1,12 @@
-"""What a client is told about an assistant and its tools: never an address's headers or secrets, never a script."""
+"""What is told about a call, an assistant and its tools: never a secret, to clients never an address's headers."""
 
-from typing import Any
+from typing import Any, Final
 
 from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.config import CallConfig
 from voxbus_contracts.events import ToolRequested
+
+_SEALED: Final = "sealed:"
 
 
 def told_assistant(assistant: Assistant, assistant_id: str | None) -> dict[str, Any]:
@@ -51,3 +54,35 @@ def told_tool_with_call(assistant: Assistant, call: dict[str, Any]) -> dict[str,
         "messages": [],
         "toolCall": call,
     }
+
+
+def told_call(config: CallConfig, status: str) -> dict[str, Any]:
+    """`call` of a server message."""
+    call = {
+        "id": config.call,
+        "orgId": config.org,
+        "type": config.call_type,
+        "status": status,
+        "assistantId": config.assistant_id,
+        "assistantOverrides": {"variableValues": config.variables} if config.variables else None,
+    }
+    return {name: value for name, value in call.items() if value is not None}
+
+
+def whole_assistant(config: CallConfig) -> dict[str, Any]:
+    """`assistant` of a server message: as it was configured, without what is sealed."""
+    shown = without_sealed(config.assistant.model_dump(by_alias=True, exclude_none=True, exclude_unset=True))
+    return {"id": config.assistant_id, **shown} if config.assistant_id else shown
+
+
+def without_sealed(tree: Any) -> Any:
+    """A copy without sealed secrets."""
+    if isinstance(tree, dict):
+        return {key: without_sealed(value) for key, value in tree.items() if not _is_sealed(value)}
+    if isinstance(tree, list | tuple):
+        return [without_sealed(value) for value in tree if not _is_sealed(value)]
+    return tree
+
+
+def _is_sealed(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(_SEALED)

@@ -1,0 +1,1 @@
+"""`voxbus deliveries`: server messages that no server took."""

@@ -1,0 +1,146 @@
+"""A call's log → the messages its server gets, each with the place in the log that it came from. Pure.
+
+The same log makes the same messages at the same places, whoever reads it and however often. Nothing is made after the
+call's end but the report, which is made of the records. What needs an answer (tool calls) is asked for elsewhere.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from voxbus_contracts.config import CallConfig
+from voxbus_contracts.delivery import SERVER, Delivery, Place
+from voxbus_contracts.events import CallEnded
+from voxbus_contracts.message import Message
+from voxbus_contracts.told.call_messages import CallMessages
+from voxbus_contracts.told.shapes import told_call, whole_assistant
+
+Fields = dict[str, Any]
+
+REPORT: Final = "end-of-call-report"
+FINAL_TRANSCRIPT: Final = 'transcript[transcriptType="final"]'
+
+_WORDLESS: Final = frozenset(
+    {"assistant.started", "hang", REPORT, "speech-update", "status-update", "transfer-update", "user-interrupted"}
+)
+"""Of a private call nothing else is told: what is on its way is stored, and nothing that is said may be."""
+
+TOLD: Final = _WORDLESS | {
+    "assistant.speechStarted",
+    "conversation-update",
+    "model-output",
+    "transcript",
+    FINAL_TRANSCRIPT,
+    "voice-input",
+}
+"""All that is made here. Any other name in `serverMessages` is stored and has no effect."""
+
+_WITHOUT_ARTIFACT: Final = frozenset(
+    {"assistant.speechStarted", "model-output", "speech-update", "transcript", FINAL_TRANSCRIPT, "voice-input"}
+)
+"""So frequent that the conversation is not told anew with each."""
+
+_LATE_INDEX: Final = 1_000
+"""Of the message that an answer is late, which no event brings about: behind those of the last event before it."""
+_REPORT_INDEX: Final = 10_000
+
+
+def wanted_of(config: CallConfig) -> frozenset[str]:
+    """The messages the call's server is to get; empty where there is none, or for a chat."""
+    if config.message_server is None or config.is_chat:
+        return frozenset()
+    asked = (name.replace("'", '"').replace(" ", "") for name in config.assistant.server_messages)
+    return frozenset(asked) & (_WORDLESS if config.is_private else TOLD)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedFact:
+    """An event or command of the call's log. `at_ms` since the epoch; `number` 0 = its producer numbers nothing."""
+
+    stream_seq: int
+    event_id: str
+    stage: str
+    epoch: int
+    number: int
+    at_ms: int
+    message: Message
+
+
+class ServerMessages:
+    """One call's. Feed it the log in stream order; what comes twice or out of an epoch that is over is nothing."""
+
+    def __init__(self, config: CallConfig, control_url: str = "") -> None:
+        self._config = config
+        self._control_url = control_url
+        self._wanted = wanted_of(config)
+        self._messages = CallMessages(config.assistant, config.call, self._wanted, config.assistant_id)
+        self._epochs: dict[str, int] = {}
+        self._seen: set[str] = set()
+        self._tails: dict[str, str] = {}
+        self.read_up_to = 0
+        """Stream sequence of the last event that was fed."""
+        self.ended_seq = 0
+        """Of call.ended, 0 = the call goes on."""
+
+    @property
+    def hang_due_ms(self) -> int | None:
+        """When (ms since the epoch) the server is told that the answer is late, unless it sounds before."""
+        return None if self.ended_seq else self._messages.hang_due_ms
+
+    def on_fact(self, fact: LoggedFact) -> list[Delivery]:
+        """The messages that an event brings about, those that became due before it first."""
+        if fact.stream_seq <= self.read_up_to:
+            return []
+        late = self.on_time(fact.at_ms) if self.read_up_to else []
+        self.read_up_to = fact.stream_seq
+        if self.ended_seq or fact.event_id in self._seen or not self._is_current(fact):
+            return late
+        self._seen.add(fact.event_id)
+        told = self._messages.on_message(fact.message, fact.at_ms)
+        if isinstance(fact.message, CallEnded):
+            self.ended_seq = fact.stream_seq
+        return late + [self._delivery(each, Place(fact.stream_seq, index)) for index, each in enumerate(told)]
+
+    def on_time(self, now_ms: int) -> list[Delivery]:
+        """Tells a delayed answer, once per turn."""
+        if self.ended_seq:
+            return []
+        told = self._messages.on_time(now_ms)
+        return [self._delivery(each, Place(self.read_up_to, _LATE_INDEX)) for each in told]
+
+    def report(self, fields: Mapping[str, Any], at_ms: int) -> Delivery | None:
+        """The call's last message, None unless it is wanted and the end has been fed."""
+        if REPORT not in self._wanted or not self.ended_seq:
+            return None
+        told = {"type": REPORT, "timestamp": at_ms, **fields}
+        return self._delivery(told, Place(self.ended_seq, _REPORT_INDEX))
+
+    def _is_current(self, fact: LoggedFact) -> bool:
+        if not fact.number:
+            return True
+        current = self._epochs.get(fact.stage, 0)
+        self._epochs[fact.stage] = max(current, fact.epoch)
+        return fact.epoch >= current
+
+    def _delivery(self, told: Fields, place: Place) -> Delivery:
+        kind = told["type"]
+        if "artifact" not in told:
+            is_bare = kind in _WITHOUT_ARTIFACT or self._config.is_private
+            told = {**told, "artifact": {} if is_bare else self._messages.artifact()}
+        head = json.dumps(told, ensure_ascii=False)
+        body = f'{{"message":{head[:-1]},{self._tail()}}}'
+        return Delivery(self._config.ref, SERVER, kind, place, told["timestamp"], body.encode())
+
+    def _tail(self) -> str:
+        """`call`, `assistant`, `customer`, `phoneNumber`: the same in every message while the status is."""
+        status = self._messages.status
+        if status not in self._tails:
+            call = told_call(self._config, status)
+            if self._control_url:
+                call["monitor"] = {"controlUrl": self._control_url}
+            shared: Fields = {"call": call, "assistant": whole_assistant(self._config)}
+            known = {name: self._config.variables.get(name) for name in ("customer", "phoneNumber")}
+            shared |= {name: value for name, value in known.items() if isinstance(value, dict)}
+            self._tails[status] = json.dumps(shared, ensure_ascii=False)[1:]
+        return self._tails[status]

@@ -1,0 +1,62 @@
+"""Sends each call's end-of-call report when its records are there, or without them when they take too long."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from structlog.stdlib import BoundLogger
+
+from voxbus_bus import Again, Received
+from voxbus_contracts import CallRef
+from voxbus_control_api import metrics
+from voxbus_control_api.call_store import CallRecord
+from voxbus_control_api.messages.report import missing, report_fields
+from voxbus_control_api.past_events import PastEvent
+
+Json = dict[str, Any]
+
+_LOOK_AGAIN_S: Final = 0.5
+
+
+class Records(Protocol):
+    """The store of calls."""
+
+    async def get(self, org: str, call_id: str) -> CallRecord | None: ...
+
+
+class Listener(Protocol):
+    """Who is told."""
+
+    async def cares(self, ref: CallRef) -> bool: ...
+
+    async def report(self, ref: CallRef, fields: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """`shown` gives a record the addresses that may be used now; `limit_ms` is counted from the call's end."""
+
+    listener: Listener
+    records: Records
+    events_of: Callable[[str], Awaitable[list[PastEvent]]]
+    shown: Callable[[CallRecord], Awaitable[Json]]
+    now_ms: Callable[[], int]
+    limit_ms: int
+    log: BoundLogger
+
+    async def on_call_ended(self, received: Received) -> None:
+        """Raises Again while something is missing and there is time."""
+        ref = received.ref
+        if not await self.listener.cares(ref):
+            return
+        record = await self.records.get(ref.org, ref.call)
+        is_late = self.now_ms() - received.envelope.occurred_at_ms >= self.limit_ms
+        lacking = missing(await self.events_of(ref.call), is_recorded=record.is_recorded) if record else ["record"]
+        if lacking and not is_late:
+            raise Again(_LOOK_AGAIN_S)
+        if record is None:
+            return  # The call was deleted: there is nothing to report.
+        if lacking:
+            self.log.warning("a report goes out incomplete", call=ref.call, missing=lacking)
+            metrics.REPORTS_INCOMPLETE.inc()
+        await self.listener.report(ref, report_fields(await self.shown(record)))

@@ -1,0 +1,192 @@
+"""Follows the logs of calls whose server wants messages, and puts what it is to be told on the bus.
+
+A call is followed from wherever its log stands: what it was told already is found on the bus, so a start, a second
+replica or an event that comes again tells nothing twice and leaves nothing out.
+"""
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from structlog.stdlib import BoundLogger
+
+from voxbus_bus import Received
+from voxbus_contracts import BadPayload, CallRef, UnknownMessage, decode
+from voxbus_contracts.config import CallConfig
+from voxbus_contracts.delivery import SERVER
+from voxbus_contracts.told.server_messages import LoggedFact, ServerMessages, wanted_of
+from voxbus_control_api import metrics
+from voxbus_control_api.messages.outbox import LaneOutbox, Stored
+from voxbus_runtime.errors import ConfigMissing
+from voxbus_runtime.sequencing import LoggedMessage
+
+_LOOK_EVERY_S: Final = 0.5
+_SETTLED_MS: Final = 500
+"""An answer counts as late this much after it was due: its start may be on its way."""
+_REMEMBERED: Final = 20_000
+"""Calls; of one that is forgotten the log is read again."""
+
+
+class CallLogs(Protocol):
+    """Where calls' configurations and logs are kept; every method raises what the bus raises when it is away."""
+
+    async def read_config(self, ref: CallRef) -> CallConfig | None: ...
+
+    async def call_log(self, ref: CallRef, from_seq: int = 1) -> list[LoggedMessage]: ...
+
+
+@dataclass(slots=True)
+class _Followed:
+    """One call. `generation` is that of the reader when the log was known to be whole."""
+
+    messages: ServerMessages
+    outbox: LaneOutbox
+    generation: int = -1
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class ServerTeller:
+    """One process's; several do no harm to each other."""
+
+    def __init__(
+        self,
+        logs: CallLogs,
+        stream: Stored,
+        control_url: Callable[[CallRef], str],
+        now_ms: Callable[[], int],
+        log: BoundLogger,
+    ) -> None:
+        self._logs = logs
+        self._stream = stream
+        self._control_url = control_url
+        self._now_ms = now_ms
+        self._log = log
+        self._followed: OrderedDict[CallRef, _Followed | None] = OrderedDict()
+        self._generation = 0
+
+    async def cares(self, ref: CallRef) -> bool:
+        """Does the call's server want anything?"""
+        return await self._of(ref) is not None
+
+    async def on_facts(self, received: Sequence[Received]) -> None:
+        """A batch in stream order. Raises the first call's failure when every call had its turn."""
+        by_call: dict[CallRef, list[LoggedFact]] = defaultdict(list)
+        for each in received:
+            if each.is_after_gap:
+                self._generation += 1
+            by_call[each.ref].append(_fact_of(each))
+        results = await asyncio.gather(
+            *(self._on_call(ref, facts) for ref, facts in by_call.items()), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def report(self, ref: CallRef, fields: Mapping[str, Any]) -> None:
+        """The call's last message, behind all others. Raises what the bus raises."""
+        followed = await self._of(ref)
+        if followed is None:
+            return
+        async with followed.lock:
+            if not followed.messages.ended_seq:
+                await self._catch_up(ref, followed)
+            report = followed.messages.report(fields, self._now_ms())
+            followed.outbox.add([report] if report else [])
+            await followed.outbox.flush()
+        self._followed[ref] = None
+
+    async def run(self) -> None:
+        """Looks for answers that are late, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            for ref, followed in list(self._followed.items()):
+                due_ms = followed.messages.hang_due_ms if followed else None
+                if followed is not None and due_ms is not None and self._now_ms() >= due_ms + _SETTLED_MS:
+                    await self._tell_late(ref, followed)
+
+    async def _tell_late(self, ref: CallRef, followed: _Followed) -> None:
+        try:
+            async with followed.lock:
+                await self._catch_up(ref, followed)
+                followed.outbox.add(followed.messages.on_time(self._now_ms()))
+                await followed.outbox.flush()
+        except Exception as problem:  # noqa: BLE001  # the bus is away: the next event of the call tells it
+            self._log.warning("cannot tell that an answer is late", call=ref.call, problem=type(problem).__name__)
+
+    async def _on_call(self, ref: CallRef, facts: Sequence[LoggedFact]) -> None:
+        followed = await self._of(ref)
+        if followed is None:
+            return
+        async with followed.lock:
+            if followed.generation != self._generation:
+                generation = self._generation
+                await self._catch_up(ref, followed)
+                followed.generation = generation
+            for fact in facts:
+                self._take(followed, fact)
+            await followed.outbox.flush()
+
+    async def _catch_up(self, ref: CallRef, followed: _Followed) -> None:
+        """Everything of the log that another reader may have had."""
+        for logged in await self._logs.call_log(ref, followed.messages.read_up_to + 1):
+            fact = _logged_fact(logged)
+            if fact is not None:
+                self._take(followed, fact)
+
+    def _take(self, followed: _Followed, fact: LoggedFact) -> None:
+        made = followed.messages.on_fact(fact)
+        for each in made:
+            metrics.MESSAGES_MADE.labels(each.type.partition("[")[0]).inc()
+        followed.outbox.add(made)
+
+    async def _of(self, ref: CallRef) -> _Followed | None:
+        """None for a call whose server wants nothing. Raises what the bus raises."""
+        if ref not in self._followed:
+            try:
+                config = await self._logs.read_config(ref)
+            except ConfigMissing:
+                config = None
+            self._followed.setdefault(ref, self._begin(config))
+            while len(self._followed) > _REMEMBERED:
+                self._followed.popitem(last=False)
+        self._followed.move_to_end(ref)
+        return self._followed[ref]
+
+    def _begin(self, config: CallConfig | None) -> _Followed | None:
+        if config is None or not wanted_of(config):
+            return None
+        messages = ServerMessages(config, self._control_url(config.ref))
+        return _Followed(messages, LaneOutbox(config.ref.delivery(SERVER), self._stream))
+
+
+def _fact_of(received: Received) -> LoggedFact:
+    envelope = received.envelope
+    return LoggedFact(
+        stream_seq=received.stream_seq,
+        event_id=envelope.event_id,
+        stage=envelope.stage,
+        epoch=envelope.epoch,
+        number=envelope.number,
+        at_ms=envelope.occurred_at_ms,
+        message=received.message,
+    )
+
+
+def _logged_fact(logged: LoggedMessage) -> LoggedFact | None:
+    """None for what nobody can read."""
+    envelope = logged.envelope
+    try:
+        message = decode(logged.kind, logged.name, logged.payload)
+    except (UnknownMessage, BadPayload):
+        return None
+    return LoggedFact(
+        stream_seq=logged.stream_seq,
+        event_id=envelope.event_id,
+        stage=envelope.stage,
+        epoch=envelope.epoch,
+        number=envelope.number,
+        at_ms=envelope.occurred_at_ms,
+        message=message,
+    )
