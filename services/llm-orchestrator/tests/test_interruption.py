@@ -8,8 +8,13 @@ from virtual_call import MS_PER_CHARACTER, VirtualCall
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_llm_orchestrator.plan import Plan
+from voxbus_llm_orchestrator.tool_lines import ToolPlan
 
-QUIET = Plan(first_message_mode="assistant-waits-for-user")
+SILENT = ToolPlan(is_own=True, is_silent=True)
+QUIET = Plan(
+    first_message_mode="assistant-waits-for-user",
+    tool_plans={name: SILENT for name in ("look", "order_status", "stock")},
+)
 LONG = "This is a rather long answer that goes on and on for quite a while."
 QUESTION = "Shall I book the table for you?"
 SPEECH_MS = 2500

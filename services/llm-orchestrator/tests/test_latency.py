@@ -12,8 +12,13 @@ from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.latency import PARTS, measured_turn, waterfall
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.state import CallState
+from voxbus_llm_orchestrator.tool_lines import ToolPlan
 
-QUIET = Plan(first_message_mode="assistant-waits-for-user")
+SILENT = ToolPlan(is_own=True, is_silent=True)
+QUIET = Plan(
+    first_message_mode="assistant-waits-for-user",
+    tool_plans={name: SILENT for name in ("look", "order_status", "stock")},
+)
 LOOK: tuple[str, dict[str, str]] = ("order_status", {"order": "7"})
 
 mark = st.tuples(st.sampled_from(PARTS), st.floats(-5_000, 20_000))

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from voxbus_contracts.assistant import Model, Tool
+from voxbus_contracts.assistant import Model
+from voxbus_contracts.tool import Tool
 from voxbus_llm_orchestrator.providers.completion_request import completions_url
 from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel
 from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnavailable

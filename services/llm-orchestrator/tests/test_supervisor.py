@@ -10,6 +10,7 @@ from voxbus_llm_orchestrator.apply_tools import TOOL_GAVE_NO_ANSWER
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.rows_supervisor import ASK_BACK, FILLERS
 from voxbus_llm_orchestrator.rows_voice import EXCUSE
+from voxbus_llm_orchestrator.tool_lines import ToolPlan
 
 QUIET = Plan(first_message_mode="assistant-waits-for-user", voice_provider="custom-voice", model_provider="custom-llm")
 
@@ -113,8 +114,11 @@ def test_a_model_that_is_down_is_asked_again_only_where_that_may_help(retryable:
 # --- tools ---
 
 
-def test_a_slow_tool_is_bridged_and_its_answer_is_given() -> None:
-    virtual = call([[("look", {})], ["It has shipped."]])
+def test_a_slow_tool_that_wants_silence_is_bridged_and_its_answer_is_given() -> None:
+    silent = Plan(
+        first_message_mode="assistant-waits-for-user", tool_plans={"look": ToolPlan(is_own=True, is_silent=True)}
+    )
+    virtual = call([[("look", {})], ["It has shipped."]], silent)
     virtual.caller_says("look it up", 1_000, 1_000)
     done = e.ToolFinished(tool_call_id="call_1_1", tool_name="look", result="shipped", duration_ms=9_000)
     virtual.happens(12_000, "tool-runner", done)
@@ -154,7 +158,7 @@ def test_a_tools_answer_is_given_although_something_else_was_said_meanwhile() ->
     virtual.caller_says("look it up", 1_000, 1_000)
     virtual.happens(3_000, "control-api", c.SayOnCall(content="Please hold."))
     done = e.ToolFinished(tool_call_id="call_1_1", tool_name="look", result="shipped", duration_ms=3_000)
-    virtual.happens(5_500, "tool-runner", done)
+    virtual.happens(5_000, "tool-runner", done)
     assert heard(virtual.run(15_000)) == ["Please hold.", "It has shipped."]
 
 

@@ -9,11 +9,16 @@ from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.audio_clock import AudioClock
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.state import CallState
+from voxbus_llm_orchestrator.tool_lines import ToolPlan
 from voxbus_llm_orchestrator.tracing import CallTrace
 from voxbus_runtime.telemetry import new_trace
 from voxbus_testing.spans import Recorded, id_of, recording
 
-QUIET = Plan(first_message_mode="assistant-waits-for-user")
+SILENT = ToolPlan(is_own=True, is_silent=True)
+QUIET = Plan(
+    first_message_mode="assistant-waits-for-user",
+    tool_plans={name: SILENT for name in ("look", "order_status", "stock")},
+)
 AT_MS = 1_000_000
 
 

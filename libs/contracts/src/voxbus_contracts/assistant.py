@@ -13,6 +13,7 @@ from voxbus_contracts.script import Script
 from voxbus_contracts.silence import Hook, KeypadInputPlan, MessagePlan
 from voxbus_contracts.speaking import StartSpeakingPlan
 from voxbus_contracts.stopping import StopSpeakingPlan
+from voxbus_contracts.tool import Tool
 
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-waits-for-user", "assistant-speaks-first-with-model-generated-message"
@@ -47,27 +48,6 @@ DEFAULT_SERVER_MESSAGES = (
     "user-interrupted",
     "assistant.started",
 )
-
-
-class FunctionSchema(ApiModel):
-    """What the model is told about a function."""
-
-    name: Annotated[str, Field(max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
-    description: str = ""
-    parameters: dict[str, Any] = Field(default_factory=dict[str, Any])
-
-
-class Tool(ApiModel):
-    """Something the model can call; `function` and `endCall` act today, other types are stored."""
-
-    type: str
-    function: FunctionSchema | None = None
-    server: Server | None = None
-    is_async: Annotated[bool, Field(alias="async")] = False
-
-    @property
-    def name(self) -> str:
-        return self.function.name if self.function else self.type
 
 
 class ChatMessage(ApiModel):

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
-from voxbus_contracts.assistant import Assistant, Tool
+from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.tool import Tool
 from voxbus_providers.pattern_phrases import PatternPhrases, phrases_of
 from voxbus_providers.spoken import DIGITS, spoken
 from voxbus_providers.terms import Expected, RecognitionTerms

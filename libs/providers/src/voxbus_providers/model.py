@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from voxbus_contracts.assistant import Model, Tool
+from voxbus_contracts.assistant import Model
+from voxbus_contracts.tool import Tool
 
 
 @dataclass(frozen=True, slots=True)

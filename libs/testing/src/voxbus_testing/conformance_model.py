@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
-from voxbus_contracts.assistant import FunctionSchema, Tool
+from voxbus_contracts.tool import FunctionSchema, Tool
 from voxbus_providers.model import (
     EndOfCall,
     LanguageModel,

@@ -7,6 +7,7 @@ from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_llm_orchestrator.folding import Changes, changed_reply, with_entry
 from voxbus_llm_orchestrator.state import CallState, Order, ToolRun
+from voxbus_llm_orchestrator.tool_lines import ToolLine
 
 TOOL_GAVE_NO_ANSWER: Constant = "The tool did not answer in time."
 
@@ -42,8 +43,13 @@ def _tool_finished(state: CallState, event: e.ToolFinished, _id: str) -> CallSta
         duration_ms=event.duration_ms,
         result=event.result or event.error or "",
         failed=event.result is None,
+        message=_line_of(event.message) if event.message else None,
     )
     return replace(state, tools=with_entry(state.tools, event.tool_call_id, tool))
+
+
+def _line_of(message: e.ToolSays) -> ToolLine:
+    return ToolLine(message.content, is_hint=message.role == "system", ends_call=message.end_call_after_spoken)
 
 
 def _tool_given_up(state: CallState, event: e.ToolGivenUp, _id: str) -> CallState:

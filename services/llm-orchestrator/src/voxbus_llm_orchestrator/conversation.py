@@ -2,6 +2,7 @@
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_llm_orchestrator.state import CallState, Item, Reply
+from voxbus_llm_orchestrator.tools_running import is_said_while_running, said_of_tools
 from voxbus_providers.model import Role, ToolCall, Turn
 
 FILLER = "filler"
@@ -61,9 +62,12 @@ def _of_item(state: CallState, item: Item) -> list[Turn]:
     if item.kind == "added":
         return [Turn(_role(item.role), item.content)]
     reply = state.replies[item.number]
-    if reply.source == FILLER:
+    if reply.source == FILLER or is_said_while_running(reply.cause):
         return []
-    return turns_of_reply(state, reply, reply.heard if reply.ended else " ".join(said_so_far(state, reply)))
+    text = reply.heard if reply.ended else " ".join(said_so_far(state, reply))
+    if reply.tools:  # what was said while they ran belongs before their results
+        text = " ".join([text, *said_of_tools(state, reply.tools)]).strip()
+    return turns_of_reply(state, reply, text)
 
 
 def prompt_of(assistant: Assistant) -> list[Turn]:

@@ -10,6 +10,7 @@ from voxbus_contracts.silence import SPEECH_TIMEOUT, Hook
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence, endpointing_of
 from voxbus_llm_orchestrator.keypad import KeypadPlan
 from voxbus_llm_orchestrator.phrases import DEFAULT_PHRASES, Phrases, phrases_of
+from voxbus_llm_orchestrator.tool_lines import PLATFORMS_OWN, ToolPlan, tool_plan
 
 DECIDE_WITHIN_MS: Final = 500
 """A possible interruption is decided by then: by words, or by speech that still goes on."""
@@ -29,6 +30,9 @@ MODEL_PATIENCE_MS: Final = 8_000
 
 TOOL_TIMEOUT_MS: Final = 20_000
 """A server's limit where it sets none; the public API's default."""
+
+TOOL_ROUNDS_AT_MOST: Final = 10
+"""How often the model may go on to call tools without a word of the caller's; then the answer has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,17 @@ class Plan:
     voice_provider: str = "vapi"
     model_patience_ms: int = MODEL_PATIENCE_MS
     tool_timeouts_ms: Mapping[str, int] = field(default_factory=dict[str, int])
+    tool_plans: Mapping[str, ToolPlan] = field(default_factory=dict[str, ToolPlan])
+    tool_rounds_at_most: int = TOOL_ROUNDS_AT_MOST
     keypad: KeypadPlan | None = None
 
     def tool_timeout_ms(self, name: str) -> int:
         """How long a tool may take, by its server's limit."""
         return self.tool_timeouts_ms.get(name, TOOL_TIMEOUT_MS)
+
+    def tool_plan(self, name: str) -> ToolPlan:
+        """What is said about a tool."""
+        return self.tool_plans.get(name, PLATFORMS_OWN)
 
 
 def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
@@ -112,6 +122,7 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         voice_provider=assistant.voice.provider,
         model_patience_ms=_patience_ms(assistant),
         tool_timeouts_ms=_tool_timeouts_ms(assistant),
+        tool_plans={tool.name: tool_plan(tool, language) for tool in assistant.model.tools},
         keypad=_keypad_of(assistant),
     )
 

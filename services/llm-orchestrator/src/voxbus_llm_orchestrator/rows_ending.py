@@ -8,11 +8,15 @@ from voxbus_llm_orchestrator.quiet import quiet_since_ms
 from voxbus_llm_orchestrator.rows_measure import measured_so_far
 from voxbus_llm_orchestrator.rows_reply import close_what_was_interrupted
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
+from voxbus_llm_orchestrator.tool_lines import TOOL_MESSAGE
 
 SILENCE_TIMEOUT = "silence-timeout"
 """The source of the last message after long silence; a caller who breaks it off is there after all."""
 
-_FAREWELLS = {SILENCE_TIMEOUT: "silence-timed-out"}
+_FAREWELLS = {
+    SILENCE_TIMEOUT: "silence-timed-out",
+    TOOL_MESSAGE: "assistant-ended-call-after-message-spoken",
+}
 """Why the call ends after a fixed reply that ends it, where it is not the assistant's own wish."""
 
 _WORD = re.compile(r"[\w']+")

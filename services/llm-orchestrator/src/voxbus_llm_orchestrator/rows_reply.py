@@ -6,7 +6,8 @@ from voxbus_llm_orchestrator.answering import is_model_reply
 from voxbus_llm_orchestrator.decision import AskModel, At, Decide, Out, View
 from voxbus_llm_orchestrator.heard import heard_of_reply, is_over
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
-from voxbus_llm_orchestrator.state import Order
+from voxbus_llm_orchestrator.state import CallState, Order, Reply
+from voxbus_llm_orchestrator.tools_running import latest_model_reply, waits_for_words
 
 CLEARED_WITHIN_MS = 500
 """media-ingress reports a clear at once; if it cannot, what is known by then counts as heard."""
@@ -45,7 +46,10 @@ def order_tools(view: View) -> Decide | None:
             timeout_ms=view.plan.tool_timeout_ms(tool.name),
         )
         for call_id, tool in view.state.tools.items()
-        if tool.reply and not tool.ordered and not tool.finished
+        if tool.reply
+        and not tool.ordered
+        and not tool.finished
+        and not waits_for_words(view.state, view.plan.tool_plan(tool.name), call_id)
     )
     return Decide("tool-wanted", orders) if orders else None
 
@@ -96,15 +100,22 @@ def speak_first(view: View) -> Decide | None:
 
 def answer_tools(view: View) -> Decide | None:
     """All tools of the model's latest reply have answered: it goes on with their results."""
-    state = view.state
-    latest = max((number for number, reply in state.replies.items() if is_model_reply(reply)), default=0)
+    found = tools_answered(view.state)
+    if found is None:
+        return None
+    started = ReplyStarted(reply=view.state.next_reply, turn=found[1].turn, source="tool", pts_ms=max(0, view.now_ms))
+    return Decide("tools-answered", (started,))
+
+
+def tools_answered(state: CallState) -> tuple[int, Reply] | None:
+    """The model's latest reply, if all the tools it called have answered and nothing was said of that yet."""
+    latest = latest_model_reply(state)
     reply = state.replies.get(latest)
     if reply is None or not reply.tools or not reply.generated or reply.end_call:
         return None
     if reply.given_up_pts_ms is not None or not all(state.tools[call_id].finished for call_id in reply.tools):
         return None
-    started = ReplyStarted(reply=state.next_reply, turn=reply.turn, source="tool", pts_ms=max(0, view.now_ms))
-    return Decide("tools-answered", (started,))
+    return None if f"tool-done:{latest}" in state.carried_out else (latest, reply)
 
 
 def ask_model(view: View) -> Decide | None:

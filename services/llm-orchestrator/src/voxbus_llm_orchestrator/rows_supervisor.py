@@ -15,6 +15,7 @@ from voxbus_llm_orchestrator.plan import AWAIT_FINAL_MS, NOT_UNDERSTOOD_AFTER_MS
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply
 from voxbus_llm_orchestrator.speculation import answer_to
 from voxbus_llm_orchestrator.state import CallState, Reply
+from voxbus_llm_orchestrator.tools_running import begun_ms, times_to_come
 
 SILENT_LINE_MS: Final = 4_000
 """A caller who hears nothing for so long in the assistant's turn is told that it goes on; then after twice that, …"""
@@ -46,10 +47,10 @@ def retry_model(view: View) -> Decide | At | None:
 def say_filler(view: View) -> Decide | At | None:
     """The model or a tool takes its time: the caller hears that somebody is there."""
     state = view.state
-    since = _working_since_ms(state) if _is_line_idle(view) else None
+    since = _working_since_ms(view) if is_line_idle(view) else None
     if since is None:
         return None
-    silent_since = max(since, _last_played_ms(state))
+    silent_since = max(since, last_played_ms(state))
     if view.now_ms < silent_since + SILENT_LINE_MS:
         return At(silent_since + SILENT_LINE_MS)
     cause = f"{FILLER}:{state.next_turn - 1}"
@@ -69,7 +70,8 @@ def give_up_tool(view: View) -> Decide | At | None:
     for call_id, tool in view.state.tools.items():
         if not tool.ordered or tool.finished:
             continue
-        until = tool.requested_pts_ms + view.plan.tool_timeout_ms(tool.name) + TOOL_GRACE_MS
+        begun = begun_ms(view.state, view.plan.tool_plan(tool.name), call_id, tool)
+        until = begun + view.plan.tool_timeout_ms(tool.name) + TOOL_GRACE_MS
         if view.now_ms >= until:
             fault = FaultRaised(code="tool-hanging", detail="a tool gave no answer in time", retryable=False)
             given_up = ToolGivenUp(tool_call_id=call_id, tool_name=tool.name, pts_ms=max(0, view.now_ms))
@@ -148,7 +150,7 @@ def _is_something_coming(state: CallState, reply: Reply) -> bool:
     return any(not is_over(state, seq) for seq in reply.utterances)
 
 
-def _is_line_idle(view: View) -> bool:
+def is_line_idle(view: View) -> bool:
     """Both sides are silent, the line is there, and no sentence is on its way."""
     state = view.state
     if not state.started or state.is_caller_speaking or state.detached_pts_ms is not None or view.line_lost_pts_ms:
@@ -156,10 +158,20 @@ def _is_line_idle(view: View) -> bool:
     return not any(_is_something_coming(state, reply) for _, reply in state.open_replies)
 
 
-def _working_since_ms(state: CallState) -> int | None:
-    """Since when the model or a tool works on what the caller waits for; None = nobody does."""
+def _working_since_ms(view: View) -> int | None:
+    """Since when the model or a tool works on what the caller waits for; None = nobody does.
+
+    A tool that has words of its own still to be said is left to them.
+    """
+    state = view.state
     begun = [reply.started_pts_ms for _, reply in _waiting_for_model(state)]
-    begun += [tool.requested_pts_ms for tool in state.tools.values() if tool.ordered and not tool.finished]
+    begun += [
+        tool.requested_pts_ms
+        for call_id, tool in state.tools.items()
+        if tool.ordered
+        and not tool.finished
+        and not times_to_come(state, view.plan.tool_plan(tool.name), call_id, tool)
+    ]
     return min(begun, default=None)
 
 
@@ -167,6 +179,6 @@ def _last_sound_ms(state: CallState, reply: Reply) -> int:
     return max((state.playbacks[seq].last_pts_ms for seq in reply.utterances if seq in state.playbacks), default=0)
 
 
-def _last_played_ms(state: CallState) -> int:
+def last_played_ms(state: CallState) -> int:
     """They play in the order of their numbers."""
     return state.playbacks[max(state.playbacks)].last_pts_ms if state.playbacks else 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from voxbus_contracts.events import SpokenWord
+from voxbus_llm_orchestrator.tool_lines import ToolLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ class ToolRun:
     duration_ms: int = 0
     result: str = ""
     failed: bool = False
+    message: ToolLine | None = None
+    """What its server wants to be said or told to the model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from voxbus_contracts.api_model import Server
-from voxbus_contracts.assistant import Tool
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.told.shapes import told_call, whole_assistant, without_sealed
+from voxbus_contracts.tool import Tool
 from voxbus_tool_runner.errors import ServerMissing, ToolUnknown
 
 
@@ -45,14 +45,15 @@ def message_of(config: CallConfig, command: RunTool, tool: Tool, now_ms: int) ->
         "arguments": command.arguments,
         "parameters": command.arguments,
     }
-    described = without_sealed(tool.model_dump(by_alias=True, exclude_none=True))
+    messages = [each.model_dump(by_alias=True, exclude_unset=True) for each in tool.messages or ()]
+    described = without_sealed(tool.model_dump(by_alias=True, exclude_none=True) | {"messages": messages})
     return {
         "message": {
             "type": "tool-calls",
             "timestamp": now_ms,
             "toolCallList": [tool_call],
             "toolCalls": [tool_call],
-            "toolWithToolCallList": [{"messages": [], **described, "toolCall": tool_call}],
+            "toolWithToolCallList": [{**described, "toolCall": tool_call}],
             "call": told_call(config, "in-progress"),
             "assistant": whole_assistant(config),
             "artifact": {},

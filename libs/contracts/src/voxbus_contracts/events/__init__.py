@@ -34,7 +34,7 @@ from voxbus_contracts.events.speech import (
     SpokenWord,
 )
 from voxbus_contracts.events.stage import StageClaimed, StageReleased
-from voxbus_contracts.events.tool import ToolFinished, ToolGivenUp, ToolRequested
+from voxbus_contracts.events.tool import ToolFinished, ToolGivenUp, ToolRequested, ToolSays
 from voxbus_contracts.events.transcript import TranscriptDismissed, TranscriptFinal, TranscriptPartial
 from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured, TurnWaitAdvised
 
@@ -87,6 +87,7 @@ __all__ = [
     "ToolFinished",
     "ToolGivenUp",
     "ToolRequested",
+    "ToolSays",
     "TranscriptDismissed",
     "TranscriptFinal",
     "TranscriptPartial",

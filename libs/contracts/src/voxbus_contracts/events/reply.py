@@ -71,7 +71,8 @@ class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
     reply: int = Field(ge=1)
     turn: int = Field(ge=0, description="0 = not an answer to a turn (first message, say)")
     source: str = Field(
-        description="model | tool | first-message | say | recovery | idle-message | silence-timeout | filler"
+        description="model | tool | first-message | say | recovery | idle-message | silence-timeout | filler "
+        "| tool-message"
     )
     cause: str = Field(default="", description="event id of the command it carries out, or what else made it due")
     pts_ms: PtsMs = 0

@@ -1,10 +1,10 @@
 """Function calls of the model."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from voxbus_contracts.message import Event, Personal, PtsMs
+from voxbus_contracts.message import Event, Personal, PersonalText, PtsMs
 
 
 class ToolRequested(Event, name="tool.requested", owner="llm-orchestrator"):
@@ -36,6 +36,16 @@ class ToolGivenUp(Event, name="tool.given-up", owner="llm-orchestrator"):
     pts_ms: PtsMs
 
 
+class ToolSays(BaseModel):
+    """What a tool's server wants the caller to hear, or the model to be told, when it has answered."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    content: PersonalText
+    role: Literal["assistant", "system"] = "assistant"
+    end_call_after_spoken: bool = False
+
+
 class ToolFinished(Event, name="tool.finished", owner="tool-runner"):
     """The tool answered, or failed within its limit."""
 
@@ -53,3 +63,4 @@ class ToolFinished(Event, name="tool.finished", owner="tool-runner"):
         default=None, description="what the model is told when there is no result"
     )
     duration_ms: int = Field(ge=0)
+    message: ToolSays | None = Field(default=None, description="its server's words, in place of the tool's messages")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Discriminator, Field, Tag
 
 from voxbus_contracts.api_model import ApiModel, BackoffPlan
-from voxbus_contracts.assistant import FunctionSchema
+from voxbus_contracts.tool import FunctionSchema
 from voxbus_control_api.schemas.destinations import Destination
 from voxbus_control_api.schemas.fields import Json, JsonSchema, Url
 from voxbus_control_api.schemas.server import ServerBody

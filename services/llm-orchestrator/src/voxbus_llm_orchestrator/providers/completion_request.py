@@ -6,7 +6,7 @@ Source: OpenAI API reference, chat completions (August 2026).
 import json
 from typing import Any, Final
 
-from voxbus_contracts.assistant import Tool
+from voxbus_contracts.tool import Tool
 from voxbus_llm_orchestrator.providers.completion import END_CALL
 from voxbus_providers.model import ModelRequest, Turn
 

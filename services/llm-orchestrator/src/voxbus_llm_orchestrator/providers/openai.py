@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 import httpx
 
-from voxbus_contracts.assistant import Tool
+from voxbus_contracts.tool import Tool
 from voxbus_llm_orchestrator.providers.completion import END_CALL, CompletionReader, refusal
 from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
 from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
