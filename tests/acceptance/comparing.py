@@ -1,5 +1,7 @@
 """What of a posted body is missing or changed in the one that came back."""
 
+import copy
+from collections.abc import Iterable
 from typing import Any
 
 Json = dict[str, Any]
@@ -21,3 +23,23 @@ def lost(posted: Any, returned: Any, path: str = "") -> list[str]:
 def _field(name: str, value: Any, returned: Json, path: str) -> list[str]:
     inner = f"{path}.{name}".lstrip(".")
     return lost(value, returned[name], inner) if name in returned else [f"{inner}: missing"]
+
+
+def without(posted: Json, hidden: Iterable[str]) -> Json:
+    """A copy that lacks the fields at these paths, as in `authentication.password`."""
+    left = copy.deepcopy(posted)
+    for *above, name in (path.split(".") for path in hidden):
+        del _below(left, above)[name]
+    return left
+
+
+def shown(posted: Json, returned: Json, hidden: Iterable[str]) -> list[str]:
+    """The paths at which what was to be hidden came back."""
+    pairs = [(path, path.split(".")) for path in hidden]
+    return [path for path, steps in pairs if _below(posted, steps) == _below(returned, steps)]
+
+
+def _below(tree: Any, steps: Iterable[str]) -> Any:
+    for step in steps:
+        tree = tree[step]
+    return tree

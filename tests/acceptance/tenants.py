@@ -8,6 +8,7 @@ from typing import Any, cast
 import httpx
 import structlog
 from fastapi.routing import APIRoute
+from starlette.routing import Mount, WebSocketRoute
 
 from voxbus_control_api.http.app import create_app
 
@@ -83,6 +84,8 @@ def _routes(routes: Iterable[Any]) -> Iterator[APIRoute]:
             yield route
         elif included := getattr(route, "original_router", None):
             yield from _routes(included.routes)
+        else:
+            assert not isinstance(route, WebSocketRoute | Mount), f"a route that no test of tenants asks: {route}"
 
 
 def _kinds(path: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from comparing import lost
+from comparing import lost, shown, without
 from official import COMMANDS, Official, Refused
 from table import Referenced, method_of, rows
 
@@ -39,8 +39,9 @@ def test_a_resource_comes_back_whole_from_create_list_get_update_and_delete(
 
 
 def comes_back_whole(do: Callable[..., Any], created: Json, row: Json, referenced: Referenced) -> None:
-    posted = referenced.filled(row["create"])
+    posted = without(referenced.filled(row["create"]), row.get("hidden", ()))
     assert not lost(posted, created)
+    assert not shown(row["create"], created, row.get("hidden", ()))
     assert {"id", "orgId", "createdAt", "updatedAt"} <= created.keys()
     of_id = {"id": created["id"]}
     got = do("get", **of_id)

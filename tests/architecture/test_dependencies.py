@@ -23,6 +23,7 @@ CAPS = {
         "grpcio",
         "grpcio-health-checking",
         "grpcio-reflection",
+        "httpcore",
         "httpx",
         "nats-py",
         "opentelemetry-exporter-otlp-proto-grpc",
@@ -30,6 +31,7 @@ CAPS = {
         "prometheus-client",
         "pydantic-settings",
         "structlog",
+        "python-liquid",
         "uvloop",
     },
     "bus": {

@@ -1,7 +1,8 @@
 """The API on a real database, with a bus that only listens; see `server`."""
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from answering import Answering
 
 from voxbus_contracts import DEFAULT_ORG, CallRef, Command
+from voxbus_contracts.commands import EndCall
 from voxbus_contracts.config import CallConfig
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
@@ -98,6 +100,9 @@ class Listening:
     async def command(self, ref: CallRef, command: Command) -> None:
         self.commands.append((ref, command))
 
+    async def asked_to_end(self, ref: CallRef) -> EndCall | None:
+        return next((c for r, c in self.commands if r == ref and isinstance(c, EndCall)), None)
+
     async def end_unclaimed(self, ref: CallRef, reason: str, message: str | None = None) -> bool:
         if not self.claimed:
             self.ended.append((ref.call, reason))
@@ -150,16 +155,32 @@ class Server:
             await self.events.add([row])
 
 
+@pytest.fixture(scope="session")
+def prepare() -> Callable[[str], None]:
+    """Migrates a database that tests get copies of."""
+
+    async def migrated(url: str) -> None:
+        await (await open_database(url, SCHEMA)).close()
+
+    return lambda url: asyncio.run(migrated(url))
+
+
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """Empty; SQLite in one run of the test, PostgreSQL in another."""
-    opened = await open_database(database_url, SCHEMA)
+async def database(prepared_url: str) -> AsyncIterator[Database]:
+    """Without rows; SQLite in one run of the test, PostgreSQL in another."""
+    opened = await open_database(prepared_url, SCHEMA)
     yield opened
     await opened.close()
 
 
+@pytest.fixture(scope="session")
+def app() -> Any:
+    """Built once: that takes longer than most tests. `state.api` is what it answers with."""
+    return create_app(cast(Any, None), structlog.get_logger())
+
+
 @pytest.fixture
-async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
+async def server(database: Database, app: Any, tmp_path: Path) -> AsyncIterator[Server]:
     keys, events = KeyStore(database), EventStore(database)
     orgs = OrgStore(database)
     for number, (secret, org) in enumerate(((KEY, ORG), (OTHER_KEY, OTHER_ORG), (OPERATOR_KEY, DEFAULT_ORG))):
@@ -209,7 +230,7 @@ async def server(database: Database, tmp_path: Path) -> AsyncIterator[Server]:
         new_id=new_id,
         health=lambda: {"status": "ok"},
     )
-    app = create_app(api, structlog.get_logger())
+    app.state.api = api
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://api:8080", headers={"authorization": f"Bearer {KEY}"}

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from voxbus_control_api.secret_names import MASK
+
 WEBSOCKET = {"provider": "vapi.websocket"}
 ANN, BOB = "+14155551234", "+14155555678"
 
@@ -49,7 +51,7 @@ async def test_the_phone_numbers_assistant_speaks_when_the_request_names_none(wi
 async def test_what_opens_an_account_at_a_carrier_is_neither_stored_nor_answered(server: Any) -> None:
     number = {"twilioPhoneNumber": "+15550001111", "twilioAccountSid": "AC1", "twilioAuthToken": "t0ps3cret"}
     call = await phone(server, phoneNumberId=None, phoneNumber=number)
-    assert call["phoneNumber"] == {"twilioPhoneNumber": "+15550001111", "twilioAccountSid": "AC1"}
+    assert call["phoneNumber"] == {**number, "twilioAuthToken": MASK}
     again = await server.client.get(f"/call/{call['id']}")
     assert "t0ps3cret" not in again.text
     assert not any(b"t0ps3cret" in config.payload() for config in server.bus.configs)

@@ -2,6 +2,7 @@ import pytest
 import structlog
 
 from voxbus_contracts import CallRef
+from voxbus_contracts.commands import EndCall
 from voxbus_control_api.errors import Unavailable
 from voxbus_control_api.reaper import JOIN_TIMED_OUT, NEVER_CONNECTED, NO_CARRIER, OpenCall, Reaper, overdue
 
@@ -36,6 +37,8 @@ class Stage:
         self.claimed = claimed
         self.asked: list[CallRef] = []
         self.ended: dict[CallRef, str] = {}
+        self.commands: dict[CallRef, EndCall] = {}
+        self.messages: list[str | None] = []
         self.away = False
 
     async def waiting(self) -> list[OpenCall]:
@@ -48,7 +51,11 @@ class Stage:
         if ref in self.claimed:
             return False
         self.ended[ref] = reason
+        self.messages.append(message)
         return True
+
+    async def asked_to_end(self, ref: CallRef) -> EndCall | None:
+        return self.commands.get(ref)
 
 
 def reaper(stage: Stage) -> Reaper:
@@ -71,6 +78,14 @@ async def test_a_call_an_orchestrator_claimed_is_left_to_it() -> None:
     await looking.look()
     assert not stage.ended
     assert stage.asked == [REF], "asked once, not every second"
+
+
+async def test_a_call_no_worker_was_free_for_is_ended_with_the_words_of_its_refusal() -> None:
+    stage = Stage(OpenCall(REF, 49_000, 49_500), OpenCall(OTHER, 49_000, 49_500))
+    stage.commands[REF] = EndCall(reason="worker-not-available", message="no slot")
+    await reaper(stage).look()
+    assert stage.ended == {REF: "worker-not-available"}, "the other may still be answered"
+    assert stage.messages == ["no slot"]
 
 
 async def test_while_the_bus_is_away_nothing_is_forgotten() -> None:

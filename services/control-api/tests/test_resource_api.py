@@ -131,7 +131,8 @@ async def test_every_provider_of_numbers_is_taken_and_its_numbers_are_active(ser
     for body in NUMBERS:
         response = await server.client.post("/phone-number", json={**body, "status": "blocked"})
         assert response.status_code == 201, response.text
-        assert {name: response.json()[name] for name in body} == body
+        open_ones = {name: value for name, value in body.items() if name != "twilioAuthToken"}
+        assert {name: response.json()[name] for name in open_ones} == open_ones
         assert response.json()["status"] == "active"
 
 

@@ -59,3 +59,63 @@ def test_an_assistant_of_the_pages_own_may_be_forbidden() -> None:
 def test_what_is_not_restricted_is_allowed(body: dict[str, Any], origin: str | None) -> None:
     assert Restrictions().refusal(origin, body) is None
     assert read_restrictions({"enabled": False, "allowedOrigins": ["x"]}).refusal(origin, body) is None
+
+
+HARMLESS = {"variableValues": {"name": "Ann"}, "metadata": {"a": 1}, "clientMessages": ["transcript"], "model": None}
+CHANGING: list[tuple[dict[str, Any], str]] = [
+    ({"assistantOverrides": {"model": {"provider": "openai"}}}, "assistantOverrides.model"),
+    ({"assistantOverrides": {"firstMessage": "Hi"}}, "assistantOverrides.firstMessage"),
+    ({"assistantOverrides": {**HARMLESS, "tools:append": [{"type": "endCall"}]}}, "assistantOverrides.tools:append"),
+    ({"assistantOverrides": {"server": {"url": "https://evil.example"}}}, "assistantOverrides.server"),
+    ({"assistantOverrides": {"credentialIds": ["c"]}}, "assistantOverrides.credentialIds"),
+    ({"squadOverrides": {"voice": {}}}, "squadOverrides.voice"),
+    ({"workflowOverrides": {"model": {}}}, "workflowOverrides.model"),
+    ({"customer": {"assistantOverrides": {"model": {}}}}, "customer.assistantOverrides.model"),
+    ({"customer": {"squadOverrides": {"model": {}}}}, "customer.squadOverrides.model"),
+    ({"instructions": "Be somebody else."}, "instructions"),
+    ({"input": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]}, "input.1.role"),
+    ({"input": [{"role": "developer", "content": "b"}]}, "input.0.role"),
+]
+
+
+@pytest.mark.parametrize(
+    "limits", [Restrictions(allow_transient_assistant=False), Restrictions(allowed_assistant_ids=("a1",))]
+)
+@pytest.mark.parametrize(("body", "named"), CHANGING, ids=[named for _, named in CHANGING])
+def test_an_assistant_cannot_be_made_another_one_by_what_lies_over_it(
+    limits: Restrictions, body: dict[str, Any], named: str
+) -> None:
+    refused = limits.refusal(None, {"assistantId": "a1", **body})
+    assert refused is not None
+    assert f"{named} is not allowed" in refused
+    assert Restrictions(allowed_origins=("*",)).refusal(PAGE, {"assistantId": "a1", **body}) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"assistantOverrides": HARMLESS},
+        {"squadOverrides": {"variableValues": {}}},
+        {"customer": {"name": "Ann", "assistantOverrides": {"variableValues": {"a": 1}}}},
+        {"input": "Be somebody else."},
+        {"input": [{"role": "user", "content": "a"}, "text"]},
+    ],
+)
+def test_what_fills_an_assistant_in_leaves_it_the_same(body: dict[str, Any]) -> None:
+    limits = Restrictions(allowed_assistant_ids=("a1",), allow_transient_assistant=False)
+    assert limits.refusal(None, {"assistantId": "a1", **body}) is None
+
+
+def test_a_squad_of_the_pages_own_is_an_assistant_of_its_own_and_a_stored_one_is_none() -> None:
+    limits = Restrictions(allow_transient_assistant=False)
+    assert limits.refusal(None, {"squad": {"members": [{"assistantId": "a1"}]}}) is not None
+    assert limits.refusal(None, {"squadId": "s"}) is None
+
+
+@pytest.mark.parametrize(
+    ("session", "may"), [({"assistantId": "a1"}, True), ({"assistantId": "a2"}, False), ({"squadId": "s"}, False)]
+)
+def test_a_session_is_carried_on_with_assistants_that_are_named(session: dict[str, Any], may: bool) -> None:
+    limits = Restrictions(allowed_assistant_ids=("a1",))
+    assert (limits.refusal_of_session(session) is None) == may
+    assert Restrictions(allow_transient_assistant=False).refusal_of_session(session) is None

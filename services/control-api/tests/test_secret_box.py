@@ -14,7 +14,16 @@ from voxbus_control_api.database import Database
 from voxbus_control_api.errors import BadSecretKey
 from voxbus_control_api.resource_store import Resource, ResourceStore
 from voxbus_control_api.secret_box import SecretBox, keys_from
-from voxbus_control_api.secret_names import is_secret, keeping_secrets, with_secrets, without_secrets
+from voxbus_control_api.secret_names import (
+    MASK,
+    is_secret,
+    keeping_secrets,
+    masked,
+    masks_in,
+    unmasked,
+    with_secrets,
+    without_secrets,
+)
 from voxbus_control_api.secret_renewal import renew_secrets
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
@@ -135,3 +144,16 @@ async def test_what_older_versions_stored_openly_is_encrypted_at_the_first_start
     found = await ResourceStore(database, SecretBox([NEW])).get("acme", "assistant", "a1")
     assert found is not None
     assert found.body == {"server": {"secret": "very-open"}}
+
+
+@given(st.dictionaries(NAMES, TREES))
+def test_what_was_shown_sent_back_is_what_was_there(body: dict[str, Any]) -> None:
+    shown = masked(body)
+    assert unmasked(body, shown) == body
+    assert masks_in(unmasked(body, shown)) == []
+    assert bool(masks_in(shown)) == (shown != body)
+
+
+def test_a_mask_is_only_one_in_place_of_a_secret() -> None:
+    assert masks_in({"name": MASK, "plan": [{"token": MASK}], "headers": {"A": MASK}}) == ["plan.0.token", "headers.A"]
+    assert unmasked({"name": "n", "token": "t"}, {"name": MASK, "token": MASK}) == {"name": MASK, "token": "t"}

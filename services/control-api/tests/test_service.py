@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from voxbus_bus.publishing import StoredPublisher
 from voxbus_contracts import DEFAULT_ORG, CallRef, decode
-from voxbus_contracts.commands import SayOnCall
+from voxbus_contracts.commands import EndCall, SayOnCall
 from voxbus_contracts.config import Owner, config_hash
 from voxbus_contracts.events import CallEnded, CallQueued, CallStarted, MediaAttached, TurnCommitted
 from voxbus_contracts.streams import CONFIGS, OWNERS
@@ -131,6 +131,18 @@ async def test_a_connected_call_no_orchestrator_claims_is_ended(nats_url: str, t
         await StoredPublisher(bus, "media-ingress").publish_stored(CallRef(DEFAULT_ORG, call["id"]), ATTACHED)
         record = await until(client, call["id"], "ended")
     assert record["endedReason"] == JOIN_TIMED_OUT
+
+
+async def test_a_call_that_was_refused_before_an_orchestrator_had_it_ends_at_once_and_says_why(
+    nats_url: str, tmp_path: Path
+) -> None:
+    async with bus_at(nats_url) as bus, api_at(settings(nats_url, tmp_path)) as client:
+        call = await created(client)
+        media = StoredPublisher(bus, "media-ingress")
+        await media.publish_stored(CallRef(DEFAULT_ORG, call["id"]), ATTACHED)
+        await media.publish_stored(CallRef(DEFAULT_ORG, call["id"]), EndCall(reason="no-room", message="no slot"))
+        record = await until(client, call["id"], "ended")
+    assert (record["endedReason"], record["endedMessage"]) == ("no-room", "no slot")
 
 
 async def test_a_call_an_orchestrator_owns_is_left_to_it(nats_url: str, tmp_path: Path) -> None:

@@ -180,5 +180,5 @@ async def test_a_public_key_may_do_no_more_than_it_says(server: Any) -> None:
         assert answer.status_code == 403
     overrides = {"model": {"messages": []}}
     body = {"assistantId": "shop-1", "input": "Hi", "assistantOverrides": overrides}
-    assert (await server.client.post("/chat/web", json=body, headers=headers)).status_code == 400
+    assert (await server.client.post("/chat/web", json=body, headers=headers)).status_code == 403
     assert not server.answering.asked

@@ -12,8 +12,8 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
 from voxbus_llm_orchestrator import endpointing_server
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
-from voxbus_llm_orchestrator.providers.guarded import GuardedTransport
 from voxbus_runtime.guard import Guard
+from voxbus_runtime.outbound import customer_client
 
 REF = CallRef("org-1", "0198a3c2-7b1e-7c55-9f3e-5d2a6b4c8d0e")
 SERVER = {"url": "https://ends.example/turn", "headers": {"authorization": "Bearer k"}, "secret": "s"}
@@ -104,7 +104,7 @@ async def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pyte
 
 
 async def test_an_address_inside_the_machine_is_refused_by_the_guard() -> None:
-    server = EndpointingServer(httpx.AsyncClient(transport=GuardedTransport(Guard(), httpx.create_ssl_context())))
+    server = EndpointingServer(customer_client(Guard()))
     advice = await server.ask(assistant({"url": "http://127.0.0.1:9/"}), REF, 7, MESSAGES)
-    assert advice.problem == "it could not be reached: ConnectError"
+    assert advice.problem == "it must not be reached from here"
     await server.close()

@@ -49,7 +49,7 @@ def test_a_hook_on_the_callers_silence_has_the_defaults_of_the_api() -> None:
     virtual.run(90_000)
     spoken = replies(virtual, "idle-message")
     assert len(spoken) == 3
-    assert spoken[0] == (7_500, "Are you there?")
+    assert spoken[0] == (7_530, "Are you there?")
 
 
 @pytest.mark.parametrize(("mode", "times"), [("never", 1), ("onUserSpeech", 2)])

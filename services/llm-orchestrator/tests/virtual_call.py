@@ -86,7 +86,7 @@ class VirtualCall(VirtualModel):
     def happens(self, ms: int, producer: str, message: Message) -> None:
         self.at(ms, lambda: self.log_it(producer, message))
 
-    def attach(self, ms: int = 0, attachment: int = 1) -> None:
+    def attach(self, ms: int = 0, attachment: int = 1, rings_ms: int = 30) -> None:
         attached = e.MediaAttached(
             attachment=attachment,
             transport="vapi.websocket",
@@ -97,7 +97,7 @@ class VirtualCall(VirtualModel):
         )
         self.happens(ms, "media-ingress", attached)
         if attachment == 1:
-            self.happens(ms + 30, "media-ingress", e.CallStarted(pts_ms=ms + 30, setup_ms=30))
+            self.happens(ms + rings_ms, "media-ingress", e.CallStarted(pts_ms=ms + rings_ms, setup_ms=rings_ms))
 
     def break_line(self, ms: int, back_ms: int | None = None) -> None:
         """The connection is lost; media-ingress keeps what was to be said, and goes on when the caller is back."""

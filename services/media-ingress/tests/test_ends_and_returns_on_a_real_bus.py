@@ -107,7 +107,8 @@ async def test_without_workers_the_caller_is_told_and_the_call_is_asked_to_end(m
     assert (await client.closed())[0] == 1013
     error = next(t for t in client.texts if t["type"] == "error")["error"]
     assert error["code"] == "worker-not-available"
-    assert "stt-worker" in error["message"]
+    assert error["message"].startswith("no stt-worker and no tts-worker and no vad had a free slot")
+    assert ended.message == error["message"]
 
 
 async def test_a_message_too_large_closes_with_1009_and_the_call_waits(rig: Any) -> None:

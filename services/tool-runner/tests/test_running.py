@@ -16,6 +16,7 @@ from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.events import ToolFinished
 from voxbus_runtime.guard import Guard
+from voxbus_runtime.outbound import customer_client
 from voxbus_runtime.sealing import seal_config
 from voxbus_tool_runner.errors import StillRunning
 from voxbus_tool_runner.handlers import ToolCommands
@@ -65,9 +66,8 @@ class Stored:
 
 
 def commands(stored: Stored, server: Server, published: Published, *, key: SecretStr = KEY) -> ToolCommands:
-    client = httpx.AsyncClient(transport=httpx.MockTransport(server))
-    guard = Guard.parse("127.0.0.0/8")
-    runner = ToolRunner(stored, client, guard, key, max_answer_bytes=1024, now_ms=lambda: 5)
+    client = customer_client(Guard.parse("127.0.0.0/8"), inner=httpx.MockTransport(server))
+    runner = ToolRunner(stored, client, key, max_answer_bytes=1024, now_ms=lambda: 5)
     return ToolCommands(runner, published, published.answered, structlog.get_logger())
 
 
@@ -114,7 +114,7 @@ async def test_whatever_the_server_does_the_model_gets_an_answer() -> None:
         (Stored(), broken, "could not be reached"),
         (Stored(url="http://10.0.0.1/tool"), ships, "must not be reached"),
         (Stored(url="file:///etc/passwd"), ships, "must not be reached"),
-        (Stored(url="http://[broken"), ships, "could not be run"),
+        (Stored(url="http://[broken"), ships, "must not be reached"),
         (Stored(config=False), ships, "no configuration"),
         (Stored(function={"name": "other"}), ships, "no tool called order_status"),
     ]

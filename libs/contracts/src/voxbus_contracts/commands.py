@@ -92,6 +92,9 @@ class RunTool(Command, name="tool.run", owner="llm-orchestrator", consumer="tool
     tool_name: str
     arguments: Annotated[dict[str, Any], Field(json_schema_extra=Personal)]
     timeout_ms: int = Field(default=20_000, ge=100)
+    variables: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
+        default={}, description="what earlier tools' answers were asked for; templates of the tool know them"
+    )
 
 
 class EndCall(Command, name="call.end", owner=_CONTROLLERS, consumer="llm-orchestrator"):
@@ -100,6 +103,7 @@ class EndCall(Command, name="call.end", owner=_CONTROLLERS, consumer="llm-orches
     example: ClassVar = {"reason": "customer-ended-call"}
 
     reason: str
+    message: str | None = Field(default=None, description="what to do about it, for a person: call.ended says it")
 
 
 class SayOnCall(Command, name="call.say", owner=_CONTROLLERS, consumer="llm-orchestrator"):

@@ -122,6 +122,11 @@ class Claim(_Entry):
         return CallRef(self.org, self.call)
 
     @property
+    def is_new(self) -> bool:
+        """Nobody has ever served the call in this stage."""
+        return self.revision == 0
+
+    @property
     def message_id(self) -> str:
         """Same claim put back by several peers counts once."""
         return f"claim.{self.stage}.{self.org}.{self.call}.{self.revision}"
@@ -146,4 +151,5 @@ class WorkerStatus(_Entry):
     slots: int = 0
     calls: int = 0
     loop_lag_ms: float = 0.0
+    is_overloaded: bool = Field(default=False, description="its event loop is too late: it takes no new calls")
     address: str = ""

@@ -49,6 +49,33 @@ class ToolMessage(ApiModel):
         return next((text for text in (*fitting, self.content or "", *(c.text for c in self.contents)) if text), "")
 
 
+class ToolParameter(ApiModel):
+    """A value sent along that the model neither sees nor chooses; texts are templates."""
+
+    key: str
+    value: Any = None
+
+
+class VariableAlias(ApiModel):
+    """A variable of the call; `value` is a template over what was extracted."""
+
+    key: str
+    value: str
+
+
+class VariableExtractionPlan(ApiModel):
+    """What of a tool's answer becomes variables of the call: the properties of `schema`, then the aliases."""
+
+    properties: Annotated[dict[str, Any], Field(alias="schema")] = Field(default_factory=dict[str, Any])
+    aliases: tuple[VariableAlias, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Properties of the schema."""
+        found = self.properties.get("properties")
+        return tuple(found) if isinstance(found, dict) else ()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
 class Tool(ApiModel):
     """Something the model can call."""
 
@@ -58,6 +85,9 @@ class Tool(ApiModel):
     is_async: Annotated[bool, Field(alias="async")] = False
     messages: tuple[ToolMessage, ...] | None = None
     """None = the platform's own lines; none at all = the tool runs in silence."""
+
+    parameters: tuple[ToolParameter, ...] = ()
+    variable_extraction_plan: VariableExtractionPlan | None = None
 
     @property
     def name(self) -> str:

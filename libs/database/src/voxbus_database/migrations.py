@@ -81,7 +81,7 @@ def _upgrade(script: ScriptDirectory, schema: Schema) -> Any:
 
 def _is_known(script: ScriptDirectory, revision: str) -> bool:
     try:
-        return script.get_revision(revision) is not None
+        return bool(script.get_revision(revision))
     except CommandError:
         return False
 

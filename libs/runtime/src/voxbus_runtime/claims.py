@@ -23,9 +23,11 @@ from voxbus_contracts.streams import OWNERS, claims_consumer
 from voxbus_contracts.subjects import parse_owner_key
 from voxbus_runtime.bus import Bus
 from voxbus_runtime.errors import NotStored, OwnershipLost, RuntimeFault
+from voxbus_runtime.metrics import LEFT_CLAIMS
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.owners_view import OwnersView
 from voxbus_runtime.ownership import Drop, Held, PutBacks, Take, Wait, judge_claim
+from voxbus_runtime.room import Room, count_orphans
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.tasks import end
 
@@ -107,6 +109,7 @@ class StageWorker:
         self._owners = OwnersView(runtime.bus, stage)
         self._put_backs = PutBacks()
         self._draining = False
+        self._taking = 0
         self._pullers: list[asyncio.Task[None]] = []
 
     # --- component ---------------------------------------------------------------------------------------------
@@ -160,7 +163,7 @@ class StageWorker:
 
     async def _pull(self, subscription: JetStreamContext.PullSubscription) -> None:
         while True:
-            if len(self._calls) >= self.slots:
+            if self._is_full():
                 await asyncio.sleep(_FULL_S)
                 continue
             try:
@@ -170,6 +173,18 @@ class StageWorker:
             for msg in claims:
                 await self._on_claim(msg)
 
+    def _is_full(self) -> bool:
+        return Room(self.slots, len(self._calls) + self._taking).is_full
+
+    def _why_left(self, claim: Claim) -> str | None:
+        """Room may be gone by the time a claim comes: the other puller was quicker."""
+        if not claim.is_new:
+            return "slots" if self._is_full() else None
+        if not self._owners.is_known:
+            return "orphans"
+        orphans = count_orphans(self._owners.entries(), self.runtime.peers.vital)
+        return Room(self.slots, len(self._calls) + self._taking, orphans, self.runtime.is_overloaded).refuses_new
+
     async def _on_claim(self, msg: Msg) -> None:
         try:
             claim = Claim.model_validate_json(msg.data)
@@ -178,8 +193,19 @@ class StageWorker:
             self.runtime.log.exception("a claim is unreadable and dropped", subject=msg.subject)
             await msg.term()
             return
-        bus = self.runtime.bus
-        entry = await bus.kv_get(OWNERS.name, ref.owner_key(self.stage))
+        left = self._why_left(claim)
+        if left is not None:
+            LEFT_CLAIMS.labels(left).inc()
+            await msg.nak(delay=_LOOK_AGAIN_S)
+            return
+        self._taking += 1
+        try:
+            await self._judge(msg, ref)
+        finally:
+            self._taking -= 1
+
+    async def _judge(self, msg: Msg, ref: CallRef) -> None:
+        entry = await self.runtime.bus.kv_get(OWNERS.name, ref.owner_key(self.stage))
         held = Held(Owner.model_validate_json(entry.value), entry.revision or 0) if entry and entry.value else None
         match judge_claim(held, self.runtime.peers.vital):
             case Drop():

@@ -50,6 +50,17 @@ LIVE_DROPPED: Final = Counter(
     "voxbus_live_messages_dropped", "Live messages not sent because the bus had not taken what was sent before."
 )
 
+SLOTS: Final = Gauge("voxbus_slots", "Calls this worker takes at a time.")
+CALLS: Final = Gauge("voxbus_calls", "Calls this worker has; with all slots used it takes no more.")
+LOOP_LAG: Final = Gauge(
+    "voxbus_loop_lag_milliseconds", "How late the event loop's timers ring, 95th percentile of the last 10 s, ms."
+)
+LEFT_CLAIMS: Final = Counter(
+    "voxbus_claims_left",
+    "Calls left on the queue: `slots` = all used, `lag` = the event loop is late, `orphans` = takeovers come first.",
+    ["reason"],
+)
+
 TASKS: Final = Gauge("voxbus_tasks", "asyncio tasks of the process that are not over; counted when asked for.")
 SUBSCRIPTIONS: Final = Gauge(
     "voxbus_subscriptions", "NATS subscriptions of the process's own connection; counted when asked for."

@@ -25,6 +25,8 @@ class OwnersView:
         self._stage = stage
         self._entries: dict[str, Held] = {}
         self._changed: list[Callable[[str, Held | None], None]] = []
+        self.is_known = False
+        """All entries were read once; before, nothing follows from one that is not here."""
         self._watch_again = asyncio.Event()
         self._stop = bus.on_reconnect(self._on_reconnect)
 
@@ -65,6 +67,7 @@ class OwnersView:
                     if initial:
                         self._forget_all_but(fresh)
                     initial = False
+                    self.is_known = True
                     continue
                 fresh.add(entry.key)
                 held = None

@@ -19,8 +19,9 @@ from voxbus_contracts.config import WorkerStatus
 from voxbus_runtime.bus import Bus, connect
 from voxbus_runtime.control import add_control
 from voxbus_runtime.logs import set_up_logs
-from voxbus_runtime.metrics import SUBSCRIPTIONS, TASKS
+from voxbus_runtime.metrics import CALLS, LOOP_LAG, SLOTS, SUBSCRIPTIONS, TASKS
 from voxbus_runtime.peers import Peers
+from voxbus_runtime.room import is_overloaded, percentile_95
 from voxbus_runtime.settings import ServiceSettings
 from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import set_up_telemetry, shut_down_telemetry
@@ -70,7 +71,12 @@ class Runtime(Generic[S_co]):
     @property
     def lag_ms(self) -> float:
         """95th percentile of the event loop's lateness over the last 10 s, ms."""
-        return sorted(self._lags_ms)[int(len(self._lags_ms) * 0.95)]
+        return percentile_95(self._lags_ms)
+
+    @property
+    def is_overloaded(self) -> bool:
+        """The loop is so late that another call would harm those that are here."""
+        return is_overloaded(self._lags_ms, self.settings.overload_lag_ms)
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """A task of the process's own: if it fails, that is logged and the process ends (and is started again)."""
@@ -147,6 +153,7 @@ async def _started(runtime: Runtime[S], wire: Wire[S]) -> Component:
     settings = runtime.settings
     component = await wire(runtime)
     health = add_control(runtime, component)
+    show_load(runtime, component)
     port = runtime.grpc_server.add_insecure_port(f"{settings.grpc_host}:{settings.grpc_port}")
     runtime.grpc_address = f"{settings.grpc_host}:{port}"
     await runtime.grpc_server.start()
@@ -168,6 +175,7 @@ def status_of(runtime: Runtime[Any], component: Component) -> WorkerStatus:
         slots=component.slots,
         calls=len(component.calls()),
         loop_lag_ms=round(runtime.lag_ms, 2),
+        is_overloaded=runtime.is_overloaded,
         address=runtime.grpc_address,
     )
 
@@ -200,6 +208,13 @@ def count_holdings(bus: Bus) -> None:
     loop = asyncio.get_running_loop()
     TASKS.set_function(lambda: len(asyncio.all_tasks(loop)))
     SUBSCRIPTIONS.set_function(lambda: bus.nc.subscription_count)
+
+
+def show_load(runtime: Runtime[Any], component: Component) -> None:
+    """What capacity is planned by; asked for when somebody scrapes."""
+    SLOTS.set_function(lambda: component.slots)
+    CALLS.set_function(lambda: len(component.calls()))
+    LOOP_LAG.set_function(lambda: runtime.lag_ms)
 
 
 async def tidy_when_idle(component: Component, every_s: float = _TIDY_EVERY_S) -> None:

@@ -48,7 +48,12 @@ class ServiceSettings(BaseSettings):
     """Where spans go (gRPC); none = spans are made for context only and dropped."""
 
     slots: int = Field(default=100, ge=1)
-    """Calls one worker takes at a time."""
+    """Calls one worker of a stage takes at a time. With all taken it leaves new ones on the queue, where their callers
+    wait; measure your own with `voxbus bench`, this default suits one core per worker and engines that keep up."""
+
+    overload_lag_ms: float = Field(default=250, ge=10, le=10_000)
+    """A worker whose event loop is later than this, one time in twenty over 10 s, takes no new calls until it is not.
+    Audio comes every 20 ms: at this lag the calls it has already sound broken, at a tenth of it they do not."""
 
     audio_gather_ms: float = Field(default=2, ge=0, le=20)
     """Frames that come within this time of the last write leave together; a frame that comes alone does not wait."""

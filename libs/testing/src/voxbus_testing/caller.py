@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,7 +189,7 @@ class Caller:
 
 
 @contextlib.asynccontextmanager
-async def calling(api_url: str, key: str, assistant: dict[str, Any] | str, **body: Any) -> AsyncIterator[Caller]:
+async def calling(api_url: str, key: str, assistant: dict[str, Any] | str, **body: Any) -> AsyncGenerator[Caller]:
     """A placed and connected call."""
     caller = Caller(api_url, key)
     try:

@@ -8,7 +8,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ async def nats_url(nats_server: NatsServer) -> str:
 
 
 @contextlib.asynccontextmanager
-async def bus_at(url: str, worker: str = "test") -> AsyncIterator[Bus]:
+async def bus_at(url: str, worker: str = "test") -> AsyncGenerator[Bus]:
     """A connection with a running outbox."""
     bus = await connect(url, worker, structlog.get_logger())
     retrying = asyncio.get_running_loop().create_task(bus.outbox.run())

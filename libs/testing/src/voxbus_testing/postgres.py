@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,14 @@ class PostgresServer:
             pass
         command = [str(self.binaries / "psql"), "-q", "-X", "-h", "127.0.0.1", "-p", str(self.port), "-U", _USER]
         subprocess.run([*command, "-d", "postgres", "-c", statement], check=True, capture_output=True, timeout=30)
+
+    def create(self, database: str, template: str = "template1") -> str:
+        """Its address."""
+        self.execute(f"CREATE DATABASE {database} TEMPLATE {template}")
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        self.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
     def stop(self) -> None:
         """At once, whoever is connected."""
@@ -113,9 +121,8 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """Address of an empty database of the test's own."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    postgres_server.execute(f"CREATE DATABASE {name}")
-    yield postgres_server.url(name)
-    postgres_server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    yield postgres_server.create(name)
+    postgres_server.drop(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -124,6 +131,58 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'database' / 'test.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+Prepare = Callable[[str], None]
+"""Makes of an empty database, by its address, one that tests begin with; leaves no connection open."""
+
+
+class Templates:
+    """Databases that were prepared once and are copied for each test: of one kind, by who prepares them."""
+
+    def __init__(self) -> None:
+        self._made: dict[Prepare, str] = {}
+
+    def of(self, prepare: Prepare, new: Callable[[], str]) -> str:
+        """What `new` named, prepared when it is first asked for."""
+        if prepare not in self._made:
+            url = new()
+            prepare(url)
+            self._made[prepare] = url
+        return self._made[prepare]
+
+
+@pytest.fixture(scope="session")
+def sqlite_templates() -> Templates:
+    return Templates()
+
+
+@pytest.fixture(scope="session")
+def postgres_templates() -> Templates:
+    return Templates()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def prepared_url(request: pytest.FixtureRequest, prepare: Prepare, tmp_path: Path) -> Iterator[str]:
+    """Address of a database of the test's own as `prepare`, a fixture of the session, leaves one; on each kind."""
+    if request.param == "sqlite":
+        yield _copied_file(request, prepare, tmp_path / "database" / "test.db")
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    templates: Templates = request.getfixturevalue("postgres_templates")
+    template = templates.of(prepare, lambda: server.create(f"template_{uuid.uuid4().hex[:12]}"))
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield server.create(name, template.rpartition("/")[2])
+    server.drop(name)
+
+
+def _copied_file(request: pytest.FixtureRequest, prepare: Prepare, path: Path) -> str:
+    folders: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    templates: Templates = request.getfixturevalue("sqlite_templates")
+    template = templates.of(prepare, lambda: f"sqlite:///{folders.mktemp('template') / 'test.db'}")
+    path.parent.mkdir()
+    shutil.copy(template.removeprefix("sqlite:///"), path)
+    return f"sqlite:///{path}"
 
 
 def _nobody() -> dict[str, Any]:

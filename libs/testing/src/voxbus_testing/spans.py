@@ -1,6 +1,6 @@
 """Spans of the process that runs the test, kept in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -34,7 +34,7 @@ class Recorded:
 
 
 @contextmanager
-def recording() -> Iterator[Recorded]:
+def recording() -> Generator[Recorded]:
     """This process is traced while it lasts."""
     memory = InMemorySpanExporter()
     set_up_telemetry("testing", "testing-1", None, SimpleSpanProcessor(memory))

@@ -7,6 +7,7 @@ from voxbus_control_api.kind import Kind
 from voxbus_control_api.overrides import assistant_as_read
 from voxbus_control_api.problems import validated, validated_as
 from voxbus_control_api.schemas.assistant import AssistantBody
+from voxbus_control_api.secret_names import masks_in
 
 Json = dict[str, Any]
 
@@ -25,13 +26,16 @@ def changed_body(kind: Kind, there: Json, patch: Json) -> Json:
     other = [name for name in kind.fixed if name in given and given[name] != there.get(name)]
     if other:
         raise BadRequest(*(f"{name} must not be changed" for name in other))
-    changed = {name: value for name, value in {**there, **given}.items() if value is not None or name not in given}
+    merged = kind.laid_over(there, given)
+    changed = {name: value for name, value in merged.items() if value is not None or name not in given}
     check(kind, {name: value for name, value in changed.items() if name not in kind.added})
     return changed
 
 
 def check(kind: Kind, body: Json) -> None:
     """Raises BadRequest naming every offending field."""
+    if kind.masks_secrets and (places := masks_in(body)):
+        raise BadRequest(*(f"{place} must be the secret itself: asterisks are what answers show" for place in places))
     if kind.shape is AssistantBody:
         validate_assistant(body)
     else:

@@ -4,12 +4,14 @@ from typing import Final
 
 from voxbus_bus import FactPublisher
 from voxbus_contracts import CallRef, Command
+from voxbus_contracts.commands import EndCall
 from voxbus_contracts.config import CallConfig, Owner, config_hash
 from voxbus_contracts.events import CallDeleted, CallEnded, CallQueued
-from voxbus_contracts.streams import CONFIGS, DEAD_LETTERS, DELIVERIES, OWNERS
+from voxbus_contracts.streams import CONFIGS, DEAD_LETTERS, DELIVERIES, EVENTS, OWNERS
 from voxbus_control_api.bus_away import answering
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.sequencing import LoggedMessage
+from voxbus_runtime.stream_reader import last
 from voxbus_runtime.telemetry import CALL_SPAN, PastSpan, is_traced, record
 
 _ORCHESTRATOR: Final = "llm-orchestrator"
@@ -71,6 +73,12 @@ class CallBus:
         async with answering():
             config = await self._bus.read_config(ref)
             await self._publisher.publish_stored(ref, command, traceparent=config.traceparent if config else "")
+
+    async def asked_to_end(self, ref: CallRef) -> EndCall | None:
+        """The newest command to end the call, None when nobody gave one."""
+        async with answering():
+            stored = await last(self._bus.nc, EVENTS.name, EndCall.subject(ref))
+            return EndCall.model_validate_json(stored.data) if stored is not None else None
 
     async def end_unclaimed(self, ref: CallRef, reason: str, message: str | None = None) -> bool:
         """Takes the orchestrator's part of the call, if nobody ever had it, and ends the call."""

@@ -49,6 +49,7 @@ PHONE_NUMBER: Final = Kind(
     added={"status": "active"},
     fixed=("provider",),
     lookup=("number", "sipUri"),
+    masks_secrets=True,
 )
 
 KNOWLEDGE_BASE: Final = Kind(

@@ -1,4 +1,4 @@
-"""Ends calls that nobody connected to, or that no orchestrator claimed. `overdue` is pure."""
+"""Ends calls that nobody connected to, or that no orchestrator claimed: too late, or told to. `overdue` is pure."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from structlog.stdlib import BoundLogger
 
 from voxbus_contracts import CallRef
+from voxbus_contracts.commands import EndCall
 from voxbus_control_api import metrics
 from voxbus_control_api.errors import Unavailable
 from voxbus_database import DatabaseFault
@@ -44,6 +45,10 @@ def overdue(call: OpenCall, now_ms: int, join_timeout_ms: int) -> str | None:
 
 class Unclaimed(Protocol):
     """Ends a call unless an orchestrator has it."""
+
+    async def asked_to_end(self, ref: CallRef) -> EndCall | None:
+        """Somebody with the right to wants it over: the caller hung up, or no worker was free. Raises Unavailable."""
+        ...
 
     async def end_unclaimed(self, ref: CallRef, reason: str, message: str | None = None) -> bool:
         """False: an orchestrator owns or owned it, and ends it. Raises Unavailable."""
@@ -82,10 +87,19 @@ class Reaper:
         open_calls = await self._waiting()
         self._done &= {call.ref for call in open_calls}
         for call in open_calls:
-            reason = overdue(call, self._now_ms(), self._join_timeout_ms)
-            if reason is None or call.ref in self._done:
+            if call.ref in self._done:
                 continue
-            if await self._unclaimed.end_unclaimed(call.ref, reason, _MESSAGES.get(reason)):
+            reason, message = await self._why_over(call)
+            if reason is None:
+                continue
+            if await self._unclaimed.end_unclaimed(call.ref, reason, message):
                 metrics.CALLS_REAPED.labels(reason).inc()
                 self._log.info("overdue call ended", call=call.ref.call, reason=reason)
             self._done.add(call.ref)
+
+    async def _why_over(self, call: OpenCall) -> tuple[str | None, str | None]:
+        """Reason and message to end it with; both None while it may still come to something."""
+        if call.attached_at_ms is not None and (asked := await self._unclaimed.asked_to_end(call.ref)) is not None:
+            return asked.reason, asked.message
+        reason = overdue(call, self._now_ms(), self._join_timeout_ms)
+        return reason, _MESSAGES.get(reason) if reason else None

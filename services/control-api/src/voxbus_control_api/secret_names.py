@@ -1,6 +1,7 @@
 """Which fields of a posted body hold secrets, by their names. Pure."""
 
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any, Final
 
 _ENDINGS: Final = (
@@ -22,6 +23,12 @@ _ENDINGS: Final = (
 )
 _WHOLE: Final = frozenset({"headers", "token"})
 """`token` alone: `maxTokens` and `tokenUri` are none. Headers carry what servers let somebody in for."""
+
+ECHOED: Final = "server"
+"""Shown whole even where secrets are masked, as every resource's is: clients compare it with what they posted."""
+
+MASK: Final = "*" * 20
+"""In place of a secret, where the oldest client reads no answer without one; as long as a SIP password must be."""
 
 
 def is_secret(name: str) -> bool:
@@ -51,3 +58,38 @@ def keeping_secrets(before: Any, after: Any) -> Any:
         return after
     missing = {name: value for name, value in before.items() if name not in after and is_secret(name)}
     return {**{name: keeping_secrets(before.get(name), value) for name, value in after.items()}, **missing}
+
+
+def masked(body: dict[str, Any]) -> dict[str, Any]:
+    """As answers hold it where clients need the secret fields to be there: MASK in place of each secret."""
+    hidden = with_secrets(body, lambda _secret: MASK)
+    return {**hidden, ECHOED: body[ECHOED]} if ECHOED in body else hidden
+
+
+def unmasked(before: Any, after: Any, all_secret: bool = False) -> Any:
+    """`after` with the secrets of `before` wherever it holds the mask in their place."""
+    if isinstance(after, dict):
+        there = before if isinstance(before, dict) else {}
+        return {n: unmasked(there.get(n), value, all_secret or is_secret(n)) for n, value in after.items()}
+    if isinstance(after, list):
+        there = before if isinstance(before, list) else []
+        pairs = zip_longest(after, there[: len(after)])
+        return [unmasked(old, new, all_secret) for new, old in pairs]
+    return before if all_secret and after == MASK and isinstance(before, str) else after
+
+
+def masks_in(tree: Any, path: str = "", all_secret: bool = False) -> list[str]:
+    """Where the mask stands in place of a secret."""
+    if isinstance(tree, dict):
+        named = [(value, f"{path}.{name}".lstrip("."), all_secret or is_secret(name)) for name, value in tree.items()]
+    elif isinstance(tree, list):
+        named = [(value, f"{path}.{index}", all_secret) for index, value in enumerate(tree)]
+    else:
+        return [path] if all_secret and tree == MASK else []
+    return [place for each in named for place in masks_in(*each)]
+
+
+def without_number_secrets(body: dict[str, Any]) -> dict[str, Any]:
+    """A request as it is stored and echoed: nothing in its inline `phoneNumber` opens anybody's account."""
+    number = body.get("phoneNumber")
+    return {**body, "phoneNumber": masked(number)} if isinstance(number, dict) else body

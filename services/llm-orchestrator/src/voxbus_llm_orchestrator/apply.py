@@ -31,8 +31,8 @@ def apply(state: CallState, message: Message, event_id: str = "") -> CallState:
 # --- transport and life ---
 
 
-def _call_started(state: CallState, _event: e.CallStarted, _id: str) -> CallState:
-    return replace(state, started=True)
+def _call_started(state: CallState, event: e.CallStarted, _id: str) -> CallState:
+    return replace(state, started=True, answered_pts_ms=event.pts_ms)
 
 
 def _call_ended(state: CallState, _event: e.CallEnded, _id: str) -> CallState:
@@ -58,7 +58,8 @@ def _detached(state: CallState, event: e.MediaDetached, _id: str) -> CallState:
 
 
 def _end_ordered(state: CallState, command: c.EndCall, _id: str) -> CallState:
-    return replace(state, end_reasons=(*state.end_reasons, command.reason))
+    message = state.end_message if state.end_reasons else command.message
+    return replace(state, end_reasons=(*state.end_reasons, command.reason), end_message=message)
 
 
 # --- the caller ---

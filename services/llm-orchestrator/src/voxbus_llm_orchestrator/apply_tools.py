@@ -35,6 +35,8 @@ def _tool_ordered(state: CallState, command: c.RunTool, _id: str) -> CallState:
 
 def _tool_finished(state: CallState, event: e.ToolFinished, _id: str) -> CallState:
     known = state.tools.get(event.tool_call_id) or ToolRun(event.tool_name, {}, 0, 0)
+    if event.variables:
+        state = replace(state, variables={**state.variables, **event.variables})
     if known.finished:
         return state
     tool = replace(

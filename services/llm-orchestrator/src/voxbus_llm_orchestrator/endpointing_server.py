@@ -12,6 +12,7 @@ import httpx
 from voxbus_contracts import CallRef
 from voxbus_contracts.api_model import Server
 from voxbus_contracts.assistant import Assistant
+from voxbus_runtime.errors import AddressRefused
 
 DEADLINE_S: Final = 1.0
 """The caller is silent meanwhile, so a server's own `timeoutSeconds` only counts below this."""
@@ -30,7 +31,7 @@ class Advice:
 
 
 class EndpointingServer:
-    """Asks; never raises. The client's transport has to be the guard against addresses that must not be reached."""
+    """Asks; never raises. The client has to be one for customers' addresses."""
 
     def __init__(self, client: httpx.AsyncClient, now_s: Callable[[], float] = time.time) -> None:
         self._client = client
@@ -54,6 +55,8 @@ class EndpointingServer:
                 return Advice(transcript_seq, wait_ms=read_wait(*await self._post(server, body)))
         except TimeoutError:
             problem = f"no answer within {DEADLINE_S:g} s"
+        except AddressRefused:
+            problem = "it must not be reached from here"
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError) as failed:
             problem = f"it could not be reached: {type(failed).__name__}"
         except ValueError as wrong:

@@ -11,6 +11,7 @@ def quiet_since_ms(state: CallState) -> int | None:
         return None
     stretch = state.stretch
     return max(
+        state.answered_pts_ms,
         (stretch.stopped_pts_ms or 0) if stretch else 0,
         state.playbacks[max(state.playbacks)].last_pts_ms if state.playbacks else 0,
         state.keys[-1].pts_ms if state.keys else 0,

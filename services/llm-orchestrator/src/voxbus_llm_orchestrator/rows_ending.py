@@ -24,7 +24,7 @@ _WORD = re.compile(r"[\w']+")
 
 def end_on_request(view: View) -> Decide | At | None:
     """Somebody with the right to asked for it."""
-    return _ended(view, view.state.end_reasons[0]) if view.state.end_reasons else None
+    return _ended(view, view.state.end_reasons[0], view.state.end_message) if view.state.end_reasons else None
 
 
 def end_on_hang_up(view: View) -> Decide | At | None:
@@ -46,7 +46,7 @@ def end_on_lost_line(view: View) -> Decide | At | None:
 def end_at_maximum_duration(view: View) -> Decide | At | None:
     if not view.state.started:
         return None
-    until = view.plan.max_duration_ms
+    until = view.state.answered_pts_ms + view.plan.max_duration_ms
     return _ended(view, "exceeded-max-duration") if view.now_ms >= until else At(until)
 
 
@@ -86,7 +86,7 @@ def _words(text: str) -> str:
     return " ".join(_WORD.findall(text.lower()))
 
 
-def _ended(view: View, reason: str) -> Decide | At:
+def _ended(view: View, reason: str, message: str | None = None) -> Decide | At:
     """First what was begun is given up and its heard part logged; then the call is over."""
     state = view.state
     if state.awaited_replies:
@@ -94,5 +94,5 @@ def _ended(view: View, reason: str) -> Decide | At:
     closing = close_what_was_interrupted(view)
     if closing is not None:
         return OnlyAt(closing.pts_ms) if isinstance(closing, At) else closing
-    ended = CallEnded(pts_ms=max(0, view.now_ms), reason=reason)
+    ended = CallEnded(pts_ms=max(0, view.now_ms), reason=reason, message=message)
     return Decide(reason, (*give_up(view, "call-ended"), *measured_so_far(view.state), ended))

@@ -44,6 +44,7 @@ def order_tools(view: View) -> Decide | None:
             tool_name=tool.name,
             arguments=dict(tool.arguments),
             timeout_ms=view.plan.tool_timeout_ms(tool.name),
+            variables=dict(view.state.variables),
         )
         for call_id, tool in view.state.tools.items()
         if tool.reply

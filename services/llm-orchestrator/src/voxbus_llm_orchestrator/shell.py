@@ -30,6 +30,7 @@ from voxbus_llm_orchestrator.speculation import dropped, may_go_ahead
 from voxbus_llm_orchestrator.spending import after, estimated
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.table import decide
+from voxbus_llm_orchestrator.templated import with_templates
 from voxbus_llm_orchestrator.tracing import CallTrace
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_providers.errors import ProviderError
@@ -70,13 +71,14 @@ class CallShell:
         endpointing_server: EndpointingServer,
     ) -> None:
         self._call = call
-        self._assistant = assistant
+        self._template = assistant
+        self._end_silence_ms = end_silence_ms
         self._models = models
         self._is_lost = is_lost
-        self._plan = plan_of(call.config, end_silence_ms)
         self._clock = AudioClock()
         self._trace = CallTrace(call.config, self._clock)
         self._state = CallState()
+        self._fill_in()
         self._inputs: asyncio.Queue[Input] = asyncio.Queue()
         self._asking: asyncio.Task[None] | None = None
         self._asking_reply = 0
@@ -106,6 +108,12 @@ class CallShell:
             if self._advising is not None:
                 self._advising.cancel()
             await end(feeding)
+
+    def _fill_in(self) -> None:
+        """The assistant and its plans with what is known now in the place of their placeholders."""
+        config, self._variables = self._call.config, self._state.variables
+        self._assistant = with_templates(self._template, config, self._variables)
+        self._plan = plan_of(config.model_copy(update={"assistant": self._assistant}), self._end_silence_ms)
 
     # --- what happens ------------------------------------------------------------------------------------------
 
@@ -149,6 +157,8 @@ class CallShell:
         if isinstance(body, StageClaimed) and body.stage == MEDIA:
             self._ingress = body.worker
         self._state = apply(self._state, body, message.envelope.event_id)
+        if self._state.variables is not self._variables:
+            self._fill_in()
 
     def _check_line(self) -> None:
         """A media-ingress that gives no sign of life has lost the line, whether it can say so or not."""

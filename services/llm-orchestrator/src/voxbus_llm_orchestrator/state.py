@@ -191,6 +191,8 @@ class CallState:
     """
 
     started: bool = False
+    answered_pts_ms: int = 0
+    """Where on the caller's clock: how long a call lasts and is silent counts from there, not from the ringing."""
     ended: bool = False
     attachment: int = 0
     attached_pts_ms: int = 0
@@ -218,6 +220,8 @@ class CallState:
     playbacks: Mapping[int, Playback] = field(default_factory=dict)
     voiced: Mapping[int, Voiced] = field(default_factory=dict)
     tools: Mapping[str, ToolRun] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """What tools' answers were asked for: known to every template from then on."""
     orders: Mapping[str, Order] = field(default_factory=dict)
     carried_out: frozenset[str] = frozenset()
     items: tuple[Item, ...] = ()
@@ -225,6 +229,8 @@ class CallState:
     clear_ordered_upto: int = 0
     forgiven_seq: int = 0
     end_reasons: tuple[str, ...] = ()
+    end_message: str | None = None
+    """What the first of them said for a person."""
     muted: bool = False
 
     # --- readings ----------------------------------------------------------------------------------------------

@@ -19,10 +19,15 @@ from voxbus_llm_orchestrator import (
 )
 from voxbus_llm_orchestrator.decision import At, Decide, OnlyAt, Row, View
 
-TABLE: tuple[Row, ...] = (
+BEFORE_THE_ANSWER: tuple[Row, ...] = (
     rows_ending.end_on_request,
     rows_ending.end_on_hang_up,
     rows_ending.end_on_lost_line,
+)
+"""While a stage is missing nothing is said and no turn is taken, whatever the caller says; it is not lost."""
+
+TABLE: tuple[Row, ...] = (
+    *BEFORE_THE_ANSWER,
     rows_ending.end_at_maximum_duration,
     rows_ending.end_after_farewell,
     rows_ending.end_on_silence,
@@ -61,7 +66,7 @@ def decide(view: View) -> Decide | At | None:
     if view.state.ended:
         return None
     wakes: list[int] = []
-    for row in TABLE:
+    for row in TABLE if view.state.started else BEFORE_THE_ANSWER:
         answer = row(view)
         if isinstance(answer, Decide | OnlyAt):
             return answer

@@ -9,7 +9,6 @@ import httpx
 from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
 from voxbus_llm_orchestrator.handlers import INTERESTS, CallControl, serving
 from voxbus_llm_orchestrator.models import Models
-from voxbus_llm_orchestrator.providers.guarded import GuardedTransport
 from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel
 from voxbus_llm_orchestrator.providers.registry import compatible_vendors, model_class
 from voxbus_llm_orchestrator.settings import Settings
@@ -19,6 +18,7 @@ from voxbus_proto.control.v1 import control_pb2_grpc
 from voxbus_providers.model import LanguageModel
 from voxbus_runtime.claims import StageWorker
 from voxbus_runtime.guard import Guard
+from voxbus_runtime.outbound import customer_client, operator_client, tls_context
 from voxbus_runtime.service import Runtime
 
 
@@ -26,13 +26,13 @@ def make_model(settings: Settings, name: str, tls: ssl.SSLContext) -> LanguageMo
     """A model by its resolved name. Raises ProviderMissing."""
     made = model_class(name)
     if made is CustomLlm:
-        return CustomLlm(httpx.AsyncClient(transport=GuardedTransport(Guard.parse(settings.guard_allow), tls)))
+        return CustomLlm(customer_client(Guard.parse(settings.guard_allow), tls=tls))
     if made is OpenAiModel:
         vendor = compatible_vendors()[name]
         key = settings.openai_api_key.get_secret_value() if name == "openai" and settings.openai_api_key else ""
         base_url = settings.openai_base_url if name == "openai" and settings.openai_base_url else vendor.base_url
         key = key or os.environ.get(vendor.api_key_env, "")
-        return OpenAiModel(httpx.AsyncClient(verify=tls), base_url, key, provider=name, limit_field=vendor.limit_field)
+        return OpenAiModel(operator_client(tls), base_url, key, provider=name, limit_field=vendor.limit_field)
     return made()
 
 
@@ -40,17 +40,17 @@ class Orchestrator(StageWorker):
     """The stage's worker, with its models."""
 
     def __init__(self, runtime: Runtime[Settings]) -> None:
-        tls = httpx.create_ssl_context()  # reads all certificates, 40 ms: before the first call, and once
+        self._tls = tls = tls_context()
         self._models = Models(lambda name: make_model(runtime.settings, name, tls))
-        transport = GuardedTransport(Guard.parse(runtime.settings.guard_allow), tls)
-        self._endpointing_server = EndpointingServer(httpx.AsyncClient(transport=transport))
+        guard = Guard.parse(runtime.settings.guard_allow)
+        self._endpointing_server = EndpointingServer(customer_client(guard, tls=tls))
         serve = serving(runtime, self._models, self._endpointing_server)
         super().__init__(runtime, "llm-orchestrator", serve, INTERESTS)
 
     async def start(self) -> None:
         """Ready for the first question; and it must notice when the media-ingress of a call is gone."""
         with suppress(httpx.HTTPError, OSError):
-            await warm_up()
+            await warm_up(self._tls)
         await self.runtime.peers.listen(MEDIA)
         await super().start()
 

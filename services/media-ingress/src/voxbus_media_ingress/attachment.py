@@ -9,6 +9,7 @@ from voxbus_contracts import Message
 from voxbus_contracts.commands import EndCall
 from voxbus_contracts.events import CallRinging, CallStarted, MediaAttached, MediaDetached, UsageRecorded
 from voxbus_contracts.told.call_messages import CallMessages
+from voxbus_media_ingress import metrics
 from voxbus_media_ingress.admission import Admission
 from voxbus_media_ingress.agent_side import AgentSide
 from voxbus_media_ingress.alarm import now_ms
@@ -18,6 +19,7 @@ from voxbus_media_ingress.opening import Opening, stored_agent_frames
 from voxbus_media_ingress.playout import PlaybackEvent, Playout
 from voxbus_media_ingress.playout_spans import PlayoutSpans
 from voxbus_media_ingress.publisher import Publisher
+from voxbus_media_ingress.ring_back import RingBack
 from voxbus_media_ingress.settings import Settings
 from voxbus_media_ingress.telling import Teller
 from voxbus_media_ingress.transport import Transport
@@ -27,6 +29,7 @@ from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.tasks import end
 
 WORKER_NOT_AVAILABLE: Final = "call.in-progress.error-vapifault-worker-not-available"
+HUNG_UP: Final = "customer-ended-call"
 _LAST_WORDS_S: Final = 2.0
 
 OnMessage = Callable[["Attachment", Message, int], None]
@@ -53,7 +56,9 @@ class Attachment:
         assistant = call.config.assistant
         messages = CallMessages(assistant, call.ref.call, assistant.client_messages, call.config.assistant_id)
         self.teller = Teller(messages, self.line.text)
-        self.admission = Admission(set(call.config.stages) - opening.past.claimed, self._answer, self._give_up)
+        missing = set(call.config.stages) - opening.past.claimed
+        self.admission = Admission(missing, self._keep_waiting, self._answer, self._give_up)
+        self._ring_back = RingBack(settings.media_ring_back, transport.fmt, self.line.audio)
         self._call_is_over = asyncio.Event()
         self._spans = PlayoutSpans()
         for logged in call.history:
@@ -76,7 +81,7 @@ class Attachment:
             await self._close(await self._ended)
         finally:
             self.teller.stop()
-            self.admission.stop()
+            self._stop_waiting()
             for stop in undo:
                 stop()
             await end(*tasks)
@@ -153,11 +158,14 @@ class Attachment:
     async def _close(self, ending: Ending) -> None:
         self.caller.stop()
         self.agent.stop()
+        was_waiting = self._stop_waiting()
         if ending.is_fenced:
             await self._transport.close(ending)
             return
         if ending.fault is not None:
             self.publisher.say(ending.fault)
+        if was_waiting and ending.clean:
+            self.publisher.say(EndCall(reason=HUNG_UP))
         pts_ms = self.clock.next_pts_ms
         self.publisher.say(
             MediaDetached(
@@ -219,15 +227,30 @@ class Attachment:
 
     # --- being answered ----------------------------------------------------------------------------------------
 
+    def _keep_waiting(self, missing: list[str]) -> None:
+        self.call.log.info("the call waits for a free worker", stages=missing)
+        self._ring_back.start()
+        self.teller.tell_waiting(missing)
+
+    def _stop_waiting(self) -> bool:
+        """Whether it did wait."""
+        was_waiting = self.admission.is_waiting
+        self.admission.stop()
+        self._ring_back.stop()
+        return was_waiting
+
     def _answer(self) -> None:
+        self._ring_back.stop()
         setup_ms = int(now_ms() - self._transport.arrived_ms)
         self._say_and_tell(CallStarted(pts_ms=self.clock.next_pts_ms, setup_ms=setup_ms))
 
     def _give_up(self, missing: list[str]) -> None:
-        self.call.log.error("no worker took the call", stages=missing)
-        what = f"no worker is free for this call (missing: {', '.join(missing)})"
+        self.call.log.warning("no worker took the call", stages=missing)
+        self._ring_back.stop()
+        metrics.UNANSWERED.labels(",".join(missing)).inc()
+        what = no_free_slot(missing, self._settings.media_claims_timeout_ms)
         self.line.text(error_text("worker-not-available", what))
-        self.publisher.say(EndCall(reason=WORKER_NOT_AVAILABLE))
+        self.publisher.say(EndCall(reason=WORKER_NOT_AVAILABLE, message=what))
         self.end(NOT_CLAIMED)
 
     def control(self, control: str) -> None:
@@ -240,6 +263,14 @@ class Attachment:
     def _say_and_tell(self, message: CallRinging | CallStarted) -> None:
         self.publisher.say(message)
         self.teller.tell(message)
+
+
+def no_free_slot(missing: list[str], waited_ms: int) -> str:
+    """Why a call is refused, for a person."""
+    return (
+        f"no {' and no '.join(missing)} had a free slot for this call within {waited_ms / 1_000:g} s: "
+        "try again later, or start more workers of it"
+    )
 
 
 def _nobody_listens(_: Attachment, __: Message, ___: int) -> None:

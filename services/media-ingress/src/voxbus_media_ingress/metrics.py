@@ -28,6 +28,10 @@ FRAME_LATENCY: Final = FrameHistogram(
 )
 """Frames that came more than 20 ms early wait on purpose and count with their wait, those sent ahead without it."""
 
+UNANSWERED: Final = Counter(
+    "media_calls_unanswered", "Calls refused because these stages had no free slot in time", ["missing"]
+)
+
 V2V: Final = Histogram(
     "media_v2v_seconds",
     "Caller's last voiced sample arrived → first sample of the answer left, seconds",

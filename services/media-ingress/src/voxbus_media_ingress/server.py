@@ -42,10 +42,10 @@ _BUS_TROUBLE: Final = (nats.errors.Error, JetStreamError, RuntimeFault, TimeoutE
 
 
 class MediaServer:
-    """The component of this service; `slots` bounds the transports at a time."""
+    """The component of this service; `slots` bounds the transports at a time, those that wait included."""
 
     def __init__(self, runtime: Runtime[Settings]) -> None:
-        self.slots = runtime.settings.slots
+        self.slots = runtime.settings.media_slots
         self._runtime = runtime
         self._settings = runtime.settings
         self._server: Server | None = None

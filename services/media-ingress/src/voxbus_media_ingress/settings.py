@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from voxbus_media_ingress.ring_back import RingTone
 from voxbus_runtime.settings import ServiceSettings
 
 
@@ -14,9 +15,19 @@ class Settings(ServiceSettings):
     media_port: int = Field(default=8081, ge=0, le=65_535)
     """Port of the WebSocket transport; 0 = any free one, for tests."""
 
-    media_claims_timeout_ms: int = Field(default=10_000, ge=500, le=60_000)
-    """How long the stages may take to claim a call before the caller is told that no worker is free, ms: a worker
-    takes a claim within 1 s, and an owner that died in the middle is replaced within 3 s."""
+    media_slots: int = Field(default=200, ge=1)
+    """Transports one media-ingress carries at a time; more are refused with HTTP 503 before there is a WebSocket.
+    More than the stages' workers have slots (VOXBUS_SLOTS), so that callers can wait on the line for one."""
+
+    media_claims_timeout_ms: int = Field(default=10_000, ge=500, le=600_000)
+    """How long a call waits for a free worker of every stage before it is refused, ms: with a slot free a claim takes
+    0.2 s, and an owner that died in the middle is replaced within 3 s; the rest is time for other calls to end. Longer
+    than VOXBUS_JOIN_TIMEOUT_MS (20 s) only together with it: then control-api ends a call no orchestrator has."""
+
+    media_ring_back: RingTone = "none"
+    """What a caller hears who waits longer than 1 s for the call to be answered: `425` (Europe) or `440+480` (North
+    America) for people; `none` = silence, because the public API's WebSocket carries the assistant's voice alone and
+    programs listen to it. Its texts tell of the wait in any case."""
 
     media_stuck_ms: int = Field(default=2_000, ge=200, le=30_000)
     """Audio that may wait for a socket that does not read before the transport is given up, ms: longer than the

@@ -36,6 +36,10 @@ class Teller:
     def tell_status(self) -> None:
         self._send_all(self._messages.current_status(unix_ms()))
 
+    def tell_waiting(self, missing: list[str]) -> None:
+        """The status again, with the stages whose workers have no room yet in a field of our own."""
+        self._send_all([{**told, "voxbusWaitingFor": missing} for told in self._messages.current_status(unix_ms())])
+
     def stop(self) -> None:
         self._hang_alarm.stop()
 

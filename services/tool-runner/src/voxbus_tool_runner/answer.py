@@ -1,7 +1,7 @@
 """The answer of a customer's server → what the model is told. Pure."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from voxbus_contracts.events import ToolSays
@@ -21,6 +21,9 @@ class Answer:
     result: str | None = None
     error: str | None = None
     message: ToolSays | None = None
+    value: Any = field(default=None, compare=False)
+    """The result as it came."""
+    variables: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def read_answer(status: int, body: bytes, tool_call_id: str) -> Answer:
@@ -39,7 +42,7 @@ def read_answer(status: int, body: bytes, tool_call_id: str) -> Answer:
         return Answer(error=one_line(entry["error"]), message=says)
     if entry.get("result") is None:
         raise BadAnswer("The tool's server gave no result.")
-    return Answer(result=one_line(entry["result"]), message=says)
+    return Answer(result=one_line(entry["result"]), message=says, value=entry["result"])
 
 
 def _message(message: Any) -> ToolSays | None:

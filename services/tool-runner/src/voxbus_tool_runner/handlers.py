@@ -101,6 +101,7 @@ class ToolCommands:
             error=answer.error,
             duration_ms=max(0, round((time.monotonic() - started_s) * 1000)),
             message=answer.message,
+            variables=answer.variables,
         )
         event_id = event_id_of(received.ref, command.tool_call_id)
         await self._publisher.publish_stored(

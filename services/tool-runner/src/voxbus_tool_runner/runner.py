@@ -1,8 +1,8 @@
 """Runs one tool: asks the customer's server, within limits."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import httpx
@@ -11,10 +11,11 @@ from pydantic import SecretStr
 from voxbus_contracts import CallRef
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.tool import VariableExtractionPlan
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.errors import AddressRefused, BadSeal, ConfigMissing
-from voxbus_runtime.guard import Guard
 from voxbus_runtime.sealing import open_seal
+from voxbus_runtime.templates import variables_of
 from voxbus_tool_runner.answer import Answer, read_answer
 from voxbus_tool_runner.errors import (
     BadAnswer,
@@ -23,6 +24,7 @@ from voxbus_tool_runner.errors import (
     ServerUnreachable,
     ToolUnknown,
 )
+from voxbus_tool_runner.extraction import extracted
 from voxbus_tool_runner.selection import Target, message_of, target_of
 
 
@@ -42,16 +44,18 @@ class Job:
     body: dict[str, Any]
     timeout_s: float
     is_async: bool
+    extraction: VariableExtractionPlan | None = None
+    known: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Variables that templates of the extraction know."""
 
 
 class ToolRunner:
-    """Prepares and performs; raises only ToolError."""
+    """Prepares and performs; raises only ToolError. The client has to be one for customers' addresses."""
 
     def __init__(
         self,
         configs: Configs,
         client: httpx.AsyncClient,
-        guard: Guard,
         cluster_key: SecretStr | None,
         *,
         max_answer_bytes: int,
@@ -59,7 +63,6 @@ class ToolRunner:
     ) -> None:
         self._configs = configs
         self._client = client
-        self._guard = guard
         self._cluster_key = cluster_key
         self._max_answer_bytes = max_answer_bytes
         self._now_ms = now_ms
@@ -80,13 +83,14 @@ class ToolRunner:
             body=message_of(config, command, target.tool, self._now_ms()),
             timeout_s=target.timeout_ms / 1000,
             is_async=target.tool.is_async,
+            extraction=target.tool.variable_extraction_plan,
+            known={**variables_of(config), **command.variables},
         )
 
     async def perform(self, job: Job) -> Answer:
         """Asks the server; raises ServerRefused, ServerUnreachable, ServerTooSlow, BadAnswer."""
         try:
             async with asyncio.timeout(job.timeout_s):
-                await self._guard.check(job.url)
                 status, body = await self._post(job)
         except AddressRefused:
             raise ServerRefused("The tool's server must not be reached from here.") from None
@@ -94,7 +98,10 @@ class ToolRunner:
             raise ServerTooSlow(f"The tool's server did not answer within {job.timeout_s:g} seconds.") from None
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError):
             raise ServerUnreachable("The tool's server could not be reached.") from None
-        return read_answer(status, body, job.tool_call_id)
+        answer = read_answer(status, body, job.tool_call_id)
+        if answer.error is not None:
+            return answer
+        return replace(answer, variables=extracted(job.extraction, answer.value, job.known, self._now_ms()))
 
     async def _post(self, job: Job) -> tuple[int, bytes]:
         async with self._client.stream("POST", job.url, json=job.body, headers=job.headers) as response:

@@ -8,6 +8,7 @@ from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.told.shapes import told_call, whole_assistant, without_sealed
 from voxbus_contracts.tool import Tool
+from voxbus_runtime.templates import filled, variables_of
 from voxbus_tool_runner.errors import ServerMissing, ToolUnknown
 
 
@@ -35,15 +36,23 @@ def target_of(config: CallConfig, command: RunTool) -> Target:
     return Target(tool, server, server.url, min(command.timeout_ms, int(server.timeout_seconds * 1000)))
 
 
+def arguments_of(config: CallConfig, command: RunTool, tool: Tool) -> dict[str, Any]:
+    """What the model chose, and over it what the assistant always sends along."""
+    known = {**variables_of(config), **command.variables, **command.arguments}
+    static = {each.key: filled(each.value, known, config.created_at_ms) for each in tool.parameters}
+    return {**command.arguments, **static}
+
+
 def message_of(config: CallConfig, command: RunTool, tool: Tool, now_ms: int) -> dict[str, Any]:
     """The body of the request: every shape of a tool call that servers in the wild read."""
+    arguments = arguments_of(config, command, tool)
     tool_call: dict[str, Any] = {
         "id": command.tool_call_id,
         "type": "function",
-        "function": {"name": command.tool_name, "arguments": command.arguments},
+        "function": {"name": command.tool_name, "arguments": arguments},
         "name": command.tool_name,
-        "arguments": command.arguments,
-        "parameters": command.arguments,
+        "arguments": arguments,
+        "parameters": arguments,
     }
     messages = [each.model_dump(by_alias=True, exclude_unset=True) for each in tool.messages or ()]
     described = without_sealed(tool.model_dump(by_alias=True, exclude_none=True) | {"messages": messages})

@@ -13,6 +13,7 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.streams import DELIVERER, EVENTS
 from voxbus_runtime.bus import Bus
 from voxbus_runtime.guard import Guard
+from voxbus_runtime.outbound import customer_client, tls_context
 from voxbus_runtime.personal import Ciphers
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.stream_reader import read
@@ -20,7 +21,6 @@ from voxbus_runtime.tasks import end
 from voxbus_tool_runner.deliveries.delivering import Deliverer
 from voxbus_tool_runner.deliveries.lanes import LanesOnBus
 from voxbus_tool_runner.deliveries.posting import Poster
-from voxbus_tool_runner.guarded_http import guarded_client
 from voxbus_tool_runner.handlers import Answered, ToolCommands
 from voxbus_tool_runner.runner import ToolRunner
 from voxbus_tool_runner.settings import Settings
@@ -70,17 +70,16 @@ class ToolRunnerComponent(ConsumerComponent):
 async def wire(runtime: Runtime[Settings]) -> ToolRunnerComponent:
     settings = runtime.settings
     guard = Guard.parse(settings.guard_allow)
-    client = guarded_client(guard, settings.tool_workers)
-    runner = ToolRunner(
-        runtime.bus, client, guard, settings.cluster_key, max_answer_bytes=settings.tool_max_answer_bytes
-    )
+    tls = tls_context()
+    client = customer_client(guard, settings.tool_workers, tls=tls)
+    runner = ToolRunner(runtime.bus, client, settings.cluster_key, max_answer_bytes=settings.tool_max_answer_bytes)
     publisher = StoredPublisher(runtime.bus, "tool-runner")
     broker = EventBroker(settings.nats_url, runtime.name, runtime.log, opened=Ciphers(runtime.bus).opened)
     ToolCommands(runner, publisher, answered_in_log(runtime.bus), runtime.log).add_to(
         broker, workers=settings.tool_workers
     )
-    delivering = guarded_client(guard, settings.delivery_connections)
-    poster = Poster(delivering, guard, settings.cluster_key)
+    delivering = customer_client(guard, settings.delivery_connections, tls=tls)
+    poster = Poster(delivering, settings.cluster_key)
     deliverer = Deliverer(LanesOnBus(runtime.bus), poster, runtime.log)
 
     async def close() -> None:

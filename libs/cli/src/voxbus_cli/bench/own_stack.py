@@ -44,6 +44,7 @@ def stub_settings(calls: int) -> dict[str, str]:
         "VOXBUS_STT_DEFAULT": "stub",
         "VOXBUS_TTS_DEFAULT": "stub",
         "VOXBUS_SLOTS": str(max(_USUAL_SLOTS, calls + 10)),
+        "VOXBUS_MEDIA_SLOTS": str(max(_USUAL_SLOTS, calls + 10)),
         "VOXBUS_CONCURRENCY_LIMIT": str(_CALLS_AT_A_TIME),
         "OMP_NUM_THREADS": "1",
     }

@@ -63,4 +63,7 @@ class ToolFinished(Event, name="tool.finished", owner="tool-runner"):
         default=None, description="what the model is told when there is no result"
     )
     duration_ms: int = Field(ge=0)
+    variables: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
+        default={}, description="taken from the answer by the tool's variableExtractionPlan"
+    )
     message: ToolSays | None = Field(default=None, description="its server's words, in place of the tool's messages")

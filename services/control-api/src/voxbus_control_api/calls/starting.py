@@ -25,6 +25,7 @@ from voxbus_control_api.calls.resolving import Resolved, Stored, resolve
 from voxbus_control_api.calls.schedule import Window, window
 from voxbus_control_api.errors import Misconfigured, Unavailable
 from voxbus_control_api.projection import CallFacts
+from voxbus_control_api.secret_names import without_number_secrets
 from voxbus_runtime.errors import BadSeal
 from voxbus_runtime.personal import new_personal_key
 from voxbus_runtime.sealing import seal_config
@@ -33,9 +34,6 @@ Json = dict[str, Any]
 
 _AT_A_TIME: Final = 32
 """Calls of a batch that are put on the bus together."""
-
-_NEVER_KEPT: Final = frozenset({"twilioAuthToken", "twilioApiKey", "twilioApiSecret"})
-"""Secrets of a transient phone number: neither stored nor answered."""
 
 
 class Announcing(Protocol):
@@ -79,7 +77,7 @@ class Starter:
         when = window(request.schedule_plan, self.now_ms()) if request.schedule_plan else None
         plan = plan_call(request, resolved.speaker, kind, resolved.phone_number)
         config = self.configured(CallRef(org, self.new_id()), plan)
-        new = _new_call(config, plan, request, kept(body), when)
+        new = _new_call(config, plan, request, without_number_secrets(body), when)
         return Prepared(new, plan, None if when else with_asked(config, new, self.cluster_key))
 
     async def place(self, org: str, prepared: Sequence[Prepared], key: RepeatKey | None) -> Added:
@@ -168,14 +166,6 @@ def facts_of(config: CallConfig, body: Json, created_at_ms: int) -> CallFacts:
 def _wants_logs(config: CallConfig) -> bool:
     plan = config.assistant.artifact_plan
     return plan is None or (plan.model_extra or {}).get("loggingEnabled") is not False
-
-
-def kept(body: Json) -> Json:
-    """The body as it is stored and echoed: without what opens somebody's account at a carrier."""
-    number = body.get("phoneNumber")
-    if not isinstance(number, dict) or _NEVER_KEPT.isdisjoint(number):
-        return body
-    return {**body, "phoneNumber": {name: value for name, value in number.items() if name not in _NEVER_KEPT}}
 
 
 def _new_call(config: CallConfig, plan: CallPlan, request: CallRequest, body: Json, when: Window | None) -> NewCall:

@@ -13,6 +13,7 @@ from voxbus_contracts.events import ChatEnded, ChatLine, CostUpdated
 from voxbus_control_api.chats import lines as chat_lines
 from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.resource_store import Resource
+from voxbus_control_api.secret_names import without_number_secrets
 
 Json = dict[str, Any]
 
@@ -33,7 +34,8 @@ def public(resource: Resource) -> Json:
 
 def posted(body: Json) -> Json:
     """What of a request's body is echoed."""
-    return {name: value for name, value in body.items() if name not in _OURS and not name.startswith("_")}
+    plain = without_number_secrets(body)
+    return {name: value for name, value in plain.items() if name not in _OURS and not name.startswith("_")}
 
 
 # --- chats ---

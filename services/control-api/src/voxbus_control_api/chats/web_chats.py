@@ -30,7 +30,7 @@ class WebChats:
         """The one that is named while it is open, else a new one. Raises BadRequest, NotFound, Forbidden."""
         there = await self._open_one(org, request)
         if there is not None:
-            may_use({"assistantId": there.body.get("assistantId")})
+            may_use(there.body)
             return there
         if request.assistant_id is None and request.assistant is None:
             raise BadRequest("assistantId is required: the session is over or not there")

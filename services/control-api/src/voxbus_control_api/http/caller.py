@@ -58,6 +58,14 @@ def check_web_caller(request: Request, body: Json) -> None:
         raise Forbidden(refusal)
 
 
+def check_web_session(request: Request, session: Json) -> None:
+    """Whether a session with this body may be carried on with that key; raises Forbidden."""
+    key: Key = request.state.web_key
+    refusal = key.limits.refusal_of_session(session) if key.tag == "public" else None
+    if refusal:
+        raise Forbidden(refusal)
+
+
 async def operator_of(request: Request) -> Key:
     """A private key of the installation's first organisation; raises Forbidden for those of others."""
     key = await private_key_of(request)

@@ -12,7 +12,7 @@ from voxbus_control_api.chats.sse import ChatWording, ResponseWording, response_
 from voxbus_control_api.chats.web_chats import WebChats
 from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
-from voxbus_control_api.http.caller import check_web_caller, org_of, org_of_web_caller
+from voxbus_control_api.http.caller import check_web_session, org_of, org_of_web_caller
 from voxbus_control_api.http.chat_answers import Answer, answered
 from voxbus_control_api.http.described import described, list_query, pages_of, ref
 from voxbus_control_api.listing import Filters, page_metadata, read_filtered
@@ -72,7 +72,7 @@ async def create_web_chat(request: Request, org: WebOrg, api: Services, body: Bo
     """With a public key. Without a session, or with one that is over, a new one begins."""
     wanted = parse_web_chat(body)
     web = WebChats(api.chats)
-    session = await web.session(org, wanted, lambda there: check_web_caller(request, there))
+    session = await web.session(org, wanted, lambda there: check_web_session(request, there))
     if wanted.session_end:
         ended = await web.complete(org, session)
         return _session_over(api.new_id(), ended.id, wanted.stream)
@@ -85,7 +85,7 @@ async def create_web_chat(request: Request, org: WebOrg, api: Services, body: Bo
 async def create_web_response(request: Request, org: WebOrg, api: Services, body: Body) -> Response:
     wanted = parse_web_chat(_from_openai(body))
     web = WebChats(api.chats)
-    session = await web.session(org, wanted, lambda there: check_web_caller(request, there))
+    session = await web.session(org, wanted, lambda there: check_web_session(request, there))
     if wanted.session_end:
         await web.complete(org, session)
         return JSONResponse(response_object(api.new_id(), api.now_ms() // 1_000, _model(body), ""), 201)

@@ -48,7 +48,7 @@ def _add_create(router: APIRouter, kind: Kind) -> None:
         now_ms = api.now_ms()
         made = Resource(org, kind.name, api.new_id(), now_ms, now_ms, stored, lookup)
         await api.resources.create(made)
-        return JSONResponse(made.shown(), 201)
+        return JSONResponse(shown(kind, made), 201)
 
 
 def _add_list(router: APIRouter, kind: Kind, path: str, shape: Shape) -> None:
@@ -70,14 +70,14 @@ def _add_list(router: APIRouter, kind: Kind, path: str, shape: Shape) -> None:
 def _add_one(router: APIRouter, kind: Kind) -> None:
     @router.get(f"{kind.path}/{{id}}", tags=[kind.name], **described(ref(kind.title), name=f"get{kind.title}"))
     async def get(id: str, org: Org, api: Services) -> JSONResponse:  # noqa: A002  # pyright: ignore[reportUnusedFunction]
-        return JSONResponse((await found(api, org, kind.name, id)).shown())
+        return JSONResponse(shown(kind, await found(api, org, kind.name, id)))
 
     @router.delete(f"{kind.path}/{{id}}", tags=[kind.name], **described(ref(kind.title), name=f"delete{kind.title}"))
     async def delete(id: str, org: Org, api: Services) -> JSONResponse:  # noqa: A002  # pyright: ignore[reportUnusedFunction]
         gone = await api.resources.delete(org, kind.name, id)
         if gone is None:
             raise missing(kind.name, id)
-        return JSONResponse(gone.shown())
+        return JSONResponse(shown(kind, gone))
 
 
 def _add_patch(router: APIRouter, kind: Kind) -> None:
@@ -97,7 +97,7 @@ def _add_patch(router: APIRouter, kind: Kind) -> None:
         after = await api.resources.change(org, kind.name, id, laid_over)
         if after is None:
             raise missing(kind.name, id)
-        return JSONResponse(after.shown())
+        return JSONResponse(shown(kind, after))
 
     for number, path in enumerate((kind.path, *kind.patch_aliases), start=1):
         name = f"update{kind.title}{number if number > 1 else ''}"
@@ -113,8 +113,13 @@ async def found(api: Api, org: str, kind: str, resource_id: str) -> Resource:
     return there
 
 
+def shown(kind: Kind, resource: Resource) -> Json:
+    """As answers give it."""
+    return replace(resource, body=kind.shown(resource.body)).shown()
+
+
 def listed(kind: Kind, resource: Resource) -> Json:
-    return {name: value for name, value in resource.shown().items() if name not in kind.hidden_in_lists}
+    return {name: value for name, value in shown(kind, resource).items() if name not in kind.hidden_in_lists}
 
 
 def missing(kind: str, resource_id: str) -> NotFound:

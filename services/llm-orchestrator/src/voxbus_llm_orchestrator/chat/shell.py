@@ -17,6 +17,7 @@ from voxbus_llm_orchestrator.chat.state import ChatState, apply_chat
 from voxbus_llm_orchestrator.decision import AskEndpointing, AskModel, At, Decide, DropModel, Out
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.plan import plan_of
+from voxbus_llm_orchestrator.templated import with_templates
 from voxbus_providers.errors import ProviderError
 from voxbus_providers.model import LanguageModel, ModelRequest, ModelUsage
 from voxbus_runtime.bus import unix_ms
@@ -38,10 +39,10 @@ class ChatShell:
 
     def __init__(self, call: OwnedCall, assistant: Assistant, models: Models) -> None:
         self._call = call
-        self._assistant = assistant
+        self._template = assistant
         self._models = models
-        self._plan = plan_of(call.config, None)
         self._state = ChatState()
+        self._fill_in()
         self._inputs: asyncio.Queue[_Input] = asyncio.Queue()
         self._asking: asyncio.Task[None] | None = None
         self._asking_reply = 0
@@ -61,6 +62,12 @@ class ChatShell:
         finally:
             self._drop_model()
             await end(feeding)
+
+    def _fill_in(self) -> None:
+        """The assistant and its plans with what is known now in the place of their placeholders."""
+        config, self._variables = self._call.config, self._state.core.variables
+        self._assistant = with_templates(self._template, config, self._variables)
+        self._plan = plan_of(config.model_copy(update={"assistant": self._assistant}), None)
 
     # --- what happens ------------------------------------------------------------------------------------------
 
@@ -99,6 +106,8 @@ class ChatShell:
     def _take_note(self, message: LoggedMessage) -> None:
         if message.message is not None:
             self._state = apply_chat(self._state, message.message, message.envelope.event_id)
+            if self._state.core.variables is not self._variables:
+                self._fill_in()
 
     def _now_ms(self) -> int:
         return unix_ms() - self._call.config.created_at_ms

@@ -17,6 +17,7 @@ from voxbus_llm_orchestrator.providers.completion import END_CALL, CompletionRea
 from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
 from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
 from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
+from voxbus_runtime.errors import AddressRefused
 
 _LAST_BYTES_S: Final = 0.1
 """How long to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
@@ -75,8 +76,8 @@ class OpenAiModel(LanguageModel):
 class CustomLlm(LanguageModel):
     """A customer's own endpoint: `model.url` with `model.headers`.
 
-    The client belongs to the model and is closed with it; its transport has to be the guard against addresses that
-    must not be reached. Redirects are refused.
+    The client belongs to the model and is closed with it; it has to be one for customers' addresses. Redirects are
+    refused.
     """
 
     name: ClassVar[str] = "custom-llm"
@@ -205,6 +206,8 @@ class _Exchange:
         except TimeoutError:
             detail = f"{self._late} within {self._question.timeout_s:g} s"
             raise ProviderUnavailable(self._provider, detail) from None
+        except AddressRefused:
+            raise ProviderRejected(self._provider, "model.url must not be reached from here") from None
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as wrong:
             raise ProviderRejected(self._provider, f"the request cannot be sent: {type(wrong).__name__}") from None
         except httpx.RequestError as wrong:

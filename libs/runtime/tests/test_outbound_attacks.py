@@ -1,0 +1,223 @@
+"""Attacks on the client for customers' addresses, with real servers on this machine and a resolver of our own."""
+
+import asyncio
+import datetime
+import gzip
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from voxbus_runtime import outbound
+from voxbus_runtime.errors import AddressRefused
+from voxbus_runtime.guard import Guard
+from voxbus_runtime.outbound import customer_client
+
+INSIDE, SHOP = "127.0.0.2", "127.0.0.1"
+"""Where nobody may go, and the only place our guard allows: both of this machine."""
+
+
+class Server:
+    """Answers each request with `answer`; remembers requests' heads and how many connections there were."""
+
+    def __init__(self, answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") -> None:
+        self.answer = answer
+        self.heads: list[str] = []
+        self.connections = 0
+        self.port = 0
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = writer
+        await self.serve(reader, writer)
+        del self._open[task]
+
+    async def close(self) -> None:
+        for writer in self._open.values():
+            writer.transport.abort()
+        if self._open:
+            await asyncio.wait(self._open, timeout=5)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+                writer.write(self.answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def running(server: Server, host: str, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    listening = await asyncio.start_server(server.accept, host, port, ssl=tls)
+    server.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        try:
+            yield server
+        finally:
+            await server.close()
+
+
+class Resolver:
+    """Tells what `names` says; a list of lists is one answer per question, the last one for good."""
+
+    def __init__(self, **names: list[list[str]]) -> None:
+        self._names = {name.replace("_", "."): list(answers) for name, answers in names.items()}
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append(host)
+        if host not in self._names:
+            raise OSError("unknown")
+        answers = self._names[host]
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def guard(resolver: Resolver) -> Guard:
+    return Guard((IPv4Network(f"{SHOP}/32"),), resolver)
+
+
+async def test_a_name_that_lies_inside_is_refused_and_no_connection_is_opened() -> None:
+    resolver = Resolver(evil_example=[[INSIDE]])
+    async with running(Server(), INSIDE) as inside, customer_client(guard(resolver)) as client:
+        for host in ("evil.example", INSIDE, "[::ffff:127.0.0.2]"):
+            with pytest.raises(AddressRefused):
+                await client.post(f"http://{host}:{inside.port}/", json={})
+    assert inside.connections == 0
+
+
+async def test_a_name_that_moves_inside_after_the_check_gains_nothing() -> None:
+    resolver = Resolver(evil_example=[[SHOP], [INSIDE]])
+    async with running(Server(), SHOP) as shop, running(Server(), INSIDE, shop.port) as inside:
+        async with customer_client(guard(resolver)) as client:
+            url = f"http://evil.example:{shop.port}/"
+            assert (await client.get(url)).text == "ok"
+            assert resolver.asked == ["evil.example"]  # asked once: what was judged is what was connected to
+            assert (await client.get(url, headers={"connection": "close"})).text == "ok"  # the same connection again
+        async with customer_client(guard(resolver)) as client:
+            with pytest.raises(AddressRefused):
+                await client.get(url)
+    assert (shop.connections, inside.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.2:{port}/", "http://evil.example:{port}/", "file:///etc/passwd"])
+async def test_a_redirect_inside_is_not_followed_and_is_refused_even_by_one_who_would_follow(target: str) -> None:
+    resolver = Resolver(shop_example=[[SHOP]], evil_example=[[INSIDE]])
+    async with running(Server(), INSIDE) as inside, customer_client(guard(resolver)) as client:
+        answer = f"HTTP/1.1 302 Found\r\nLocation: {target.format(port=inside.port)}\r\nContent-Length: 0\r\n\r\n"
+        async with running(Server(answer.encode()), SHOP) as shop:
+            url = f"http://shop.example:{shop.port}/"
+            assert (await client.post(url, json={})).status_code == 302
+            with pytest.raises((AddressRefused, httpx.UnsupportedProtocol)):
+                await client.get(url, follow_redirects=True)
+    assert inside.connections == 0
+
+
+async def test_the_server_sees_its_own_name_as_host() -> None:
+    resolver = Resolver(shop_example=[[SHOP]])
+    async with running(Server(), SHOP) as shop, customer_client(guard(resolver)) as client:
+        await client.get(f"http://shop.example:{shop.port}/a?b=1")
+    assert shop.heads[0].startswith("GET /a?b=1 HTTP/1.1\r\n")
+    assert f"host: shop.example:{shop.port}\r\n" in shop.heads[0].lower()
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(Server(), INSIDE) as proxy, running(Server(), SHOP) as shop:
+        monkeypatch.setenv("HTTP_PROXY", f"http://{INSIDE}:{proxy.port}")
+        monkeypatch.setenv("ALL_PROXY", f"http://{INSIDE}:{proxy.port}")
+        async with customer_client(guard(Resolver(shop_example=[[SHOP]]))) as client:
+            assert (await client.get(f"http://shop.example:{shop.port}/")).text == "ok"
+    assert proxy.connections == 0
+
+
+async def test_an_answer_longer_than_the_limit_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "LONGEST_ANSWER_BYTES", 1000)
+    long = Server(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 200_000)
+    async with running(long, SHOP) as shop, customer_client(guard(Resolver())) as client:
+        with pytest.raises(httpx.ReadError, match="1000 bytes"):
+            await client.get(f"http://{SHOP}:{shop.port}/")
+
+
+async def test_an_answer_that_drips_for_longer_than_the_limit_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "LONGEST_S", 0.2)
+
+    class Dripping(Server):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            try:
+                for _ in range(1000):
+                    writer.write(b"x")
+                    await writer.drain()
+                    await asyncio.sleep(0.02)
+            except ConnectionError:
+                pass
+            writer.close()
+
+    async with running(Dripping(), SHOP) as shop, customer_client(guard(Resolver())) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await asyncio.wait_for(client.get(f"http://{SHOP}:{shop.port}/"), 10)
+
+
+async def test_a_packed_answer_is_not_unpacked() -> None:
+    bomb = gzip.compress(b"\0" * 10_000_000)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    async with running(Server(head.encode() + bomb), SHOP) as shop, customer_client(guard(Resolver())) as client:
+        answer = await client.get(f"http://{SHOP}:{shop.port}/")
+    assert answer.content == bomb
+    assert "accept-encoding: identity\r\n" in shop.heads[0].lower()
+
+
+async def test_a_name_nobody_knows_is_told_as_a_failed_connection() -> None:
+    async with customer_client(guard(Resolver())) as client:
+        with pytest.raises(httpx.ConnectError, match="does not resolve"):
+            await client.get("http://nowhere.example/")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Iterator[Callable[[str], tuple[ssl.SSLContext, ssl.SSLContext]]]:
+    """A name → (the server's context, a client's context that trusts it)."""
+
+    def made(name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        now = datetime.datetime.now(datetime.UTC)
+        builder = x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
+        builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        signed = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        plain = serialization.NoEncryption()
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        (tmp_path / "server.pem").write_bytes(pem + signed)
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(tmp_path / "server.pem")
+        return server, ssl.create_default_context(cadata=signed.decode())
+
+    yield made
+
+
+async def test_the_certificate_is_asked_for_and_checked_by_name_though_the_address_is_connected_to(
+    certificate: Callable[[str], tuple[ssl.SSLContext, ssl.SSLContext]],
+) -> None:
+    asked: list[str | None] = []
+    server, trusting = certificate("shop.example")
+    server.sni_callback = lambda _socket, name, _context: asked.append(name)
+    resolver = Resolver(shop_example=[[SHOP]], evil_example=[[SHOP]])
+    async with running(Server(), SHOP, tls=server) as shop, customer_client(guard(resolver), tls=trusting) as client:
+        assert (await client.get(f"https://shop.example:{shop.port}/")).text == "ok"
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await client.get(f"https://evil.example:{shop.port}/")
+    assert asked == ["shop.example", "evil.example"]
