@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import grpc
 from grpc.aio import ServicerContext
+from pydantic import SecretStr
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
@@ -37,14 +38,19 @@ def serving(
         return runtime.peers.vital(worker) is Vital.SUSPECT
 
     async def serve(call: OwnedCall) -> None:
-        tree = call.config.assistant.model_dump(by_alias=True, exclude_none=True)
-        assistant = Assistant.model_validate(open_config(tree, settings.cluster_key))
+        assistant = opened(call.config.assistant, settings.cluster_key)
         if call.config.is_chat:
             await ChatShell(call, assistant, models).run()
             return
         await CallShell(call, assistant, models, is_lost, settings.end_of_turn_silence_ms, endpointing_server).run()
 
     return serve
+
+
+def opened(assistant: Assistant, cluster_key: SecretStr | None) -> Assistant:
+    """With its secrets readable. What was not given stays not given: plans count by being there."""
+    given = assistant.model_dump(by_alias=True, exclude_unset=True)
+    return Assistant.model_validate(open_config(given, cluster_key))
 
 
 class CallControl(control_pb2_grpc.CallControlServicer):
