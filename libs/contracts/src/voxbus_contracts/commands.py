@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from voxbus_contracts.destination import FIRST
 from voxbus_contracts.message import Command, Personal, PersonalText, UtteranceSeq
 
 _CONTROLLERS = ("media-ingress", "control-api", "llm-orchestrator")
@@ -95,6 +96,7 @@ class RunTool(Command, name="tool.run", owner="llm-orchestrator", consumer="tool
     variables: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
         default={}, description="what earlier tools' answers were asked for; templates of the tool know them"
     )
+    member: str = Field(default=FIRST, description="key of the assistant whose tool it is")
 
 
 class EndCall(Command, name="call.end", owner=_CONTROLLERS, consumer="llm-orchestrator"):
@@ -135,6 +137,51 @@ class ControlCall(Command, name="call.control", owner=_CONTROLLERS, consumer="ll
     control: Literal["mute-assistant", "unmute-assistant", "mute-customer", "unmute-customer", "say-first-message"]
 
 
+class TransferCall(Command, name="call.transfer", owner=_CONTROLLERS, consumer="llm-orchestrator"):
+    """Hand the caller to somebody outside, or to another assistant."""
+
+    example: ClassVar = {"destination": {"type": "number", "number": "+14155550123"}, "content": "I connect you."}
+
+    destination: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
+        description="as in the public API; secrets of an assistant in it are sealed"
+    )
+    content: PersonalText | None = Field(
+        default=None, description="said before; none = the destination's message, empty = nothing"
+    )
+
+
+class HandOffCall(Command, name="call.handoff", owner=_CONTROLLERS, consumer="llm-orchestrator"):
+    """Have another assistant go on with the call."""
+
+    example: ClassVar = {"destination": {"type": "assistant", "assistantName": "billing"}}
+
+    destination: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
+        description="as in the public API; secrets of an assistant in it are sealed"
+    )
+    content: PersonalText | None = Field(default=None, description="said before; none and empty = nothing")
+
+
+class FindDestination(Command, name="destination.find", owner="llm-orchestrator", consumer="control-api"):
+    """Find out where the call goes: by the customer's server, or what an assistant's id stands for.
+
+    The answer is destination.resolved with the same cause.
+    """
+
+    example: ClassVar = {"cause": "call_2_1", "request": "handoff", "tool_name": "handoff", "timeout_ms": 20000}
+
+    cause: str = Field(description="tool call id, or event id of the command")
+    request: Literal["transfer", "handoff"]
+    tool_name: str = Field(default="", description="the tool whose server is asked first")
+    member: str = Field(default=FIRST, description="key of the assistant that speaks")
+    parameters: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
+        default={}, description="arguments the model gave"
+    )
+    destination: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
+        default={}, description="look this up and ask nobody"
+    )
+    timeout_ms: int = Field(default=20_000, ge=100)
+
+
 ALL_COMMANDS: tuple[type[Command], ...] = (
     SaySentence,
     CancelSpeech,
@@ -146,4 +193,7 @@ ALL_COMMANDS: tuple[type[Command], ...] = (
     SayOnCall,
     AddMessage,
     ControlCall,
+    TransferCall,
+    HandOffCall,
+    FindDestination,
 )

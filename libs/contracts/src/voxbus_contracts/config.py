@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voxbus_contracts.api_model import Server
 from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.destination import FIRST
 from voxbus_contracts.identity import CLAIMED_STAGES, RECORDER
 from voxbus_contracts.subjects import CallRef
 
@@ -39,6 +40,14 @@ class MessageServer(_Entry):
     authentication: dict[str, Any] | None = None
 
 
+class Member(_Entry):
+    """An assistant the call may be handed to, with all overrides applied; its secrets are sealed."""
+
+    key: str
+    assistant_id: str | None = None
+    assistant: Assistant
+
+
 class CallConfig(_Entry):
     """A call's configuration, resolved once at its creation. Secrets inside are sealed with the cluster key.
 
@@ -53,6 +62,7 @@ class CallConfig(_Entry):
     attach_token_sha256: str = Field(default="", description="hex hash of the token in the transport's URL")
     assistant_id: str | None = None
     assistant: Assistant = Assistant()
+    members: tuple[Member, ...] = Field(default=(), description="whom the call may be handed to, beside `assistant`")
     stages: tuple[str, ...] = CLAIMED_STAGES
     resume_window_ms: int = 10_000
     join_timeout_ms: int = 20_000
@@ -81,7 +91,11 @@ class CallConfig(_Entry):
     @property
     def is_private(self) -> bool:
         """Nothing that is said may be stored: the assistant's wish or the installation's."""
-        return self.private or self.assistant.is_private
+        return self.private or any(each.is_private for each in self._assistants)
+
+    @property
+    def _assistants(self) -> tuple[Assistant, ...]:
+        return (self.assistant, *(member.assistant for member in self.members))
 
     @property
     def is_recorded(self) -> bool:
@@ -96,6 +110,19 @@ class CallConfig(_Entry):
     def claimed_by(self) -> tuple[str, ...]:
         """Every stage that is asked to take the call; it waits only for `stages`."""
         return (*self.stages, RECORDER) if self.is_recorded else self.stages
+
+    def has_member(self, key: str) -> bool:
+        return key == FIRST or any(member.key == key for member in self.members)
+
+    def spoken_by(self, key: str) -> "CallConfig":
+        """The configuration as it is while that member has the call; raises KeyError for one it does not know."""
+        if key == FIRST:
+            return self
+        found = next((member for member in self.members if member.key == key), None)
+        if found is None:
+            raise KeyError(key)
+        changes = {"assistant": found.assistant, "assistant_id": found.assistant_id, "private": self.is_private}
+        return self.model_copy(update=changes)
 
     def payload(self) -> bytes:
         """Only what was set: readers must see whether a plan was given or is the default."""

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from voxbus_contracts.api_model import ApiModel, Server
+from voxbus_contracts.destination import Destination
+from voxbus_contracts.variables import VariableExtractionPlan
 
 
 class FunctionSchema(ApiModel):
@@ -56,26 +58,6 @@ class ToolParameter(ApiModel):
     value: Any = None
 
 
-class VariableAlias(ApiModel):
-    """A variable of the call; `value` is a template over what was extracted."""
-
-    key: str
-    value: str
-
-
-class VariableExtractionPlan(ApiModel):
-    """What of a tool's answer becomes variables of the call: the properties of `schema`, then the aliases."""
-
-    properties: Annotated[dict[str, Any], Field(alias="schema")] = Field(default_factory=dict[str, Any])
-    aliases: tuple[VariableAlias, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Properties of the schema."""
-        found = self.properties.get("properties")
-        return tuple(found) if isinstance(found, dict) else ()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-
-
 class Tool(ApiModel):
     """Something the model can call."""
 
@@ -88,6 +70,10 @@ class Tool(ApiModel):
 
     parameters: tuple[ToolParameter, ...] = ()
     variable_extraction_plan: VariableExtractionPlan | None = None
+    destinations: tuple[Destination, ...] = ()
+    """Of transferCall and handoff."""
+
+    default_result: str | None = None
 
     @property
     def name(self) -> str:

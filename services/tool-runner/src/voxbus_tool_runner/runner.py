@@ -14,6 +14,7 @@ from voxbus_contracts.config import CallConfig
 from voxbus_contracts.tool import VariableExtractionPlan
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.errors import AddressRefused, BadSeal, ConfigMissing
+from voxbus_runtime.extraction import extracted
 from voxbus_runtime.sealing import open_seal
 from voxbus_runtime.templates import variables_of
 from voxbus_tool_runner.answer import Answer, read_answer
@@ -24,7 +25,6 @@ from voxbus_tool_runner.errors import (
     ServerUnreachable,
     ToolUnknown,
 )
-from voxbus_tool_runner.extraction import extracted
 from voxbus_tool_runner.selection import Target, message_of, target_of
 
 

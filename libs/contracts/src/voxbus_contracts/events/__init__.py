@@ -4,6 +4,12 @@ from voxbus_contracts.events.call import CallEnded, CallQueued, CallRinging, Cal
 from voxbus_contracts.events.chat import ChatEnded, ChatLine, ChatRequested, ChatToolCall, ChatWorded
 from voxbus_contracts.events.cost import BudgetExceeded, BudgetWarned, CostRow, CostUpdated, UsageRecorded
 from voxbus_contracts.events.fault import FaultRaised
+from voxbus_contracts.events.handoff import (
+    CallControlRequested,
+    DestinationResolved,
+    HandoffCompleted,
+    HandoffRefused,
+)
 from voxbus_contracts.events.media import DtmfReceived, MediaAttached, MediaDetached
 from voxbus_contracts.events.playback import (
     PlaybackCleared,
@@ -15,7 +21,6 @@ from voxbus_contracts.events.playback import (
 )
 from voxbus_contracts.events.record import ArchiveStored, CallDeleted, RecordedFile, RecordingStored
 from voxbus_contracts.events.reply import (
-    HandoffCompleted,
     MessageAdded,
     ReplyDropped,
     ReplyFinished,
@@ -42,6 +47,7 @@ __all__ = [
     "ArchiveStored",
     "BudgetExceeded",
     "BudgetWarned",
+    "CallControlRequested",
     "CallDeleted",
     "CallEnded",
     "CallQueued",
@@ -55,9 +61,11 @@ __all__ = [
     "ChatWorded",
     "CostRow",
     "CostUpdated",
+    "DestinationResolved",
     "DtmfReceived",
     "FaultRaised",
     "HandoffCompleted",
+    "HandoffRefused",
     "MediaAttached",
     "MediaDetached",
     "MessageAdded",

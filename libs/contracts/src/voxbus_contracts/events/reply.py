@@ -142,13 +142,3 @@ class MessageAdded(Event, name="message.added", owner="llm-orchestrator"):
     role: str
     content: PersonalText
     cause: str = Field(description="event id of the command it carries out")
-
-
-class HandoffCompleted(Event, name="handoff.completed", owner="llm-orchestrator"):
-    """Another assistant of the squad has taken over the conversation."""
-
-    example: ClassVar = {"from_assistant": "triage", "to_assistant": "billing", "pts_ms": 20400}
-
-    from_assistant: str
-    to_assistant: str
-    pts_ms: PtsMs

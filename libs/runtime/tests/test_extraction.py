@@ -4,7 +4,7 @@ from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.tool import VariableExtractionPlan
-from voxbus_tool_runner.extraction import extracted
+from voxbus_runtime.extraction import extracted
 from voxbus_tool_runner.selection import arguments_of
 
 PLAN = VariableExtractionPlan.model_validate(
