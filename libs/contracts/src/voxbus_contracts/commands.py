@@ -145,7 +145,7 @@ class TransferCall(Command, name="call.transfer", owner=_CONTROLLERS, consumer="
     destination: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
         description="as in the public API; secrets of an assistant in it are sealed"
     )
-    content: PersonalText | None = Field(
+    content: Annotated[str | None, Field(json_schema_extra=Personal)] = Field(
         default=None, description="said before; none = the destination's message, empty = nothing"
     )
 
@@ -158,7 +158,9 @@ class HandOffCall(Command, name="call.handoff", owner=_CONTROLLERS, consumer="ll
     destination: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
         description="as in the public API; secrets of an assistant in it are sealed"
     )
-    content: PersonalText | None = Field(default=None, description="said before; none and empty = nothing")
+    content: Annotated[str | None, Field(json_schema_extra=Personal)] = Field(
+        default=None, description="said before; none and empty = nothing"
+    )
 
 
 class FindDestination(Command, name="destination.find", owner="llm-orchestrator", consumer="control-api"):
