@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import Server
-from voxbus_control_api.calls.message_server import chosen_server, credential_ids, message_server
+from voxbus_control_api.calls.message_server import chosen_server, message_server
 from voxbus_control_api.errors import BadRequest
 
 PLAN = {"type": "hmac", "secretKey": "hush", "algorithm": "sha256"}
@@ -29,7 +29,6 @@ def test_the_older_spelling_counts_too() -> None:
 
 def test_a_credential_lends_its_authentication_and_one_that_is_gone_none() -> None:
     server = {"url": "https://a.example", "credentialId": "c-1"}
-    assert credential_ids([{"server": server}, None, {"server": server}, {"server": "odd"}]) == ["c-1"]
     assert message_server(server, {"c-1": {"authenticationPlan": PLAN}}) == {"server": server, "authentication": PLAN}
     assert message_server(server, {}) == {"server": server, "authentication": None}
     assert message_server(None, {}) is None

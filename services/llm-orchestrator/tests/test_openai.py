@@ -13,7 +13,8 @@ import pytest
 from voxbus_contracts.assistant import Model
 from voxbus_contracts.tool import Tool
 from voxbus_llm_orchestrator.providers.completion_request import completions_url
-from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel
+from voxbus_llm_orchestrator.providers.custom_llm import CustomLlm
+from voxbus_llm_orchestrator.providers.openai import OpenAiModel
 from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from voxbus_providers.model import ModelPart, ModelRequest, TextDelta, ToolCall, Turn
 from voxbus_testing.conformance_model import TOOLS, ModelConformance, Prepare, Wanted, parts_of, text_of

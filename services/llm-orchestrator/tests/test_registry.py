@@ -3,7 +3,8 @@
 import pytest
 
 from voxbus_contracts.assistant import Model
-from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel
+from voxbus_llm_orchestrator.providers.custom_llm import CustomLlm
+from voxbus_llm_orchestrator.providers.openai import OpenAiModel
 from voxbus_llm_orchestrator.providers.registry import REGISTRY, compatible_vendors, model_class, resolve
 from voxbus_llm_orchestrator.providers.scripted import ScriptedModel
 from voxbus_providers.errors import ProviderMissing

@@ -122,6 +122,8 @@ class Assistant(ApiModel):
     message_plan: MessagePlan = MessagePlan()
     hooks: tuple[Hook, ...] = ()
     keypad_input_plan: KeypadInputPlan = KeypadInputPlan()
+    model_output_in_messages_enabled: bool = False
+    """The model's history holds what it said, not what of it was heard."""
     client_messages: tuple[str, ...] = DEFAULT_CLIENT_MESSAGES
     server_messages: tuple[str, ...] = DEFAULT_SERVER_MESSAGES
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])

@@ -48,6 +48,23 @@ class Member(_Entry):
     assistant: Assistant
 
 
+class CallCredential(_Entry):
+    """A stored credential that a call may use; its secrets are sealed with the cluster key.
+
+    `id` is empty for one that came with the assistant. `authentication` is its authenticationPlan.
+    """
+
+    id: str = ""
+    provider: str
+    api_key: str = ""
+    authentication: dict[str, Any] | None = None
+
+    @property
+    def plan(self) -> dict[str, Any] | None:
+        """What a server is shown: the plan, or the key as a bearer token; None when there is neither."""
+        return self.authentication or ({"type": "bearer", "token": self.api_key} if self.api_key else None)
+
+
 class CallConfig(_Entry):
     """A call's configuration, resolved once at its creation. Secrets inside are sealed with the cluster key.
 
@@ -69,6 +86,8 @@ class CallConfig(_Entry):
     traceparent: str = ""
     variables: dict[str, Any] = {}
     message_server: MessageServer | None = None
+    credentials: tuple[CallCredential, ...] = Field(default=(), description="the assistant's own before the tenant's")
+    control_url: str = Field(default="", description="whoever has it may control the call; itself sealed")
     is_waiting: bool = Field(default=False, description="no place for it yet: nobody may attach")
     personal_key: str = Field(default="", description="of a private call: seals its personal fields; itself sealed")
     private: bool = Field(default=False, description="the installation wants nothing stored of what is said")
@@ -77,6 +96,17 @@ class CallConfig(_Entry):
     @property
     def ref(self) -> CallRef:
         return CallRef(self.org, self.call)
+
+    def credential_of(self, provider: str, credential_id: str | None = None) -> CallCredential | None:
+        """The one that is named, else the first of the provider."""
+        if credential_id:
+            return next((each for each in self.credentials if each.id == credential_id), None)
+        return next((each for each in self.credentials if each.provider == provider), None)
+
+    def authentication_of(self, server: Server) -> dict[str, Any] | None:
+        """What the server's `credentialId` stands for, sealed; None when it names none, or one that is gone."""
+        found = self.credential_of("", server.credential_id) if server.credential_id else None
+        return found.plan if found else None
 
     @property
     def is_chat(self) -> bool:

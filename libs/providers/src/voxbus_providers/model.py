@@ -4,8 +4,8 @@ A reply is a stream of parts: (TextDelta | ToolCall)*, ModelUsage?, in the order
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from voxbus_contracts.assistant import Model
@@ -65,6 +65,22 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelAccess:
+    """The tenant's own way in at the model's server, and what that server is told of the call.
+
+    `api_key` is open; `authentication` is an authenticationPlan whose secrets may be sealed. `about` holds `call`,
+    `customer`, `phoneNumber` and `metadata` in the public API's shapes, for custom endpoints.
+    """
+
+    api_key: str = field(default="", repr=False)
+    authentication: Mapping[str, Any] | None = field(default=None, repr=False)
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+NO_ACCESS = ModelAccess()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """What to answer. `call` is the call's id, for custom endpoints."""
 
@@ -73,6 +89,7 @@ class ModelRequest:
     tools: tuple[Tool, ...]
     call: str
     org: str = ""
+    access: ModelAccess = NO_ACCESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,12 @@ def _before(state: CallState, assistant: Assistant, reply: int = 0) -> list[Turn
     turns = prompt_of(assistant)
     for item in state.items:
         if item.kind != "reply" or item.number != reply:
-            turns += _of_item(state, item)
+            turns += _of_item(state, item, as_generated=assistant.model_output_in_messages_enabled)
     return turns
 
 
-def _of_item(state: CallState, item: Item) -> list[Turn]:
+def _of_item(state: CallState, item: Item, *, as_generated: bool = False) -> list[Turn]:
+    """What was heard of an answer, or all that the model said of it."""
     if item.kind == "turn":
         return [Turn("user", state.turns[item.number].text)]
     if item.kind == "added":
@@ -64,7 +65,8 @@ def _of_item(state: CallState, item: Item) -> list[Turn]:
     reply = state.replies[item.number]
     if reply.source == FILLER or is_said_while_running(reply.cause):
         return []
-    text = reply.heard if reply.ended else " ".join(said_so_far(state, reply))
+    is_heard = reply.ended and not as_generated
+    text = reply.heard if is_heard else " ".join(said_so_far(state, reply))
     if reply.tools:  # what was said while they ran belongs before their results
         text = " ".join([text, *said_of_tools(state, reply.tools)]).strip()
     return turns_of_reply(state, reply, text)

@@ -23,6 +23,7 @@ from voxbus_llm_orchestrator.audio_clock import AudioClock
 from voxbus_llm_orchestrator.conversation import messages_for, openai_messages, said_so_far, without_continuation
 from voxbus_llm_orchestrator.decision import NOTHING_SPENT, AskEndpointing, AskModel, At, Decide, DropModel, Out, View
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
+from voxbus_llm_orchestrator.model_access import model_access
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.plan import plan_of
 from voxbus_llm_orchestrator.saying import Spoken
@@ -286,9 +287,9 @@ class CallShell:
             else:
                 before = Before()
                 self._spent = estimated(messages)
-            request = ModelRequest(
-                assistant.model, messages, assistant.model.tools, call=self._call.ref.call, org=self._call.ref.org
-            )
+            access = model_access(self._call, assistant)
+            ref, tools = self._call.ref, assistant.model.tools
+            request = ModelRequest(assistant.model, messages, tools, call=ref.call, org=ref.org, access=access)
             turn = known.turn if known else self._state.speculations[reply].turn
             with self._trace.asking(turn, assistant.model) as asking:
                 async for heard in ask(model, request, before):

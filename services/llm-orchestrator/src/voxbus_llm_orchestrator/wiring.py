@@ -9,7 +9,8 @@ import httpx
 from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
 from voxbus_llm_orchestrator.handlers import INTERESTS, CallControl, serving
 from voxbus_llm_orchestrator.models import Models
-from voxbus_llm_orchestrator.providers.openai import CustomLlm, OpenAiModel
+from voxbus_llm_orchestrator.providers.custom_llm import CustomLlm
+from voxbus_llm_orchestrator.providers.openai import OpenAiModel
 from voxbus_llm_orchestrator.providers.registry import compatible_vendors, model_class
 from voxbus_llm_orchestrator.settings import Settings
 from voxbus_llm_orchestrator.shell import MEDIA
@@ -19,6 +20,7 @@ from voxbus_providers.model import LanguageModel
 from voxbus_runtime.claims import StageWorker
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client, operator_client, tls_context
+from voxbus_runtime.server_access import ServerAccess
 from voxbus_runtime.service import Runtime
 
 
@@ -26,7 +28,8 @@ def make_model(settings: Settings, name: str, tls: ssl.SSLContext) -> LanguageMo
     """A model by its resolved name. Raises ProviderMissing."""
     made = model_class(name)
     if made is CustomLlm:
-        return CustomLlm(customer_client(Guard.parse(settings.guard_allow), tls=tls))
+        client = customer_client(Guard.parse(settings.guard_allow), tls=tls)
+        return CustomLlm(client, ServerAccess(client, settings.cluster_key))
     if made is OpenAiModel:
         vendor = compatible_vendors()[name]
         key = settings.openai_api_key.get_secret_value() if name == "openai" and settings.openai_api_key else ""

@@ -1,6 +1,6 @@
 """Which address gets a call's server messages, and with which credential. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from voxbus_contracts.api_model import Server
@@ -21,17 +21,6 @@ def server_of(owner: Mapping[str, Any] | None) -> Json | None:
 def chosen_server(*owners: Mapping[str, Any] | None) -> Json | None:
     """The first that has one: the assistant's, the phone number's, the organisation's."""
     return next((server for owner in owners if (server := server_of(owner)) is not None), None)
-
-
-def credential_ids(owners: Iterable[Mapping[str, Any] | None]) -> list[str]:
-    """Ids that the servers of these owners may name, each once."""
-    found: dict[str, None] = {}
-    for owner in owners:
-        server = (owner or {}).get("server")
-        named = server.get("credentialId") if isinstance(server, dict) else None
-        if isinstance(named, str):
-            found[named] = None
-    return list(found)
 
 
 def message_server(server: Json | None, credentials: Mapping[str, Json]) -> Json | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from voxbus_contracts.config import TransportFormat
 from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.call_request import CallRequest, Kind
+from voxbus_control_api.calls.call_credentials import call_credentials
 from voxbus_control_api.calls.message_server import chosen_server, message_server
 from voxbus_control_api.calls.stored_tools import with_stored_tools
 from voxbus_control_api.errors import BadRequest
@@ -38,7 +39,7 @@ class Speaker:
     tools: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
     """The stored tools that the assistant or what lies over it may name, by id."""
     credentials: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
-    """Those that a server of the call may name, by id, secrets open."""
+    """Those that the call names, then the organisation's for its vendors; by id, secrets open."""
     org: Json = made_by(default_factory=Json)
     """The organisation, as it was posted."""
 
@@ -54,6 +55,7 @@ class CallPlan:
     assistant_id: str | None = None
     squad_id: str | None = None
     message_server: Json | None = None
+    credentials: tuple[Json, ...] = ()
 
 
 def first_member(squad: Json, field: str = "squad") -> Json:
@@ -102,6 +104,7 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
         assistant_id=speaker.assistant_id,
         squad_id=speaker.squad_id,
         message_server=message_server(chosen_server(assistant, phone_number, speaker.org), speaker.credentials),
+        credentials=tuple(call_credentials(assistant, speaker.credentials)),
     )
 
 

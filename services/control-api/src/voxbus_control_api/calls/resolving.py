@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from voxbus_control_api.call_request import CallRequest
-from voxbus_control_api.calls.message_server import chosen_server, credential_ids
+from voxbus_control_api.calls.call_credentials import named_credentials, providers_in
+from voxbus_control_api.calls.message_server import chosen_server
 from voxbus_control_api.calls.planning import Layer, Speaker, first_member, member_layers, own_layers
 from voxbus_control_api.calls.stored_tools import tool_ids
 from voxbus_control_api.errors import BadRequest, NotFound
@@ -38,6 +39,10 @@ class Stored(Protocol):
 
     async def get(self, org: str, kind: str, resource_id: str) -> Resource | None: ...
 
+    async def by_lookup(self, org: str, kind: str, lookup: str) -> list[Resource]:
+        """Oldest first."""
+        ...
+
     async def org_body(self, org: str) -> Json:
         """The organisation, as it was posted; empty where it is unknown."""
         ...
@@ -64,7 +69,7 @@ async def resolve(stored: Stored, org: str, request: CallRequest, alike: Sequenc
     bodies = [speaker.assistant, *(layer.overrides for layer in layers)]
     tools = await _by_id(stored, org, TOOL, tool_ids(bodies))
     owner = {} if chosen_server(speaker.assistant, number) else await stored.org_body(org)
-    credentials = await _by_id(stored, org, CREDENTIAL, credential_ids([*bodies, number, owner]))
+    credentials = await credentials_for(stored, org, [*bodies, *tools.values(), number, owner])
     return Resolved(replace(speaker, tools=tools, credentials=credentials, org=owner), number)
 
 
@@ -72,6 +77,13 @@ async def _by_id(stored: Stored, org: str, kind: str, ids: Sequence[str]) -> dic
     """Those that are there."""
     found = {each: await stored.get(org, kind, each) for each in ids}
     return {each: resource.body for each, resource in found.items() if resource is not None}
+
+
+async def credentials_for(stored: Stored, org: str, bodies: Sequence[Json | None]) -> dict[str, Json]:
+    """Those that these bodies name, then the newest of each vendor they speak of; by id, secrets open."""
+    named = await _by_id(stored, org, CREDENTIAL, named_credentials(bodies))
+    found = [await stored.by_lookup(org, CREDENTIAL, provider) for provider in providers_in(bodies)]
+    return named | {each[-1].id: each[-1].body for each in found if each and each[-1].id not in named}
 
 
 async def _speaker(stored: Stored, org: str, request: CallRequest, number: Json) -> Speaker:

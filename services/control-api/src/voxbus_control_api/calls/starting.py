@@ -14,7 +14,7 @@ from structlog.stdlib import BoundLogger
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.config import CallConfig, MessageServer
+from voxbus_contracts.config import CallConfig, CallCredential, MessageServer
 from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.call_store import Added, CallStore, NewCall
@@ -28,7 +28,7 @@ from voxbus_control_api.projection import CallFacts
 from voxbus_control_api.secret_names import without_number_secrets
 from voxbus_runtime.errors import BadSeal
 from voxbus_runtime.personal import new_personal_key
-from voxbus_runtime.sealing import seal_config
+from voxbus_runtime.sealing import seal, seal_config
 
 Json = dict[str, Any]
 
@@ -100,6 +100,8 @@ class Starter:
         try:
             assistant = Assistant.model_validate(seal_config(plan.assistant, self.cluster_key))
             server = seal_config(plan.message_server, self.cluster_key)
+            credentials = seal_config(plan.credentials, self.cluster_key)
+            control_url = seal(self.addresses.control_url(ref), self.cluster_key) if _is_told_control(plan) else ""
             is_private = self.private or assistant.is_private
             personal_key = new_personal_key(self.cluster_key) if is_private else ""
         except BadSeal as missing:
@@ -118,6 +120,11 @@ class Starter:
             variables=plan.variables,
             message_server=MessageServer.model_validate(server) if server else None,
         )
+        lent = (
+            {"credentials": tuple(CallCredential.model_validate(each) for each in credentials)} if credentials else {}
+        )
+        told = {"control_url": control_url} if control_url else {}
+        config = config.model_copy(update={**lent, **told})
         private = {"private": self.private, "personal_key": personal_key}
         return config.model_copy(update=private) if is_private else config
 
@@ -161,6 +168,11 @@ def facts_of(config: CallConfig, body: Json, created_at_ms: int) -> CallFacts:
         is_recorded=config.is_recorded,
         is_logged=not config.is_private and _wants_logs(config),
     )
+
+
+def _is_told_control(plan: CallPlan) -> bool:
+    """A customer's own model is told where its call is controlled; so may a stand-in be."""
+    return "custom-llm" in str(plan.assistant.get("model"))
 
 
 def _wants_logs(config: CallConfig) -> bool:

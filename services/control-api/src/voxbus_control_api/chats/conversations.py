@@ -9,11 +9,11 @@ from pydantic import SecretStr
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CHAT as CHAT_TYPE
-from voxbus_contracts.config import CallConfig
+from voxbus_contracts.config import CallConfig, CallCredential
 from voxbus_contracts.events import ChatEnded, ChatLine, ChatRequested, CostUpdated
 from voxbus_control_api.call_request import CallRequest
 from voxbus_control_api.calls.planning import Speaker, plan_call
-from voxbus_control_api.calls.resolving import resolve
+from voxbus_control_api.calls.resolving import credentials_for, resolve
 from voxbus_control_api.chats import lines as chat_lines
 from voxbus_control_api.chats import records
 from voxbus_control_api.chats.records import CHAT, SESSION
@@ -52,6 +52,7 @@ class Answerer:
     assistant: Json
     assistant_id: str | None
     variables: Json
+    credentials: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,9 @@ class Conversations:
         names_one = any((request.assistant_id, request.assistant, request.squad_id, request.squad))
         if there is None or (there.kind == CHAT and names_one):
             return await self._named(org, request)
-        before = Speaker("sessionId", there.body["_assistant"], there.body.get("assistantId"))
+        assistant = there.body["_assistant"]
+        lent = await credentials_for(self.resources, org, [assistant, request.assistant_overrides])
+        before = Speaker("sessionId", assistant, there.body.get("assistantId"), credentials=lent)
         overrides = CallRequest.model_validate({"assistantOverrides": request.assistant_overrides})
         return _answerer(overrides, before)
 
@@ -188,6 +191,7 @@ class Conversations:
     def _config(self, chat: Resource, speaker: Answerer) -> CallConfig:
         try:
             sealed = seal_config(speaker.assistant, self.cluster_key)
+            credentials = seal_config(speaker.credentials, self.cluster_key)
         except BadSeal as missing:
             raise Misconfigured(str(missing)) from missing
         ref = CallRef(chat.org, chat.id)
@@ -201,6 +205,7 @@ class Conversations:
             stages=_STAGES,
             traceparent=self.new_traceparent(),
             variables=speaker.variables,
+            credentials=tuple(CallCredential.model_validate(each) for each in credentials),
         )
 
     def _new(self, org: str, kind: str, body: Json, lookup: str | None = None) -> Resource:
@@ -211,7 +216,8 @@ class Conversations:
 def _answerer(request: CallRequest, speaker: Speaker) -> Answerer:
     """Everything laid over the assistant, then variables filled in. Raises BadRequest when the result is not valid."""
     plan = plan_call(request, speaker, "webCall")
-    return Answerer(with_variables(plan.assistant, plan.variables), plan.assistant_id, plan.variables)
+    told = with_variables(plan.assistant, plan.variables)
+    return Answerer(told, plan.assistant_id, plan.variables, plan.credentials)
 
 
 def _extending(chat_id: str, added: Sequence[ChatLine], now_ms: int) -> Callable[[Resource], Resource]:

@@ -37,7 +37,6 @@ class AssistantBody(Assistant):
     background_speech_denoising_plan: DenoisingPlan | None = None
     voicemail_message: Sentence | None = None
     voicemail_detection: Literal["off"] | VoicemailPlan | None = None
-    model_output_in_messages_enabled: bool = False
     analysis_plan: AnalysisPlan | None = None
     artifact_plan: ArtifactPlanBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     monitor_plan: MonitorPlan | None = None

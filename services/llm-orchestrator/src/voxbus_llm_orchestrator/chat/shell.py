@@ -15,6 +15,7 @@ from voxbus_llm_orchestrator.chat.asking import Before, Written, Wrote, ask
 from voxbus_llm_orchestrator.chat.lines import turns_for
 from voxbus_llm_orchestrator.chat.state import ChatState, apply_chat
 from voxbus_llm_orchestrator.decision import AskEndpointing, AskModel, At, Decide, DropModel, Out
+from voxbus_llm_orchestrator.model_access import model_access
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.plan import plan_of
 from voxbus_llm_orchestrator.templated import with_templates
@@ -196,7 +197,9 @@ class ChatShell:
         goes_on = not model.capabilities.deterministic
         turns = turns_for(self._state, self._assistant, reply, goes_on=goes_on)
         ref = self._call.ref
-        return ModelRequest(self._assistant.model, turns, self._assistant.model.tools, call=ref.call, org=ref.org)
+        access = model_access(self._call, self._assistant)
+        tools = self._assistant.model.tools
+        return ModelRequest(self._assistant.model, turns, tools, call=ref.call, org=ref.org, access=access)
 
     async def _on_written(self, reply: int, written: Written) -> None:
         self._heard_ms = self._now_ms()

@@ -1,11 +1,10 @@
-"""OpenAI's chat completions: for OpenAI itself, vendors that speak the same, and customers' own endpoints.
+"""OpenAI's chat completions: for OpenAI itself and vendors that speak the same; the exchange is custom_llm.py's too.
 
-Source: OpenAI API reference, chat completions (August 2026); Vapi's custom-llm for the additions to the body.
+Source: OpenAI API reference, chat completions (August 2026).
 """
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -26,7 +25,7 @@ _ERROR_BODY_BYTES: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
     """One request to one address. `body` is not looked at any more."""
 
     provider: str
@@ -38,7 +37,7 @@ class _Question:
 
 
 class OpenAiModel(LanguageModel):
-    """One vendor under one key, the platform's: so neither address nor headers are ever the customer's.
+    """One vendor under the platform's key, or the tenant's own: neither address nor headers are ever the customer's.
 
     The client belongs to the model and is closed with it.
     """
@@ -67,46 +66,16 @@ class OpenAiModel(LanguageModel):
         """
         body = completion_body(request, self._limit_field) | {"stream_options": {"include_usage": True}}
         timeout_s = request.model.timeout_seconds
-        return _parts(self._client, _Question(self._provider, self._url, self._headers, body, timeout_s, request.tools))
+        own = request.access.api_key
+        headers = {"Authorization": f"Bearer {own}"} if own else self._headers
+        return answer_parts(self._client, Question(self._provider, self._url, headers, body, timeout_s, request.tools))
 
     async def close(self) -> None:
         await self._client.aclose()
 
 
-class CustomLlm(LanguageModel):
-    """A customer's own endpoint: `model.url` with `model.headers`.
-
-    The client belongs to the model and is closed with it; it has to be one for customers' addresses. Redirects are
-    refused.
-    """
-
-    name: ClassVar[str] = "custom-llm"
-
-    def __init__(self, client: httpx.AsyncClient, now_s: Callable[[], float] = time.time) -> None:
-        self._client = client
-        self._now_s = now_s
-
-    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
-        """As OpenAiModel.stream."""
-        model = request.model
-        url = completions_url(model.url) if model.url else None
-        body = completion_body(request, "max_tokens") | self._about_the_call(request)
-        return _parts(
-            self._client, _Question(self.name, url, model.headers, body, model.timeout_seconds, request.tools)
-        )
-
-    def _about_the_call(self, request: ModelRequest) -> dict[str, Any]:
-        """What `model.metadataSendMode` (off, variable, destructured; default variable) adds to the body."""
-        if (request.model.model_extra or {}).get("metadataSendMode") == "off":
-            return {}
-        call = {"id": request.call, "orgId": request.org} if request.org else {"id": request.call}
-        return {"call": call, "timestamp": int(self._now_s() * 1000)}
-
-    async def close(self) -> None:
-        await self._client.aclose()
-
-
-async def _parts(client: httpx.AsyncClient, question: _Question) -> AsyncGenerator[ModelPart, None]:
+async def answer_parts(client: httpx.AsyncClient, question: Question) -> AsyncGenerator[ModelPart, None]:
+    """One request and its answer; closing the generator aborts the request. Raises ProviderError."""
     end_call_names = frozenset({END_CALL, *(tool.name for tool in question.tools if tool.type == END_CALL)})
     reader = CompletionReader(question.provider, end_call_names)
     exchange = _Exchange(client, question)
@@ -129,7 +98,7 @@ async def _parts(client: httpx.AsyncClient, question: _Question) -> AsyncGenerat
 class _Exchange:
     """One request and its answer over HTTP; vendor and network errors become ProviderErrors here."""
 
-    def __init__(self, client: httpx.AsyncClient, question: _Question) -> None:
+    def __init__(self, client: httpx.AsyncClient, question: Question) -> None:
         self._client = client
         self._question = question
         self._provider = question.provider

@@ -15,7 +15,7 @@ from voxbus_providers.registry import load
 REGISTRY: Final[Mapping[str, str]] = {
     "scripted": "voxbus_llm_orchestrator.providers.scripted:ScriptedModel",
     "openai": "voxbus_llm_orchestrator.providers.openai:OpenAiModel",
-    "custom-llm": "voxbus_llm_orchestrator.providers.openai:CustomLlm",
+    "custom-llm": "voxbus_llm_orchestrator.providers.custom_llm:CustomLlm",
 }
 
 _PLATFORM: Final = "vapi"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from voxbus_tool_runner.deliveries.signing import CannotSign, Signed, bearer_header, hmac_headers, secret_header
+from voxbus_runtime.signing import CannotSign, Signed, bearer_header, hmac_headers, secret_header
 
 SIGNED = Signed("https://shop.example/hook", b'{"message":{"type":"hang"}}', "call.5.0", 1_700_000_000_123)
 

@@ -1,0 +1,127 @@
+"""What lets us in at a customer's server: its own headers, its secret, and what its credential says.
+
+Secrets are opened here, right before a request, and held nowhere else. Source: the public API's authentication plans.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from pydantic import SecretStr
+
+from voxbus_contracts.api_model import Server
+from voxbus_runtime.errors import AddressRefused, BadSeal, RuntimeFault
+from voxbus_runtime.sealing import open_config, open_seal
+from voxbus_runtime.signing import CannotSign, Signed, bearer_header, hmac_headers, secret_header
+
+_READ_AT_MOST_BYTES: Final = 65_536
+_TOKEN_S: Final = 300.0
+_TOKEN_MARGIN_S: Final = 30.0
+
+
+class TokenRefused(RuntimeFault):
+    """The authorization server gave no token. retryable: it may be away."""
+
+    code = "server-token-refused"
+    retryable = True
+
+
+class CredentialMissing(RuntimeFault):
+    """The server names a credential that is not there: nothing is sent without it."""
+
+    code = "server-credential-missing"
+
+
+UNUSABLE: Final = (BadSeal, CannotSign, CredentialMissing)
+"""What no second try mends: a secret of another cluster, a plan that cannot be followed, a credential that is gone."""
+UNREACHABLE: Final = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError, ValueError)
+"""What asking for a token may raise, beside AddressRefused, TokenRefused and a timeout."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str
+    until_s: float
+
+
+class ServerAccess:
+    """One per process. The client has to be one for customers' addresses: authorization servers are theirs too."""
+
+    def __init__(self, client: httpx.AsyncClient, cluster_key: SecretStr | None) -> None:
+        self._client = client
+        self._cluster_key = cluster_key
+        self._tokens: dict[tuple[str, str], _Token] = {}
+
+    async def headers(self, server: Server, authentication: Mapping[str, Any] | None, signed: Signed) -> dict[str, str]:
+        """Names in lower case; the credential's over the secret's, those over the server's own. Secrets may be sealed.
+
+        Raises BadSeal, CannotSign, CredentialMissing, TokenRefused, AddressRefused, UNREACHABLE.
+        """
+        if server.credential_id and authentication is None:
+            raise CredentialMissing(f"there is no credential {server.credential_id[:64]}")
+        own = {name.lower(): open_seal(value, self._cluster_key) for name, value in server.headers.items()}
+        secret = secret_header(open_seal(server.secret or "", self._cluster_key))
+        return own | secret | await self.authentication(authentication, signed)
+
+    async def authentication(self, authentication: Mapping[str, Any] | None, signed: Signed) -> dict[str, str]:
+        """The credential's headers alone. Raises as `headers`."""
+        plan: dict[str, Any] = open_config(authentication or {}, self._cluster_key)
+        match plan.get("type"):
+            case None:
+                return {}
+            case "bearer":
+                return bearer_header(plan)
+            case "hmac":
+                return hmac_headers(plan, signed)
+            case "oauth2":
+                return {"authorization": f"Bearer {await self._token(plan)}"}
+            case _:
+                raise CannotSign("authenticationPlan.type is none that a server can use")
+
+    async def _token(self, plan: Mapping[str, Any]) -> str:
+        """By client credentials; kept until it ends. Raises TokenRefused, AddressRefused."""
+        key = (str(plan["url"]), str(plan["clientId"]))
+        known = self._tokens.get(key)
+        if known is not None and time.monotonic() < known.until_s:
+            return known.value
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": plan["clientId"],
+            "client_secret": plan["clientSecret"],
+        }
+        if plan.get("scope"):
+            form["scope"] = plan["scope"]
+        answer = bytearray()
+        async with self._client.stream("POST", key[0], data=form, headers={"accept": "application/json"}) as response:
+            async for chunk in response.aiter_bytes():
+                answer += chunk
+                if len(answer) > _READ_AT_MOST_BYTES:
+                    raise TokenRefused("the authorization server answered too much")
+        token = _read_token(response.status_code, bytes(answer))
+        self._tokens[key] = token
+        return token.value
+
+
+def problem_of(fault: Exception) -> str:
+    """Why nobody was let in, in words without addresses and secrets; None of these faults may be quoted."""
+    if isinstance(fault, AddressRefused):
+        return "it must not be reached from here"
+    if isinstance(fault, CredentialMissing):
+        return "its credential is not there"
+    if isinstance(fault, TokenRefused):
+        return "its authorization server gave no token"
+    if isinstance(fault, BadSeal | CannotSign):
+        return "its secret cannot be used"
+    return f"it could not be reached: {type(fault).__name__}"
+
+
+def _read_token(status: int, body: bytes) -> _Token:
+    """Raises TokenRefused."""
+    try:
+        found = httpx.Response(status, content=body).json()
+        value, lasts_s = found["access_token"], float(found.get("expires_in", _TOKEN_S))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise TokenRefused(f"status {status}") from None
+    return _Token(str(value), time.monotonic() + max(0.0, lasts_s - _TOKEN_MARGIN_S))

@@ -1,0 +1,51 @@
+"""The tenant's way in at a model's server, and what that server is told of the call."""
+
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from voxbus_contracts.assistant import Assistant, Model
+from voxbus_contracts.config import CallConfig
+from voxbus_contracts.told.shapes import told_call
+from voxbus_providers.errors import ProviderRejected
+from voxbus_providers.model import NO_ACCESS, ModelAccess
+from voxbus_runtime.errors import BadSeal
+from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.sealing import open_seal
+
+_CUSTOM: Final = "custom-llm"
+
+
+def model_access(call: OwnedCall, assistant: Assistant, model: Model | None = None) -> ModelAccess:
+    """For a call of ours. Raises ProviderRejected for a key nobody can open."""
+    provider = (model or assistant.model).provider
+    if provider != _CUSTOM and not call.config.credentials:
+        return NO_ACCESS
+    return access_of(call.config, assistant, call.bus.cluster_key, model)
+
+
+def access_of(
+    config: CallConfig, assistant: Assistant, cluster_key: SecretStr | None, model: Model | None = None
+) -> ModelAccess:
+    """Of the assistant's model, or the one that stands in for it. Raises ProviderRejected for a key nobody can open."""
+    model = model or assistant.model
+    lent = config.credential_of(model.provider, (model.model_extra or {}).get("credentialId"))
+    try:
+        return ModelAccess(
+            api_key=open_seal(lent.api_key, cluster_key) if lent else "",
+            authentication=lent.authentication if lent else None,
+            about=_about(config, assistant, cluster_key) if model.provider == _CUSTOM else {},
+        )
+    except BadSeal as wrong:
+        raise ProviderRejected(model.provider, str(wrong)) from None
+
+
+def _about(config: CallConfig, assistant: Assistant, cluster_key: SecretStr | None) -> dict[str, Any]:
+    customer, number = config.variables.get("customer"), config.variables.get("phoneNumber")
+    call = told_call(config, "in-progress")
+    if config.control_url:
+        call["monitor"] = {"controlUrl": open_seal(config.control_url, cluster_key)}
+    if customer:
+        call["customer"] = customer
+    about = {"call": call, "customer": customer, "phoneNumber": number, "metadata": assistant.metadata}
+    return {name: value for name, value in about.items() if value}

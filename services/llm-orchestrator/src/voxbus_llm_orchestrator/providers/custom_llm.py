@@ -1,0 +1,89 @@
+"""A customer's own language model: whatever speaks OpenAI's chat completions at `model.url`.
+
+Source: the public API's custom-llm, for what is added to the body.
+"""
+
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, ClassVar, Final
+
+import httpx
+
+from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
+from voxbus_llm_orchestrator.providers.openai import Question, answer_parts
+from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
+from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
+from voxbus_runtime.errors import AddressRefused
+from voxbus_runtime.server_access import UNREACHABLE, UNUSABLE, ServerAccess, TokenRefused, problem_of
+from voxbus_runtime.signing import Signed
+
+_METADATA: Final = "metadata"
+
+
+class CustomLlm(LanguageModel):
+    """`model.url` with `model.headers` and the tenant's credential; a header of the assistant's own counts before it.
+
+    The client belongs to the model and is closed with it; it has to be one for customers' addresses. Redirects are
+    refused.
+    """
+
+    name: ClassVar[str] = "custom-llm"
+
+    def __init__(
+        self, client: httpx.AsyncClient, access: ServerAccess | None = None, now_s: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._access = access or ServerAccess(client, None)
+        self._now_s = now_s
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
+        """As OpenAiModel.stream."""
+        model = request.model
+        url = completions_url(model.url) if model.url else None
+        body = completion_body(request, "max_tokens")
+        body = about_the_call(request, int(self._now_s() * 1000)) | body
+        headers = await self._headers(request, url or "", body)
+        question = Question(self.name, url, headers, body, model.timeout_seconds, request.tools)
+        async with aclosing(answer_parts(self._client, question)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _headers(self, request: ModelRequest, url: str, body: Mapping[str, Any]) -> dict[str, str]:
+        own = {name.lower(): value for name, value in request.model.headers.items()}
+        plan = request.access.authentication
+        if plan is None:
+            key = request.access.api_key
+            return ({"authorization": f"Bearer {key}"} if key else {}) | own
+        try:
+            signed = Signed(url, json.dumps(body).encode(), request.call, int(self._now_s() * 1000))
+            return await self._access.authentication(plan, signed) | own
+        except (TokenRefused, TimeoutError) as fault:
+            raise ProviderUnavailable(self.name, _no_way_in(fault)) from None
+        except (AddressRefused, *UNUSABLE) as fault:
+            raise ProviderRejected(self.name, _no_way_in(fault)) from None
+        except UNREACHABLE as fault:
+            raise ProviderUnavailable(self.name, _no_way_in(fault)) from None
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def about_the_call(request: ModelRequest, now_ms: int) -> dict[str, Any]:
+    """What `model.metadataSendMode` (off, variable, destructured; default variable) adds to the body.
+
+    Destructured, each field of the metadata stands beside the others; none takes the place of a field of the protocol.
+    """
+    mode = (request.model.model_extra or {}).get("metadataSendMode", "variable")
+    if mode == "off":
+        return {}
+    call = {"id": request.call, "orgId": request.org} if request.org else {"id": request.call}
+    about = {"call": call, **request.access.about}
+    metadata = about.pop(_METADATA, None) or {}
+    spread = metadata if mode == "destructured" else {_METADATA: metadata} if metadata else {}
+    return {**spread, **about, "timestamp": now_ms}
+
+
+def _no_way_in(fault: Exception) -> str:
+    return f"the model's credential: {problem_of(fault)}"
