@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import JSONResponse
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.commands import EndCall
@@ -19,6 +20,7 @@ from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.call_answers import found_call, shown
 from voxbus_control_api.http.caller import org_of, org_of_web_caller
+from voxbus_control_api.http.described import array_of, described, list_query, ref
 from voxbus_control_api.listing import read_listing
 from voxbus_control_api.problems import validated
 from voxbus_control_api.projection import project
@@ -32,14 +34,22 @@ OnceKey = Annotated[
     str | None, Header(alias="Idempotency-Key", description="the same request with the same key counts once")
 ]
 
-_SCHEMA: Json = {"requestBody": {"content": {"application/json": {"schema": CallRequest.model_json_schema()}}}}
+_ASKED: Json = CallRequest.model_json_schema()
+_PLACED: Json = described({"anyOf": [ref("Call"), ref("CallBatch")]}, status=201, body=_ASKED)
+_CALL: Json = described(ref("Call"))
+_CONTROL: Json = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {"type": {"enum": ["say", "add-message", "control", "end-call", "hangup"]}},
+    "additionalProperties": True,
+}
 _FILTERS = {"id": "id", "assistantId": "assistant_id", "phoneNumberId": "phone_number_id"}
 
 router = APIRouter(prefix="/call", tags=["calls"])
 
 
-@router.post("", status_code=201, openapi_extra=_SCHEMA)
-async def create_call(org: Org, api: Services, body: Body, once: OnceKey = None) -> Json:
+@router.post("", **_PLACED)
+async def create_call(org: Org, api: Services, body: Body, once: OnceKey = None) -> JSONResponse:
     """One call, or with `customers` one for each of them: then the answer is `{results, errors}`.
 
     Over the WebSocket transport, `transport.websocketCallUrl` is where the caller's audio goes. With `schedulePlan` the
@@ -48,26 +58,26 @@ async def create_call(org: Org, api: Services, body: Body, once: OnceKey = None)
     """
     key = repeat_key(once, "/call", body)
     if body.get("customers") is not None:
-        return await _create_batch(api, org, body, key)
+        return JSONResponse(await _create_batch(api, org, body, key), 201)
     (call,) = await _create(api, org, kind_of(body), [body], key)
-    return call
+    return JSONResponse(call, 201)
 
 
-@router.post("/phone", status_code=201, openapi_extra=_SCHEMA)
-async def create_phone_call(org: Org, api: Services, body: Body, once: OnceKey = None) -> Json:
+@router.post("/phone", **_PLACED)
+async def create_phone_call(org: Org, api: Services, body: Body, once: OnceKey = None) -> JSONResponse:
     """The old name of `POST /call`."""
     return await create_call(org, api, body, once)
 
 
-@router.post("/web", status_code=201, openapi_extra=_SCHEMA)
-async def create_web_call(org: WebOrg, api: Services, body: Body, once: OnceKey = None) -> Json:
+@router.post("/web", **described(ref("Call"), status=201, body=_ASKED))
+async def create_web_call(org: WebOrg, api: Services, body: Body, once: OnceKey = None) -> JSONResponse:
     """A call from a browser; a public key will do.
 
     `webCallUrl` and `transport.callUrl` are the WebSocket transport of this server (16 kHz PCM and JSON messages):
     there is no room of a conferencing service behind them.
     """
     (call,) = await _create(api, org, "webCall", [body], repeat_key(once, "/call/web", body))
-    return call
+    return JSONResponse(call, 201)
 
 
 async def _create_batch(api: Api, org: str, body: Json, key: RepeatKey | None) -> Json:
@@ -122,26 +132,26 @@ async def _still_there(api: Api, org: str, ids: list[str]) -> list[CallRecord]:
     return found
 
 
-@router.get("")
-async def list_calls(request: Request, org: Org, api: Services) -> list[Json]:
+@router.get("", **described(array_of("Call"), query=list_query(fields=tuple(_FILTERS))))
+async def list_calls(request: Request, org: Org, api: Services) -> JSONResponse:
     listing = read_listing(request.query_params, _FILTERS)
-    return [await shown(api, call) for call in await api.calls.find(org, listing)]
+    return JSONResponse([await shown(api, call) for call in await api.calls.find(org, listing)])
 
 
-@router.get("/{call_id}")
-async def get_call(call_id: str, org: Org, api: Services) -> Json:
-    return await shown(api, await found_call(api, org, call_id))
+@router.get("/{call_id}", **_CALL)
+async def get_call(call_id: str, org: Org, api: Services) -> JSONResponse:
+    return JSONResponse(await shown(api, await found_call(api, org, call_id)))
 
 
-@router.patch("/{call_id}")
-async def rename_call(call_id: str, org: Org, api: Services, body: Body) -> Json:
+@router.patch("/{call_id}", **described(ref("Call"), body=CallPatch.model_json_schema()))
+async def rename_call(call_id: str, org: Org, api: Services, body: Body) -> JSONResponse:
     await found_call(api, org, call_id)
     await api.calls.rename(org, call_id, validated(CallPatch, body).name, api.now_ms())
-    return await shown(api, await found_call(api, org, call_id))
+    return JSONResponse(await shown(api, await found_call(api, org, call_id)))
 
 
-@router.delete("/{call_id}")
-async def delete_call(call_id: str, org: Org, api: Services) -> Json:
+@router.delete("/{call_id}", **_CALL)
+async def delete_call(call_id: str, org: Org, api: Services) -> JSONResponse:
     """Record, recordings and logs of the call are removed; a call still going on is ended."""
     call = await found_call(api, org, call_id)
     reason = "scheduled-call-deleted" if call.record["status"] == "scheduled" else "call-deleted"
@@ -149,10 +159,10 @@ async def delete_call(call_id: str, org: Org, api: Services) -> Json:
         await api.bus.command(call.ref, EndCall(reason=reason))
     answer = await shown(api, call)
     await api.calls.remove(org, call_id, api.now_ms())
-    return answer
+    return JSONResponse(answer)
 
 
-@router.post("/{call_id}/control")
+@router.post("/{call_id}/control", **described(ref("Accepted"), body=_CONTROL))
 async def control_call(
     call_id: str,
     request: Request,

@@ -14,7 +14,7 @@ from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.call_answers import shown
 from voxbus_control_api.http.caller import org_of
-from voxbus_control_api.http.described import list_query
+from voxbus_control_api.http.described import described, list_query, ref
 from voxbus_control_api.listing import page_metadata
 
 Json = dict[str, Any]
@@ -25,7 +25,7 @@ _AT_ONCE: Final = 100
 """Calls of an export that are in memory together."""
 
 _FIELDS = (*EXACT, *ANY, *COSTS, *OBJECTS, *NAMES, "transcript", "sortBy")
-_QUERY: Json = {"parameters": list_query(paged=True, fields=_FIELDS)}
+_QUERY = list_query(paged=True, fields=_FIELDS)
 _EXPORT: Json = {"parameters": list_query(fields=(*_FIELDS, "columns", "format"))}
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file", "content": {"text/csv": {}, "application/json": {}}}
@@ -34,7 +34,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
 router = APIRouter(prefix="/v2/call", tags=["calls"])
 
 
-@router.get("", openapi_extra=_QUERY)
+@router.get("", **described(ref("CallPage"), query=_QUERY))
 async def search_calls(request: Request, org: Org, api: Services) -> Json:
     """`{results, metadata}`, sorted by `createdAt`, `duration` or `cost`."""
     search = read_search(request.query_params.multi_items())
@@ -43,7 +43,7 @@ async def search_calls(request: Request, org: Org, api: Services) -> Json:
     return {"results": results, "metadata": page_metadata(search.listing, total)}
 
 
-@router.get("/metadata", openapi_extra=_QUERY)
+@router.get("/metadata", **described(ref("CallSummaryPage"), query=_QUERY))
 async def search_short_calls(request: Request, org: Org, api: Services) -> Json:
     """The same calls without messages, artifact, analysis, costs and assistant."""
     search = read_search(request.query_params.multi_items())

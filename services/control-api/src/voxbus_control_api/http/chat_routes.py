@@ -30,16 +30,14 @@ _FAILED: Final[Json] = {
 }
 
 
-def _answering(shape: type[BaseModel]) -> Json:
+def _answering(answer: str, shape: type[BaseModel]) -> Json:
     """Arguments of the decorator of a route that answers whole or as server-sent events."""
-    written = described({"type": "object"}, status=201, body=shape.model_json_schema())
+    written = described(ref(answer), status=201, body=shape.model_json_schema())
     written["responses"][201]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
     written["responses"][424] = _FAILED
     return written
 
 
-_CHAT: Final = _answering(ChatRequest)
-_WEB_CHAT: Final = _answering(WebChatRequest)
 _FILTERS: Final = Filters(
     columns={"id": "id", "sessionId": "lookup"},
     in_body={"assistantId": "assistantId", "previousChatId": "previousChatId"},
@@ -49,7 +47,7 @@ _FIELDS: Final = (*_FILTERS.columns, *_FILTERS.in_body)
 router = APIRouter(prefix="/chat", tags=["chats"])
 
 
-@router.post("", **_CHAT)
+@router.post("", **_answering("Chat", ChatRequest))
 async def create_chat(org: Org, api: Services, body: Body) -> Response:
     """The answer, whole; with `stream` as server-sent events, each the next piece of `chat.output[0].content`."""
     request = parse_chat(body)
@@ -58,7 +56,7 @@ async def create_chat(org: Org, api: Services, body: Body) -> Response:
     return await answered(api.chats, chat, asked, Answer(_record, wording))
 
 
-@router.post("/responses", **_CHAT)
+@router.post("/responses", **_answering("ChatResponse", ChatRequest))
 async def create_response(org: Org, api: Services, body: Body) -> Response:
     """As OpenAI's `POST /responses`; `model` is echoed, the assistant has its own."""
     given = _from_openai(body)
@@ -67,7 +65,7 @@ async def create_response(org: Org, api: Services, body: Body) -> Response:
     return await answered(api.chats, chat, asked, _response(chat, request.stream))
 
 
-@router.post("/web", **_WEB_CHAT)
+@router.post("/web", **_answering("WebChat", WebChatRequest))
 async def create_web_chat(request: Request, org: WebOrg, api: Services, body: Body) -> Response:
     """With a public key. Without a session, or with one that is over, a new one begins."""
     wanted = parse_web_chat(body)
@@ -81,7 +79,7 @@ async def create_web_chat(request: Request, org: WebOrg, api: Services, body: Bo
     return await answered(api.chats, chat, asked, Answer(_web_record, wording))
 
 
-@router.post("/web/responses", **_WEB_CHAT)
+@router.post("/web/responses", **_answering("ChatResponse", WebChatRequest))
 async def create_web_response(request: Request, org: WebOrg, api: Services, body: Body) -> Response:
     wanted = parse_web_chat(_from_openai(body))
     web = WebChats(api.chats)
@@ -93,7 +91,7 @@ async def create_web_response(request: Request, org: WebOrg, api: Services, body
     return await answered(api.chats, chat, asked, _response(chat, wanted.stream))
 
 
-@router.get("", **described(pages_of("Stored"), query=list_query(paged=True, fields=_FIELDS)))
+@router.get("", **described(pages_of("Chat"), query=list_query(paged=True, fields=_FIELDS)))
 async def list_chats(request: Request, org: Org, api: Services) -> Json:
     listing = read_filtered(request.query_params, _FILTERS)
     found = await api.resources.find(org, CHAT, listing)
@@ -101,12 +99,12 @@ async def list_chats(request: Request, org: Org, api: Services) -> Json:
     return {"results": [public(chat) for chat in found], "metadata": page_metadata(listing, total)}
 
 
-@router.get("/{chat_id}", **described(ref("Stored")))
+@router.get("/{chat_id}", **described(ref("Chat")))
 async def get_chat(chat_id: str, org: Org, api: Services) -> Json:
     return public(await api.chats.found(org, CHAT, chat_id))
 
 
-@router.delete("/{chat_id}", **described(ref("Stored")))
+@router.delete("/{chat_id}", **described(ref("Chat")))
 async def delete_chat(chat_id: str, org: Org, api: Services) -> Json:
     chat = await api.chats.found(org, CHAT, chat_id)
     await api.resources.delete(org, CHAT, chat_id)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from voxbus_control_api.http.described import ref
+from voxbus_control_api.http.record_schemas import COUNT, RECORDS, TEXT, TIME
 from voxbus_control_api.kinds import KINDS
 from voxbus_control_api.schemas.analytics import AnalyticsBody
 from voxbus_control_api.schemas.file import FilePatch
@@ -15,9 +16,6 @@ from voxbus_control_api.schemas.structured_output import RunBody
 Json = dict[str, Any]
 
 _TEMPLATE: Final = "#/components/schemas/{model}"
-_TIME: Final = {"type": "string", "format": "date-time"}
-_TEXT: Final = {"type": "string"}
-_COUNT: Final = {"type": "integer", "minimum": 0}
 
 _BODIES: Final[dict[str, Any]] = {
     **{f"{kind.title}Body": kind.shape for kind in KINDS},
@@ -27,28 +25,28 @@ _BODIES: Final[dict[str, Any]] = {
     "StructuredOutputRun": RunBody,
 }
 
-_FILE_FACTS: Final[Json] = {"mimetype": _TEXT, "bytes": _COUNT, "status": _TEXT}
+_FILE_FACTS: Final[Json] = {"mimetype": TEXT, "bytes": COUNT, "status": TEXT}
 
 _ANSWERS: Final[dict[str, Json]] = {
     "Error": {
         "type": "object",
         "required": ["message", "error", "statusCode"],
         "properties": {
-            "message": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
-            "error": _TEXT,
+            "message": {"anyOf": [TEXT, {"type": "array", "items": TEXT}]},
+            "error": TEXT,
             "statusCode": {"type": "integer"},
         },
     },
     "Stored": {
         "type": "object",
         "required": ["id", "orgId", "createdAt", "updatedAt"],
-        "properties": {"id": _TEXT, "orgId": _TEXT, "createdAt": _TIME, "updatedAt": _TIME},
+        "properties": {"id": TEXT, "orgId": TEXT, "createdAt": TIME, "updatedAt": TIME},
     },
     "PaginationMetadata": {
         "type": "object",
         "required": ["itemsPerPage", "totalItems", "currentPage"],
         "properties": {
-            **{name: _COUNT for name in ("itemsPerPage", "totalItems", "currentPage", "totalPages")},
+            **{name: COUNT for name in ("itemsPerPage", "totalItems", "currentPage", "totalPages")},
             "hasNextPage": {"type": "boolean"},
             "sortOrder": {"enum": ["ASC", "DESC"]},
         },
@@ -59,7 +57,7 @@ _ANSWERS: Final[dict[str, Json]] = {
         "required": ["object", "status", "name", "originalName", "bytes", "mimetype", "key", "url"],
         "properties": {
             **_FILE_FACTS,
-            **{name: _TEXT for name in ("name", "originalName", "key", "url", "purpose")},
+            **{name: TEXT for name in ("name", "originalName", "key", "url", "purpose")},
             "object": {"enum": ["file"]},
             "metadata": {"type": "object", "additionalProperties": True},
         },
@@ -69,21 +67,21 @@ _ANSWERS: Final[dict[str, Json]] = {
         "required": ["id", "knowledgeBaseV2Id", "fileId", "status", "createdAt", "updatedAt"],
         "properties": {
             **_FILE_FACTS,
-            **{name: _TEXT for name in ("id", "knowledgeBaseV2Id", "fileId", "fileName")},
+            **{name: TEXT for name in ("id", "knowledgeBaseV2Id", "fileId", "fileName")},
             "status": {"enum": ["indexing", "ready", "failed"]},
-            "createdAt": _TIME,
-            "updatedAt": _TIME,
+            "createdAt": TIME,
+            "updatedAt": TIME,
         },
     },
     "AnalyticsResult": {
         "type": "object",
         "required": ["name", "timeRange", "result"],
         "properties": {
-            "name": _TEXT,
+            "name": TEXT,
             "timeRange": {
                 "type": "object",
                 "required": ["start", "end", "timezone"],
-                "properties": {"step": _TEXT, "start": _TIME, "end": _TIME, "timezone": _TEXT},
+                "properties": {"step": TEXT, "start": TIME, "end": TIME, "timezone": TEXT},
             },
             "result": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
         },
@@ -103,7 +101,7 @@ def components() -> Json:
     for kind in KINDS:
         out[f"{kind.title}Patch"] = partial(out[f"{kind.title}Body"], out)
         out[kind.title] = {"allOf": [ref(f"{kind.title}Body"), ref("Stored")]}
-    return {**out, **_ANSWERS}
+    return {**out, **_ANSWERS, **RECORDS}
 
 
 def nullable(schema: Any) -> Any:

@@ -10,6 +10,7 @@ from voxbus_control_api.errors import BadRequest, NotFound
 from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import org_of
+from voxbus_control_api.http.described import array_of, described, list_query, ref
 from voxbus_control_api.listing import read_listing
 from voxbus_control_api.resource_store import Resource
 from voxbus_control_api.secret_names import keeping_secrets
@@ -28,13 +29,12 @@ _ASKED: Json = {
         "name": {"type": "string", "minLength": 1, "maxLength": 40},
     },
 }
-_SCHEMA: Json = {"requestBody": {"content": {"application/json": {"schema": _ASKED}}}}
-_PATCH: Json = {"requestBody": {"content": {"application/json": {"schema": {**_ASKED, "required": []}}}}}
+_CREDENTIAL: Json = described(ref("Credential"))
 
 router = APIRouter(prefix="/credential", tags=["credentials"])
 
 
-@router.post("", status_code=201, openapi_extra=_SCHEMA)
+@router.post("", **described(ref("Credential"), status=201, body=_ASKED))
 async def create_credential(org: Org, api: Services, body: Body) -> Json:
     given = checked_credential(body)
     now_ms = api.now_ms()
@@ -43,13 +43,13 @@ async def create_credential(org: Org, api: Services, body: Body) -> Json:
     return _shown(made)
 
 
-@router.get("")
+@router.get("", **described(array_of("Credential"), query=list_query(fields=("provider",))))
 async def list_credentials(request: Request, org: Org, api: Services) -> list[Json]:
     listing = read_listing(request.query_params, {"provider": "lookup"})
     return [_shown(each) for each in await api.resources.find(org, CREDENTIAL, listing)]
 
 
-@router.get("/{credential_id}")
+@router.get("/{credential_id}", **_CREDENTIAL)
 async def get_credential(credential_id: str, org: Org, api: Services) -> Json:
     found = await api.resources.get(org, CREDENTIAL, credential_id)
     if found is None:
@@ -57,7 +57,7 @@ async def get_credential(credential_id: str, org: Org, api: Services) -> Json:
     return _shown(found)
 
 
-@router.patch("/{credential_id}", openapi_extra=_PATCH)
+@router.patch("/{credential_id}", **described(ref("Credential"), body={**_ASKED, "required": []}))
 async def update_credential(credential_id: str, org: Org, api: Services, body: Body) -> Json:
     """Given fields replace those there are, null takes one away; secrets that are not spoken of stay."""
     now_ms = api.now_ms()
@@ -74,7 +74,7 @@ async def update_credential(credential_id: str, org: Org, api: Services, body: B
     return _shown(after)
 
 
-@router.delete("/{credential_id}")
+@router.delete("/{credential_id}", **_CREDENTIAL)
 async def delete_credential(credential_id: str, org: Org, api: Services) -> Json:
     gone = await api.resources.delete(org, CREDENTIAL, credential_id)
     if gone is None:

@@ -50,6 +50,16 @@ def pages_of(name: str) -> Json:
     }
 
 
+def open_object(required: Json, optional: Json | None = None) -> Json:
+    """An object with at least these fields: name → schema."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **(optional or {})},
+        "additionalProperties": True,
+    }
+
+
 def parameter(name: str, schema: Json) -> Json:
     """Of the query, not required."""
     return {"name": name, "in": "query", "required": False, "schema": schema}

@@ -11,6 +11,7 @@ from voxbus_control_api.errors import Forbidden, NotFound
 from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import is_operator, operator_of, private_key_of
+from voxbus_control_api.http.described import array_of, described, list_query, ref
 from voxbus_control_api.key_store import Key
 from voxbus_control_api.listing import read_listing
 from voxbus_control_api.org_store import Org
@@ -46,12 +47,12 @@ class OrgRequest(BaseModel):
     concurrency_limit: Annotated[int | None, Field(ge=1, le=100_000)] = None
 
 
-_SCHEMA: Json = {"requestBody": {"content": {"application/json": {"schema": OrgRequest.model_json_schema()}}}}
+_ASKED: Json = OrgRequest.model_json_schema()
 
 router = APIRouter(prefix="/org", tags=["organisations"])
 
 
-@router.post("", status_code=201, openapi_extra=_SCHEMA)
+@router.post("", **described(ref("Org"), status=201, body=_ASKED))
 async def create_org(_operator: Operator, api: Services, body: Body) -> Json:
     """The operator's. The new organisation's first key: `POST /token` with its `orgId`."""
     wanted = validated(OrgRequest, body)
@@ -61,7 +62,7 @@ async def create_org(_operator: Operator, api: Services, body: Body) -> Json:
     return org.shown(api.concurrency_limit)
 
 
-@router.get("")
+@router.get("", **described(array_of("Org"), query=list_query()))
 async def list_orgs(request: Request, caller: Caller, api: Services) -> list[Json]:
     """All of them for the operator; for everybody else their own."""
     listing = read_listing(request.query_params)
@@ -70,12 +71,12 @@ async def list_orgs(request: Request, caller: Caller, api: Services) -> list[Jso
     return [(await _found(api, caller, caller.org)).shown(api.concurrency_limit)]
 
 
-@router.get("/{org_id}")
+@router.get("/{org_id}", **described(ref("Org")))
 async def get_org(org_id: str, caller: Caller, api: Services) -> Json:
     return (await _found(api, caller, org_id)).shown(api.concurrency_limit)
 
 
-@router.patch("/{org_id}", openapi_extra=_SCHEMA)
+@router.patch("/{org_id}", **described(ref("Org"), body=_ASKED))
 async def update_org(org_id: str, caller: Caller, api: Services, body: Body) -> Json:
     """Given fields replace those there are; null takes one away. The limit of calls is the operator's to set."""
     wanted = validated(OrgRequest, body)

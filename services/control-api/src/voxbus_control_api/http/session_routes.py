@@ -19,7 +19,7 @@ Org = Annotated[str, Depends(org_of)]
 Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
-_STORED: Final = described(ref("Stored"))
+_SESSION: Final = described(ref("Session"))
 _FILTERS: Final = Filters(
     columns={"id": "id"},
     in_body={"name": "name", "assistantId": "assistantId", "phoneNumberId": "phoneNumberId"},
@@ -29,13 +29,13 @@ _FIELDS: Final = (*_FILTERS.columns, *_FILTERS.in_body)
 router = APIRouter(prefix="/session", tags=["sessions"])
 
 
-@router.post("", **described(ref("Stored"), status=201, body=SessionRequest.model_json_schema()))
+@router.post("", **described(ref("Session"), status=201, body=SessionRequest.model_json_schema()))
 async def create_session(org: Org, api: Services, body: Body) -> Json:
     """The assistant is fixed here, with its variables filled in."""
     return public(await api.chats.new_session(org, parse_session(body), body))
 
 
-@router.get("", **described(pages_of("Stored"), query=list_query(paged=True, fields=_FIELDS)))
+@router.get("", **described(pages_of("Session"), query=list_query(paged=True, fields=_FIELDS)))
 async def list_sessions(request: Request, org: Org, api: Services) -> Json:
     listing = read_filtered(request.query_params, _FILTERS)
     found = await api.resources.find(org, SESSION, listing)
@@ -43,18 +43,18 @@ async def list_sessions(request: Request, org: Org, api: Services) -> Json:
     return {"results": [public(session) for session in found], "metadata": page_metadata(listing, total)}
 
 
-@router.get("/{session_id}", **_STORED)
+@router.get("/{session_id}", **_SESSION)
 async def get_session(session_id: str, org: Org, api: Services) -> Json:
     return public(await api.chats.found(org, SESSION, session_id))
 
 
-@router.patch("/{session_id}", **described(ref("Stored"), body=SessionPatch.model_json_schema()))
+@router.patch("/{session_id}", **described(ref("Session"), body=SessionPatch.model_json_schema()))
 async def update_session(session_id: str, org: Org, api: Services, body: Body) -> Json:
     patch = validated(SessionPatch, without_nulls(body))
     return public(await api.chats.change_session(org, session_id, patch))
 
 
-@router.delete("/{session_id}", **_STORED)
+@router.delete("/{session_id}", **_SESSION)
 async def delete_session(session_id: str, org: Org, api: Services) -> Json:
     session = await api.chats.found(org, SESSION, session_id)
     await api.resources.delete(org, SESSION, session_id)

@@ -12,6 +12,7 @@ from voxbus_control_api.errors import BadRequest, Forbidden, NotFound
 from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.caller import is_operator, org_of, private_key_of
+from voxbus_control_api.http.described import array_of, described, list_query, ref
 from voxbus_control_api.key_store import Key, renewed
 from voxbus_control_api.listing import read_listing
 from voxbus_control_api.problems import validated
@@ -53,14 +54,12 @@ class TokenRequest(TokenPatch):
     org_id: Annotated[str | None, Field(max_length=64)] = None
 
 
-def _schema(model: type[BaseModel]) -> Json:
-    return {"requestBody": {"content": {"application/json": {"schema": model.model_json_schema()}}}}
-
+_TOKEN: Json = described(ref("Token"))
 
 router = APIRouter(prefix="/token", tags=["tokens"])
 
 
-@router.post("", status_code=201, openapi_extra=_schema(TokenRequest))
+@router.post("", **described(ref("NewToken"), status=201, body=TokenRequest.model_json_schema()))
 async def create_token(caller: Caller, api: Services, body: Body) -> Json:
     """`value` is the key; it is shown in this answer and never again."""
     wanted = validated(TokenRequest, body)
@@ -87,23 +86,23 @@ async def create_token(caller: Caller, api: Services, body: Body) -> Json:
     return {**key.shown(), "value": secret}
 
 
-@router.get("")
+@router.get("", **described(array_of("Token"), query=list_query()))
 async def list_tokens(request: Request, org: Org, api: Services) -> list[Json]:
     return [key.shown() for key in await api.keys.find(org, read_listing(request.query_params))]
 
 
-@router.get("/self")
+@router.get("/self", **_TOKEN)
 async def get_own_token(caller: Caller) -> Json:
     """The key that the request carries."""
     return caller.shown()
 
 
-@router.get("/{token_id}")
+@router.get("/{token_id}", **_TOKEN)
 async def get_token(token_id: str, org: Org, api: Services) -> Json:
     return (await _found(api, org, token_id)).shown()
 
 
-@router.patch("/{token_id}", openapi_extra=_schema(TokenPatch))
+@router.patch("/{token_id}", **described(ref("Token"), body=TokenPatch.model_json_schema()))
 async def update_token(token_id: str, org: Org, api: Services, body: Body) -> Json:
     """An `expiresAt` gives an old key its end while a new one is spread."""
     key = await _found(api, org, token_id)
@@ -121,7 +120,7 @@ async def update_token(token_id: str, org: Org, api: Services, body: Body) -> Js
     return after.shown()
 
 
-@router.delete("/{token_id}")
+@router.delete("/{token_id}", **_TOKEN)
 async def revoke_token(token_id: str, org: Org, api: Services) -> Json:
     """At once and for good; on other replicas within two seconds."""
     key = await api.keys.revoke(org, token_id, api.now_ms())
