@@ -14,9 +14,6 @@ from chaos_talk import WORD_MS, Talk, assistant_of
 from voxbus_testing.caller import Caller
 from voxbus_testing.speech import saying
 
-_REDIAL_EVERY_S: Final = 0.2
-_REDIAL_FOR_S: Final = 9.0
-_NORMAL_CLOSES: Final = (1000,)
 _LAST_ANSWER_S: Final = 12.0
 
 
@@ -41,7 +38,6 @@ class Conversation:
         self._trial = trial
         self._caller = Caller(api, key)
         self._tool_url = tool_url
-        self._hung_up = False
 
     async def run(self, starts_s: float) -> Caller:
         """Returns the caller, its line closed, once the last answer was heard or something could not be done."""
@@ -51,12 +47,13 @@ class Conversation:
             self._trial.call_id = self._caller.call_id
             await self._caller.dial()
             self._trial.began_s = time.monotonic()
-            keeping = asyncio.create_task(self._keep_line())
+            keeping = asyncio.create_task(self._caller.keep_line())
             try:
                 await self._talk()
             finally:
                 keeping.cancel()
                 await asyncio.gather(keeping, return_exceptions=True)
+                self._trial.broken = self._caller.lost_s
         except (OSError, httpx.HTTPError, websockets.WebSocketException, AssertionError) as wrong:
             self._trial.problem = f"{type(wrong).__name__}: {wrong}"
         return self._caller
@@ -73,25 +70,9 @@ class Conversation:
         await asyncio.sleep(trial.began_s + trial.talk.ends_ms / 1_000 - time.monotonic())
         with contextlib.suppress(AssertionError):
             await self._caller.until_quiet(1.0, _LAST_ANSWER_S)
-        self._hung_up = True
         await self._caller.hang_up()
         async with asyncio.timeout(10):
             await self._caller.closed.wait()
-
-    async def _keep_line(self) -> None:
-        """A closed line is dialled again on the same URL, as long as the server keeps the call."""
-        while True:
-            await self._caller.closed.wait()
-            if self._hung_up or self._caller.heard.close_code in _NORMAL_CLOSES:
-                return
-            lost_s = time.monotonic()
-            while time.monotonic() - lost_s < _REDIAL_FOR_S:
-                with contextlib.suppress(OSError, websockets.WebSocketException, TimeoutError):
-                    await self._caller.break_line()
-                    await self._caller.dial()
-                    break
-                await asyncio.sleep(_REDIAL_EVERY_S)
-            self._trial.broken.append((lost_s, time.monotonic()))
 
 
 async def close(caller: Caller) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A service of the stack's tests: beats as a real one does, over a plain socket so that it starts at once.
 
 Its second argument says how it behaves: `ready` well; `mute` never says ready; `broken` exits at once; `stubborn`
-ignores SIGTERM; `parent` has a child of its own that would outlive it.
+ignores SIGTERM; `once` exits at once when it was started before; `parent` has a child of its own that would outlive it.
 """
 
 import contextlib
@@ -41,7 +41,8 @@ def drain(_number: int, _frame: FrameType | None) -> None:
 signal.signal(signal.SIGTERM, signal.SIG_IGN if manner == "stubborn" else drain)
 with (notes / f"{stage}.pids").open("a") as pids:
     pids.write(f"{os.getpid()} {worker}\n")
-if manner == "broken":
+lives = (notes / f"{stage}.pids").read_text().count("\n")
+if manner == "broken" or (manner == "once" and lives > 1):
     sys.exit("the reason is on the last line")
 if manner == "parent":
     child = subprocess.Popen(["sleep", "600"])

@@ -16,6 +16,8 @@ import psutil
 import pytest
 
 from voxbus_cli.environment import StackSettings
+from voxbus_cli.errors import NotReachable, StackFailed
+from voxbus_cli.stack.door import ask_for_restart
 from voxbus_contracts.config import WorkerStatus
 from voxbus_contracts.streams import AUDIO
 from voxbus_contracts.subjects import ALL_WORKERS
@@ -268,3 +270,48 @@ def test_two_stacks_run_side_by_side(start: Callable[..., Stack]) -> None:
     assert all(stack.url in stack.ready() for stack in stacks)
     assert stacks[0].end(signal.SIGTERM) == 0
     assert stacks[1].process.poll() is None
+
+
+async def restart(stack: Stack, *services: str) -> list[str]:
+    """What the stack says while it replaces them."""
+    said: list[str] = []
+    await asyncio.wait_for(ask_for_restart(stack.folder, list(services), said.append), 20)
+    return said
+
+
+async def test_a_restart_starts_the_new_process_before_the_old_one_drains(start: Callable[..., Stack]) -> None:
+    stack = start(vad="ready", billing="ready")
+    await asyncio.to_thread(stack.ready)
+    (old, worker), *_ = stack.lives("vad")
+    said = await restart(stack, "vad")
+    (new, successor) = stack.lives("vad")[1]
+    assert said == [said[0]]
+    assert said[0].startswith(f"vad: {successor} in the place of {worker} (")
+    assert psutil.pid_exists(new)
+    assert psutil.wait_procs([psutil.Process(old)] if psutil.pid_exists(old) else [], timeout=5)[1] == []
+    assert (stack.folder / "vad.drained").read_text() == "the bus was there"
+    assert len(stack.lives("billing")) == 1
+    assert "ended" not in stack.errors(), "a process that was replaced is not started again"
+    assert await asyncio.to_thread(stack.end, signal.SIGTERM) == 0
+    assert stack.survivors() == []
+
+
+async def test_a_restart_without_names_replaces_every_service_in_turn(start: Callable[..., Stack]) -> None:
+    stack = start(billing="ready", vad="ready")
+    await asyncio.to_thread(stack.ready)
+    assert [text.partition(":")[0] for text in await restart(stack)] == ["vad", "billing"]
+    assert [len(stack.lives(stage)) for stage in ("vad", "billing")] == [2, 2]
+
+
+async def test_the_old_process_stays_when_the_new_one_does_not_become_ready(start: Callable[..., Stack]) -> None:
+    stack = start(vad="once")
+    await asyncio.to_thread(stack.ready)
+    with pytest.raises(StackFailed, match="the new vad ended, so the old one goes on"):
+        await restart(stack, "vad")
+    assert psutil.pid_exists(stack.lives("vad")[0][0])
+    assert not (stack.folder / "vad.drained").exists()
+
+
+async def test_a_folder_without_a_stack_says_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(NotReachable, match="start it with `voxbus up`"):
+        await ask_for_restart(tmp_path, [], print)

@@ -179,9 +179,9 @@ async def test_a_used_port_is_named(rig: Any) -> None:
         await second.start()
 
 
-async def test_draining_sends_callers_elsewhere(rig: Any) -> None:
+async def test_draining_moves_callers_who_can_come_back_and_says_where_to(rig: Any) -> None:
     client = await rig.answered()
     assert await rig.server.drain() == 1
-    assert (await client.closed())[0] == 1001
+    assert await client.closed() == (1012, "this server restarts: connect again to the same URL")
     detached = await rig.event("media.detached")
     assert detached.clean is False

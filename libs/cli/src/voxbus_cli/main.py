@@ -18,7 +18,7 @@ from voxbus_cli.generate.options import add_gen_parser
 from voxbus_cli.keys.options import add_keys_parser
 from voxbus_cli.models.options import add_models_parser
 from voxbus_cli.records.options import add_rebuild_parser, add_reconcile_parser
-from voxbus_cli.stack.options import add_bootstrap_parser, add_up_parser
+from voxbus_cli.stack.options import add_bootstrap_parser, add_restart_parser, add_up_parser
 
 _INTERRUPTED = 130
 _DESCRIPTION = "Voxbus: voice agents on your own machine. `voxbus up` starts everything; `voxbus call` makes a call."
@@ -31,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     for add in (
         add_up_parser,
+        add_restart_parser,
         add_call_parser,
         add_chat_parser,
         add_events_parser,

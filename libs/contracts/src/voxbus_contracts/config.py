@@ -14,6 +14,8 @@ from voxbus_contracts.subjects import CallRef
 CHAT: Final = "chat"
 """The `call_type` of a chat."""
 
+_RESUMABLE: Final = ("vapi.websocket",)
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -28,6 +30,11 @@ class TransportFormat(_Entry):
     provider: str = "vapi.websocket"
     encoding: Literal["pcm_s16le", "mulaw"] = "pcm_s16le"
     sample_rate_hz: Annotated[int, Field(ge=3_000, le=192_000)] = 16_000
+
+    @property
+    def is_resumable(self) -> bool:
+        """A caller whose line broke may connect again to the same URL."""
+        return self.provider in _RESUMABLE
 
 
 class MessageServer(_Entry):

@@ -35,6 +35,8 @@ _PULL_S: Final = 1.0
 _PUT_BACK_EVERY_S: Final = 0.25
 _LOOK_AGAIN_S: Final = 0.3
 _PULLERS: Final = 2
+_LEAVE_EVERY_S: Final = 0.02
+"""Between two calls given back: a successor takes one in some 10 ms, and a call that has left serves nobody."""
 _FULL_S: Final = 0.05
 
 Serve = Callable[[OwnedCall], Awaitable[None]]
@@ -130,6 +132,7 @@ class StageWorker:
         calls = list(self._calls.values())
         for call in calls:
             call.leave()
+            await asyncio.sleep(_LEAVE_EVERY_S)
         if self._served:
             await asyncio.wait(self._served.values(), timeout=10)
         return len(calls)

@@ -171,7 +171,7 @@ def status_of(runtime: Runtime[Any], component: Component) -> WorkerStatus:
     return WorkerStatus(
         stage=runtime.name,
         worker=runtime.worker,
-        state="draining" if runtime.stopping.is_set() else "ready",
+        state="draining" if runtime.stopping.is_set() or runtime.state == "draining" else "ready",
         slots=component.slots,
         calls=len(component.calls()),
         loop_lag_ms=round(runtime.lag_ms, 2),

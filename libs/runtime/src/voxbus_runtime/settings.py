@@ -41,6 +41,10 @@ class ServiceSettings(BaseSettings):
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     """Prometheus text is served here; 0 = not at all."""
 
+    share_ports: bool = False
+    """Another process of this service may listen on the same ports (SO_REUSEPORT): `voxbus restart` starts the new one
+    before the old one stops, so that nobody finds the door closed."""
+
     cluster_key: SecretStr | None = None
     """Fernet key that opens sealed secrets; the same for all services of an installation."""
 

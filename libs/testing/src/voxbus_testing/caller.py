@@ -17,6 +17,10 @@ from voxbus_testing.speech import hush
 FRAME_BYTES = 640
 FRAME_S = 0.02
 LOUD = 500
+MOVED = 1012
+"""The server moves the call: the line is to be opened again at once."""
+_REDIAL_EVERY_S = 0.2
+_REDIAL_FOR_S = 9.0
 
 
 @dataclass
@@ -45,6 +49,10 @@ class Caller:
         self._tasks: list[asyncio.Task[None]] = []
         self.silent = False
         self.closed = asyncio.Event()
+        self.lost_s: list[tuple[float, float]] = []
+        """When a line that broke without a word was away, on the monotonic clock."""
+        self.moves = 0
+        self._has_hung_up = False
 
     # --- placing -----------------------------------------------------------------------------------------------
 
@@ -73,7 +81,30 @@ class Caller:
         if self._socket is not None:
             self._socket.transport.abort()
 
+    async def keep_line(self) -> None:
+        """Until cancelled: dials again on the same URL whenever the line closes and the server keeps the call."""
+        while True:
+            await self.closed.wait()
+            if self._has_hung_up or self.heard.close_code == 1000:
+                return
+            lost_s = time.monotonic()
+            is_moved = self.heard.close_code == MOVED
+            await self._dial_again(lost_s + _REDIAL_FOR_S)
+            if is_moved:
+                self.moves += 1
+            else:
+                self.lost_s.append((lost_s, time.monotonic()))
+
+    async def _dial_again(self, until_s: float) -> None:
+        while time.monotonic() < until_s:
+            with contextlib.suppress(OSError, websockets.WebSocketException, TimeoutError):
+                await self.break_line()
+                await self.dial()
+                return
+            await asyncio.sleep(_REDIAL_EVERY_S)
+
     async def hang_up(self) -> None:
+        self._has_hung_up = True
         await self.send({"type": "end-call"})
 
     async def close(self) -> None:

@@ -98,7 +98,7 @@ class ControlApi:
 
 async def wire(runtime: Runtime[Settings]) -> ControlApi:
     settings = runtime.settings
-    bound = bound_socket(settings.api_host, settings.api_port)
+    bound = bound_socket(settings.api_host, settings.api_port, is_shared=settings.share_ports)
     folder = settings.data_dir / "control-api"
     database = await open_database(settings.database_or(sqlite_url(folder / "control.db")), SCHEMA)
     box = secret_box(settings.secret_key, settings.cluster_key, folder / "secret-key")

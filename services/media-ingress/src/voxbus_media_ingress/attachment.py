@@ -93,6 +93,11 @@ class Attachment:
         """The call has ended, or is about to."""
         return self._call_is_over.is_set() or (self._ended.done() and self._ended.result().clean)
 
+    @property
+    def can_come_back(self) -> bool:
+        """The caller may connect again to the same URL and goes on where it was."""
+        return self.call.config.transport.is_resumable
+
     async def wait_for_the_end(self) -> bool:
         """After `run`: True once the call has ended, False when it is another attachment's by then."""
         following = asyncio.ensure_future(self._follow(_nobody_listens))
@@ -156,8 +161,11 @@ class Attachment:
             playout.on_clear(past.unanswered_clear_seq, at_ms)
 
     async def _close(self, ending: Ending) -> None:
-        self.caller.stop()
         self.agent.stop()
+        if ending.is_heard_out:
+            await self.publisher.flush()
+            await self._transport.close(ending)
+        self.caller.stop()
         was_waiting = self._stop_waiting()
         if ending.is_fenced:
             await self._transport.close(ending)
@@ -179,7 +187,8 @@ class Attachment:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._call_is_over.wait(), _LAST_WORDS_S)
         await self.publisher.flush()
-        await self._transport.close(ending)
+        if not ending.is_heard_out:
+            await self._transport.close(ending)
 
     # --- tasks -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ _CLEAN_CODES = (NORMAL, 1005)
 class Ending:
     """`code` and `reason` go into media.detached, `close_code` to the client (None = the socket is gone or cut off).
 
-    `hears_the_end` = the client waits for the call's last status before the socket closes.
+    `hears_the_end` = the client waits for the call's last status before the socket closes. `is_heard_out` = the
+    socket closes first, and what the caller says until it knows is still taken.
     """
 
     clean: bool
@@ -23,11 +24,13 @@ class Ending:
     fault: FaultRaised | None = None
     is_fenced: bool = False
     hears_the_end: bool = False
+    is_heard_out: bool = False
 
 
 CALL_ENDED = Ending(True, NORMAL, "call ended", close_code=NORMAL)
 REPLACED = Ending(False, 4409, "a newer connection has this call", close_code=4409, is_fenced=True)
-DRAINED = Ending(False, 1001, "this server restarts: connect again to the same URL", close_code=1001)
+MOVED = Ending(False, 1012, "this server restarts: connect again to the same URL", close_code=1012, is_heard_out=True)
+DRAINED = Ending(False, 1001, "this server ends, and its time to wait for the call is over", close_code=1001)
 NOT_CLAIMED = Ending(False, 1013, "no worker is free for this call: try again later", close_code=1013)
 UNAVAILABLE = Ending(False, 1013, "the bus does not answer: connect again in a moment", close_code=1013)
 STUCK = Ending(

@@ -18,7 +18,7 @@ from voxbus_contracts.config import CallConfig
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.attachment import Attachment
 from voxbus_media_ingress.connection import MediaConnection
-from voxbus_media_ingress.ending import DRAINED, UNAVAILABLE
+from voxbus_media_ingress.ending import DRAINED, MOVED, UNAVAILABLE
 from voxbus_media_ingress.errors import AttachRefused, SettingsClash
 from voxbus_media_ingress.handlers import INTERESTS, on_message, on_text
 from voxbus_media_ingress.inbound import error_text
@@ -37,6 +37,8 @@ STAGE: Final = "media-ingress"
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 _WRITE_LIMIT_BYTES: Final = 32 * 1024
 _CLOSE_S: Final = 2.0
+_MOVE_EVERY_S: Final = 0.02
+"""Callers who are moved come back at once: one after the other, so that none waits behind all the others."""
 _DETACH_S: Final = 5.0
 _BUS_TROUBLE: Final = (nats.errors.Error, JetStreamError, RuntimeFault, TimeoutError, OSError)
 
@@ -72,6 +74,7 @@ class MediaServer:
                 port,
                 process_request=self._process_request,
                 create_connection=MediaConnection,
+                reuse_port=self._settings.share_ports or None,
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,
                 write_limit=_WRITE_LIMIT_BYTES,
@@ -84,15 +87,25 @@ class MediaServer:
         self._runtime.log.info("listening", host=host, port=self.port)
 
     async def drain(self) -> int:
-        """Takes no more transports; the others may go on for media_drain_ms, then they have to come back elsewhere."""
+        """Takes no more transports and moves those that can come back; the rest may go on for media_drain_ms.
+
+        Moved = closed with 1012: the caller connects again to the same URL, where another worker listens by now.
+        """
         if self._server is not None:
             self._server.close(close_connections=False)
         released = len(self._attachments)
-        await self._wait_for_none(self._settings.media_drain_ms / 1_000)
+        for attachment in list(self._attachments.values()):
+            if attachment.can_come_back:
+                attachment.end(MOVED)
+                await asyncio.sleep(_MOVE_EVERY_S)
+        await self._wait_for_none(_DETACH_S if self._all_can_come_back() else self._settings.media_drain_ms / 1_000)
         for attachment in list(self._attachments.values()):
             attachment.end(DRAINED)
         await self._wait_for_none(_DETACH_S)
         return released
+
+    def _all_can_come_back(self) -> bool:
+        return all(attachment.can_come_back for attachment in self._attachments.values())
 
     async def close(self) -> None:
         await end(*self._left)

@@ -33,6 +33,7 @@ class Settings(ServiceSettings):
     """Audio that may wait for a socket that does not read before the transport is given up, ms: longer than the
     stall of a mobile network, shorter than anyone would go on listening to it late."""
 
-    media_drain_ms: int = Field(default=0, ge=0, le=3_600_000)
-    """How long running calls may stay when this worker drains before their sockets are closed with 1001 (to be
-    connected again at another worker), ms. 0 = at once; in a cluster set it below the pod's grace period."""
+    media_drain_ms: int = Field(default=20_000, ge=0, le=3_600_000)
+    """How long calls whose transport cannot come back may go on when this worker drains, ms; then they are closed with
+    1001. Those that can come back, as every WebSocket can, are moved at once (1012). In a cluster set it 5 s below the
+    pod's grace period; 20 s suit the usual 30 s."""

@@ -1,6 +1,7 @@
 """The caller's end of the WebSocket transport: sends a frame when it is due, hears what comes."""
 
 import asyncio
+import contextlib
 import json
 import time
 from dataclasses import dataclass
@@ -18,6 +19,11 @@ from voxbus_cli.errors import NotReachable
 
 _HANG_UP: Final = json.dumps({"type": "end-call"})
 _CLOSES_WITHIN_S: Final = 5.0
+_GOES_ON: Final = (1006, 1011, 1012)
+"""Close codes behind which a call waits for its caller: lost, broken, moved to another server."""
+_COMES_BACK_WITHIN_S: Final = 9.0
+"""Within the resume window (10 s)."""
+_TRIES_EVERY_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +35,22 @@ class LineReport:
 
 
 async def converse(url: str, key: str, conduct: Conduct, voice: AgentVoice) -> LineReport:
-    """Holds the conversation until the caller hangs up or the server closes. Raises NotReachable naming the URL."""
+    """Holds the conversation until the caller hangs up or the server closes. Raises NotReachable naming the URL.
+
+    A line that breaks, or that the server moves, is opened again: the call goes on where it was.
+    """
+    line: ClientConnection | None = await _connected(url, key)
+    began_s = time.monotonic()
+    while line is not None:
+        async with line:
+            await _hold(line, conduct, voice, began_s)
+        line = None if conduct.why_hung_up or line.close_code not in _GOES_ON else await _connected_again(url, key)
+    return LineReport(time.monotonic() - began_s, conduct.why_hung_up or "the other side hung up")
+
+
+async def _connected(url: str, key: str) -> ClientConnection:
     try:
-        line = await connect(
+        return await connect(
             url,
             additional_headers={"Authorization": f"Bearer {key}"},
             proxy=None if is_this_machine(url) else True,
@@ -40,22 +59,33 @@ async def converse(url: str, key: str, conduct: Conduct, voice: AgentVoice) -> L
         )
     except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as wrong:
         raise NotReachable(f"the call's WebSocket at {urlsplit(url).netloc} cannot be opened: {wrong}") from wrong
-    began_s = time.monotonic()
-    async with line:
-        hearing = asyncio.create_task(_hear(line, voice, began_s))
-        try:
-            await _speak(line, conduct, began_s)
-            async with asyncio.timeout(_CLOSES_WITHIN_S):
-                await asyncio.shield(hearing)
-        except TimeoutError:
-            pass  # the server keeps the line open after an end-call; we do not
-        finally:
-            hearing.cancel()
-    return LineReport(time.monotonic() - began_s, conduct.why_hung_up or "the other side hung up")
+
+
+async def _connected_again(url: str, key: str) -> ClientConnection | None:
+    """None when the call cannot be had back any more."""
+    until_s = time.monotonic() + _COMES_BACK_WITHIN_S
+    while time.monotonic() < until_s:
+        with contextlib.suppress(NotReachable):
+            return await _connected(url, key)
+        await asyncio.sleep(_TRIES_EVERY_S)
+    return None
+
+
+async def _hold(line: ClientConnection, conduct: Conduct, voice: AgentVoice, began_s: float) -> None:
+    """One connection, to its end."""
+    hearing = asyncio.create_task(_hear(line, voice, began_s))
+    try:
+        await _speak(line, conduct, began_s)
+        async with asyncio.timeout(_CLOSES_WITHIN_S):
+            await asyncio.shield(hearing)
+    except TimeoutError:
+        pass  # the server keeps the line open after an end-call; we do not
+    finally:
+        hearing.cancel()
 
 
 async def _speak(line: ClientConnection, conduct: Conduct, began_s: float) -> None:
-    due_s = began_s
+    due_s = time.monotonic()
     try:
         while (frame := conduct.next_frame(time.monotonic() - began_s)) is not None:
             await line.send(frame)

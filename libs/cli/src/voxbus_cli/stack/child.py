@@ -52,6 +52,7 @@ class Child:
         self.spec = spec
         self.log = log
         self.worker = ""
+        self.deaths = 0
         self._environment = environment
         self._on_death = on_death
         self._process: Process | None = None
@@ -74,6 +75,7 @@ class Child:
             _signal_group(process.pid, signal.SIGKILL)
             if self._stopping:
                 return
+            self.deaths += 1
             restarts = restarts.after_death(time.monotonic() - began)
             self._on_death(Death(self.spec, self.worker, status, log_start, restarts.delay_s, restarts.quick_deaths))
             await asyncio.sleep(restarts.delay_s)

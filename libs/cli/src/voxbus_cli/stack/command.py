@@ -7,10 +7,12 @@ import sys
 
 from voxbus_cli.environment import StackSettings, read_settings
 from voxbus_cli.stack.broker import broker_child, broker_version, connect, find_broker
+from voxbus_cli.stack.door import ask_for_restart
 from voxbus_cli.stack.folder import announced, cluster_key, held_folder
 from voxbus_cli.stack.plan import ChildSpec, child_environment, plan_children, planned_ports, read_replicas
 from voxbus_cli.stack.ports import check_ports
 from voxbus_cli.stack.progress import Progress
+from voxbus_cli.stack.replacing import services_to_restart
 from voxbus_cli.stack.supervisor import Supervisor
 from voxbus_runtime.bootstrap import ensure_bus
 
@@ -34,6 +36,13 @@ def _own_broker(settings: StackSettings, progress: Progress) -> ChildSpec:
     binary = find_broker()
     progress.step(f"nats-server {broker_version(binary)}")
     return broker_child(settings, binary)
+
+
+def restart(arguments: argparse.Namespace) -> int:
+    """Has the stack of this folder replace processes, and prints each replacement."""
+    services = services_to_restart(arguments.services)
+    asyncio.run(ask_for_restart(read_settings(os.environ).data_dir, services, lambda text: print(text, flush=True)))
+    return 0
 
 
 def bootstrap(arguments: argparse.Namespace) -> int:

@@ -33,6 +33,23 @@ def add_up_parser(commands: Commands) -> None:
     parser.set_defaults(run="voxbus_cli.stack.command:up")
 
 
+_RESTART = """Replaces the processes of services one by one: the new one starts, and when it is healthy the old one
+gives its calls back and ends. Running calls go on. Use it after an update, or to have a setting read again that a
+service reads from a file; `voxbus up` itself and NATS are not restarted, and its environment stays as it is."""
+
+
+def add_restart_parser(commands: Commands) -> None:
+    """`voxbus restart`"""
+    parser = commands.add_parser(
+        "restart",
+        help="replace the processes of a running stack one by one; calls go on",
+        description=_RESTART,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help="as in vad stt-worker (default: all)")
+    parser.set_defaults(run="voxbus_cli.stack.command:restart")
+
+
 def add_bootstrap_parser(commands: Commands) -> None:
     """`voxbus bootstrap`"""
     parser = commands.add_parser(

@@ -108,6 +108,8 @@ def child_environment(settings: StackSettings, inherited: Mapping[str, str], clu
         "VOXBUS_DEMO_PORT": str(settings.demo_port),
         "VOXBUS_DEMO_SERVER_URL": settings.demo_server_url,
         "VOXBUS_CLUSTER_KEY": cluster_key,
+        # `voxbus restart`: the new process listens before the old one stops.
+        "VOXBUS_SHARE_PORTS": "1",
         # A crash must show its last words in the log, not lose them in a buffer.
         "PYTHONUNBUFFERED": "1",
     }

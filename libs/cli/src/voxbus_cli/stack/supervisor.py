@@ -17,10 +17,12 @@ from voxbus_cli.environment import HOST, StackSettings
 from voxbus_cli.errors import NotReachable, StackFailed
 from voxbus_cli.stack.broker import BROKER, broker_environment, connect
 from voxbus_cli.stack.child import Child, Death
+from voxbus_cli.stack.door import Say, open_door
 from voxbus_cli.stack.logs import last_lines
 from voxbus_cli.stack.plan import ChildSpec, log_file, ready_line
 from voxbus_cli.stack.progress import Progress
 from voxbus_cli.stack.readiness import Readiness
+from voxbus_cli.stack.replacing import replace, services_to_restart
 from voxbus_contracts.config import WorkerStatus
 from voxbus_contracts.subjects import ALL_WORKERS, worker_status
 from voxbus_runtime.bootstrap import ensure_bus
@@ -41,6 +43,8 @@ class Patience:
     """A first start on a slow machine compiles every module."""
     grace: float = 5.0
     """From SIGTERM to SIGKILL: services put their calls back meanwhile."""
+    drain: float = 60.0
+    """The same in a rolling restart, where calls that cannot be moved are waited for."""
 
 
 class Supervisor:
@@ -59,9 +63,12 @@ class Supervisor:
         self._progress = progress
         self._patience = patience or Patience()
         self._broker = self._broker_of(broker, environment) if broker else None
-        self._services = [Child(spec, environment, log_file(settings, spec.name), self._on_death) for spec in services]
+        self._environment = environment
+        self._services = [self._child_of(spec) for spec in services]
         self._readiness = Readiness(child.spec.name for child in self._services)
         self._broker_readiness = Readiness((BROKER,))
+        self._ready_workers: set[str] = set()
+        self._newcomers: set[Child] = set()
         self._nc: Client | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._errands: set[asyncio.Task[None]] = set()
@@ -73,6 +80,9 @@ class Supervisor:
         for_broker = broker_environment(environment, os.cpu_count() or 1)
         return Child(spec, for_broker, log_file(self._settings, spec.name), self._on_death)
 
+    def _child_of(self, spec: ChildSpec) -> Child:
+        return Child(spec, self._environment, log_file(self._settings, spec.name), self._on_death)
+
     async def run(self) -> int:
         """Starts everything, says that it is ready, and ends everything at a signal. Raises StackFailed."""
         self._listen_for_signals()
@@ -81,8 +91,9 @@ class Supervisor:
             if not self._stop.is_set():
                 await self._start_services()
             if not self._stop.is_set():
-                await self._announce()
-                await self._stop.wait()
+                async with open_door(self._settings.data_dir, self._restart):
+                    await self._announce()
+                    await self._stop.wait()
         finally:
             await self._end()
         return 0
@@ -199,7 +210,10 @@ class Supervisor:
             status = WorkerStatus.model_validate_json(msg.data)
         except ValidationError:
             return  # another version's heartbeat; ours are understood
+        if status.state == "gone":
+            self._ready_workers.discard(status.worker)
         if status.state == "ready":
+            self._ready_workers.add(status.worker)
             for child in self._services:
                 if child.worker == status.worker:
                     self._readiness.is_ready(child.spec.name)
@@ -219,6 +233,38 @@ class Supervisor:
             self._errands.add(errand)
             errand.add_done_callback(self._errands.discard)
 
+    async def _restart(self, names: list[str], say: Say) -> None:
+        """Every process of the services named, one after the other. Raises BadInput, StackFailed."""
+        for service in services_to_restart(names):
+            for place, old in enumerate(self._services):
+                if old.spec.stage == service and not self._stop.is_set():
+                    await self._replace(place, old, say)
+
+    async def _replace(self, place: int, old: Child, say: Say) -> None:
+        fresh = self._child_of(old.spec)
+        running = asyncio.create_task(fresh.run(), name=fresh.spec.name)
+        self._tasks.append(running)
+        self._newcomers.add(fresh)
+        began_s = asyncio.get_running_loop().time()
+        try:
+            left = await replace(
+                old, fresh, lambda: self._take_place(place, fresh), self._patience.services, self._patience.drain
+            )
+        finally:
+            self._newcomers.discard(fresh)
+        took_s = asyncio.get_running_loop().time() - began_s
+        how = "" if left else f", which was ended after {self._patience.drain:.0f} s"
+        text = f"{fresh.spec.name}: {fresh.worker} in the place of {old.worker}{how} ({took_s:.1f} s)"
+        self._progress.note(text)
+        say(text)
+
+    def _take_place(self, place: int, fresh: Child) -> bool:
+        """From its readiness on it is the stack's, whatever becomes of the old one."""
+        is_ready = fresh.worker in self._ready_workers
+        if is_ready:
+            self._services[place] = fresh
+        return is_ready
+
     async def _say_gone(self, stage: str, worker: str) -> None:
         """Peers take its calls over at once instead of after the heartbeat limit."""
         if self._nc is not None and self._nc.is_connected:
@@ -230,6 +276,8 @@ class Supervisor:
 
     async def _end(self) -> None:
         self._progress.step("ending the services")
+        for newcomer in self._newcomers:
+            newcomer.kill()
         await asyncio.gather(*(child.stop(self._patience.grace) for child in self._services))
         if self._nc is not None:
             await self._nc.close()

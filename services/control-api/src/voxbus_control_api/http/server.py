@@ -43,11 +43,13 @@ class ApiServer(uvicorn.Server):
         self.should_exit = True
 
 
-def bound_socket(host: str, port: int) -> socket.socket:
-    """Before anything else is opened: raises PortTaken."""
+def bound_socket(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    """Before anything else is opened: raises PortTaken. `is_shared`: with another process that allows it, too."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         bound.bind((host, port))
     except OSError as taken:
