@@ -13,6 +13,7 @@ from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.message import Event, Message
+from voxbus_llm_orchestrator.cast import Cast
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.shell import CallShell
 from voxbus_providers.errors import ProviderUnavailable
@@ -121,7 +122,8 @@ async def asked(model: FakeModel) -> AsyncIterator[FakeCall]:
             "startSpeakingPlan": {"waitSeconds": 0},
         }
     )
-    shell = CallShell(call, call.config.assistant, Models(lambda _: model), lambda _: False, 300, None)  # type: ignore[arg-type]
+    cast = Cast(call.config, lambda assistant: assistant, 300)
+    shell = CallShell(call, cast, Models(lambda _: model), lambda _: False, None)  # type: ignore[arg-type]
     running = asyncio.create_task(shell.run())
     call.hears("media-ingress", e.CallStarted(pts_ms=0, setup_ms=1))
     call.hears("vad", e.SpeechStarted(speech_seq=1, pts_ms=0, detected_pts_ms=60))

@@ -74,6 +74,8 @@ class VirtualCall(VirtualModel):
         self.advising = 0
         self.advice_ms: list[int | None] = []
         self.advice_delay_ms = 100
+        self.plans: dict[str, Plan] = {}
+        """Of the call's other assistants, by key."""
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._speech_seq = 0
@@ -194,6 +196,7 @@ class VirtualCall(VirtualModel):
         entry = Entry(producer, message, f"e{len(self.log)}")
         self.log.append(entry)
         self.state = apply(self.state, message, entry.event_id)
+        self.plan = self.plans.get(self.state.active, self.plan)
         if isinstance(message, e.SpeechStarted):
             self.at(max(self.now_ms + 1, message.pts_ms + self.plan.voice_ms), self._obey_reflex)
 

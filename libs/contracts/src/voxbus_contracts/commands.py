@@ -182,6 +182,7 @@ class FindDestination(Command, name="destination.find", owner="llm-orchestrator"
         default={}, description="look this up and ask nobody"
     )
     timeout_ms: int = Field(default=20_000, ge=100)
+    pts_ms: int = Field(default=0, ge=0, description="when it was asked, on the audio clock")
 
 
 ALL_COMMANDS: tuple[type[Command], ...] = (

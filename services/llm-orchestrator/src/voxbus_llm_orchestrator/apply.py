@@ -7,6 +7,7 @@ from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
 from voxbus_contracts.message import Message
 from voxbus_llm_orchestrator import apply_prepared
+from voxbus_llm_orchestrator.apply_moves import MOVE_CHANGES
 from voxbus_llm_orchestrator.apply_playback import PLAYBACK_CHANGES
 from voxbus_llm_orchestrator.apply_tools import TOOL_CHANGES
 from voxbus_llm_orchestrator.folding import Changes, changed_reply, with_entry
@@ -249,6 +250,7 @@ _CHANGES: Constant[Changes] = {
     c.ResumePlayback: _resume,
     **PLAYBACK_CHANGES,
     **TOOL_CHANGES,
+    **MOVE_CHANGES,
 }
 
 INTERESTS: Constant[frozenset[str]] = frozenset(message.name() for message in _CHANGES)

@@ -1,6 +1,10 @@
 """The conversation as the model sees it: what was said and heard, tools and their results."""
 
+from collections.abc import Callable
+from typing import Final
+
 from voxbus_contracts.assistant import Assistant
+from voxbus_llm_orchestrator.carrying import Carried
 from voxbus_llm_orchestrator.state import CallState, Item, Reply
 from voxbus_llm_orchestrator.tools_running import is_said_while_running, said_of_tools
 from voxbus_providers.model import Role, ToolCall, Turn
@@ -11,13 +15,23 @@ FILLER = "filler"
 NO_ANSWER_YET = "No answer yet."
 _CUT_OFF = "You were cut off after the words above. Go on from there; repeat nothing."
 
+Prompts = Callable[[str], list[Turn]]
+"""The prompt of an assistant of the call, by its key."""
 
-def messages_for(state: CallState, assistant: Assistant, reply: int) -> tuple[Turn, ...]:
+
+def _no_prompts(_key: str) -> list[Turn]:
+    return []
+
+
+NO_PROMPTS: Final[Prompts] = _no_prompts
+
+
+def messages_for(state: CallState, assistant: Assistant, reply: int, prompts: Prompts = NO_PROMPTS) -> tuple[Turn, ...]:
     """Everything before `reply`, and what this reply has said already when its first worker was lost.
 
     An answer that is being prepared answers what the caller was understood to have said so far.
     """
-    turns = _before(state, assistant, reply)
+    turns = _before(state, assistant, reply, prompts)
     if reply not in state.replies:
         return (*turns, Turn("user", state.speculations[reply].text))
     said = said_so_far(state, state.replies[reply])
@@ -47,13 +61,16 @@ def said_so_far(state: CallState, reply: Reply) -> list[str]:
     return [state.utterances[seq].text for seq in reply.utterances if not state.utterances[seq].repeats]
 
 
-def _before(state: CallState, assistant: Assistant, reply: int = 0) -> list[Turn]:
-    """The prompt and everything said, but for one reply."""
-    turns = prompt_of(assistant)
+def _before(state: CallState, assistant: Assistant, reply: int = 0, prompts: Prompts = NO_PROMPTS) -> list[Turn]:
+    """The prompt and everything said, but for one reply; after a handoff what was carried over it."""
+    carried = Carried()
     for item in state.items:
-        if item.kind != "reply" or item.number != reply:
-            turns += _of_item(state, item, as_generated=assistant.model_output_in_messages_enabled)
-    return turns
+        if item.kind == "handoff":
+            handoff = state.handoffs[item.number]
+            carried.hand_over(handoff, prompts(handoff.before))
+        elif item.kind != "reply" or item.number != reply:
+            carried.turns += _of_item(state, item, as_generated=assistant.model_output_in_messages_enabled)
+    return carried.with_prompt(prompt_of(assistant))
 
 
 def _of_item(state: CallState, item: Item, *, as_generated: bool = False) -> list[Turn]:

@@ -12,6 +12,7 @@ from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import AddMessage, EndCall, SayOnCall
 from voxbus_contracts.message import Command
 from voxbus_llm_orchestrator import apply
+from voxbus_llm_orchestrator.cast import Cast
 from voxbus_llm_orchestrator.chat import state as chat_state
 from voxbus_llm_orchestrator.chat.shell import ChatShell
 from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
@@ -34,15 +35,18 @@ def serving(
     """`serve` for the stage's worker."""
     settings = runtime.settings
 
+    def open_assistant(assistant: Assistant) -> Assistant:
+        return opened(assistant, settings.cluster_key)
+
     def is_lost(worker: str) -> bool:
         return runtime.peers.vital(worker) is Vital.SUSPECT
 
     async def serve(call: OwnedCall) -> None:
-        assistant = opened(call.config.assistant, settings.cluster_key)
         if call.config.is_chat:
-            await ChatShell(call, assistant, models).run()
+            await ChatShell(call, open_assistant(call.config.assistant), models).run()
             return
-        await CallShell(call, assistant, models, is_lost, settings.end_of_turn_silence_ms, endpointing_server).run()
+        cast = Cast(call.config, open_assistant, settings.end_of_turn_silence_ms)
+        await CallShell(call, cast, models, is_lost, endpointing_server).run()
 
     return serve
 

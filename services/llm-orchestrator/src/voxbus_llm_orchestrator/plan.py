@@ -9,6 +9,7 @@ from voxbus_contracts.config import CallConfig
 from voxbus_contracts.silence import SPEECH_TIMEOUT, Hook
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence, endpointing_of
 from voxbus_llm_orchestrator.keypad import KeypadPlan
+from voxbus_llm_orchestrator.moving import Moving
 from voxbus_llm_orchestrator.phrases import DEFAULT_PHRASES, Phrases, phrases_of
 from voxbus_llm_orchestrator.tool_lines import PLATFORMS_OWN, ToolPlan, tool_plan
 
@@ -84,6 +85,7 @@ class Plan:
     tool_plans: Mapping[str, ToolPlan] = field(default_factory=dict[str, ToolPlan])
     tool_rounds_at_most: int = TOOL_ROUNDS_AT_MOST
     keypad: KeypadPlan | None = None
+    moving: Moving = field(default_factory=Moving)
 
     def tool_timeout_ms(self, name: str) -> int:
         """How long a tool may take, by its server's limit."""

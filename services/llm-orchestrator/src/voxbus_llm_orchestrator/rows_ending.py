@@ -2,7 +2,7 @@
 
 import re
 
-from voxbus_contracts.events import CallEnded
+from voxbus_contracts.events import CallControlRequested, CallEnded
 from voxbus_llm_orchestrator.decision import At, Decide, OnlyAt, View
 from voxbus_llm_orchestrator.quiet import quiet_since_ms
 from voxbus_llm_orchestrator.rows_measure import measured_so_far
@@ -50,16 +50,38 @@ def end_at_maximum_duration(view: View) -> Decide | At | None:
     return _ended(view, "exceeded-max-duration") if view.now_ms >= until else At(until)
 
 
+def end_after_transfer(view: View) -> Decide | At | None:
+    """The caller was handed to somebody outside."""
+    return _ended(view, "assistant-forwarded-call") if view.state.transferred else None
+
+
 def end_after_farewell(view: View) -> Decide | At | None:
-    """The reply that was to end the call is over, or a phrase that ends it was heard."""
-    for reply in view.state.replies.values():
-        if not reply.ended:
+    """The reply that was to end the call is over, or a phrase that ends it was heard.
+
+    A customer's server that hangs up itself is asked to, once.
+    """
+    state, reason = view.state, _farewell(view)
+    if not reason:
+        return None
+    if not view.plan.moving.is_controlled:
+        return _ended(view, reason)
+    if state.hang_up_requested:
+        return None
+    return Decide(reason, (CallControlRequested(request="hang-up", pts_ms=max(0, view.now_ms)),))
+
+
+def _farewell(view: View) -> str:
+    """Why the call is over by what the assistant that has it said; "" = it is not."""
+    handoffs = view.state.handoffs
+    first = handoffs[-1].first_reply if handoffs else 0
+    for number, reply in view.state.replies.items():
+        if not reply.ended or number < first:
             continue
         if reply.end_call and not (reply.source == SILENCE_TIMEOUT and reply.ended == "interrupted"):
-            return _ended(view, _FAREWELLS.get(reply.source, "assistant-ended-call"))
+            return _FAREWELLS.get(reply.source, "assistant-ended-call")
         if view.plan.end_call_phrases and _has_phrase(reply.heard, view.plan.end_call_phrases):
-            return _ended(view, "assistant-said-end-call-phrase")
-    return None
+            return "assistant-said-end-call-phrase"
+    return ""
 
 
 def end_on_silence(view: View) -> Decide | At | None:

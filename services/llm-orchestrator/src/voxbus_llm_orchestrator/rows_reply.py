@@ -45,11 +45,13 @@ def order_tools(view: View) -> Decide | None:
             arguments=dict(tool.arguments),
             timeout_ms=view.plan.tool_timeout_ms(tool.name),
             variables=dict(view.state.variables),
+            member=view.state.active,
         )
         for call_id, tool in view.state.tools.items()
         if tool.reply
         and not tool.ordered
         and not tool.finished
+        and tool.name not in view.plan.moving.tools
         and not waits_for_words(view.state, view.plan.tool_plan(tool.name), call_id)
     )
     return Decide("tool-wanted", orders) if orders else None

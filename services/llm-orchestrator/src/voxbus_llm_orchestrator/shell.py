@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 
-from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.events import (
     CallEnded,
+    DestinationResolved,
     FaultRaised,
     ReplyDropped,
     ReplyStarted,
@@ -20,18 +20,17 @@ from voxbus_llm_orchestrator import answering, metrics
 from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.asking import Answered, Before, Heard, SentenceReady, ToolWanted, ask
 from voxbus_llm_orchestrator.audio_clock import AudioClock
+from voxbus_llm_orchestrator.cast import Cast
 from voxbus_llm_orchestrator.conversation import messages_for, openai_messages, said_so_far, without_continuation
 from voxbus_llm_orchestrator.decision import NOTHING_SPENT, AskEndpointing, AskModel, At, Decide, DropModel, Out, View
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
 from voxbus_llm_orchestrator.model_access import model_access
 from voxbus_llm_orchestrator.models import Models
-from voxbus_llm_orchestrator.plan import plan_of
 from voxbus_llm_orchestrator.saying import Spoken
 from voxbus_llm_orchestrator.speculation import dropped, may_go_ahead
 from voxbus_llm_orchestrator.spending import after, estimated
 from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.table import decide
-from voxbus_llm_orchestrator.templated import with_templates
 from voxbus_llm_orchestrator.tracing import CallTrace
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_providers.errors import ProviderError
@@ -65,15 +64,13 @@ class CallShell:
     def __init__(
         self,
         call: OwnedCall,
-        assistant: Assistant,
+        cast: Cast,
         models: Models,
         is_lost: Callable[[str], bool],
-        end_silence_ms: int | None,
         endpointing_server: EndpointingServer,
     ) -> None:
         self._call = call
-        self._template = assistant
-        self._end_silence_ms = end_silence_ms
+        self._cast = cast
         self._models = models
         self._is_lost = is_lost
         self._clock = AudioClock()
@@ -111,10 +108,14 @@ class CallShell:
             await end(feeding)
 
     def _fill_in(self) -> None:
-        """The assistant and its plans with what is known now in the place of their placeholders."""
-        config, self._variables = self._call.config, self._state.variables
-        self._assistant = with_templates(self._template, config, self._variables)
-        self._plan = plan_of(config.model_copy(update={"assistant": self._assistant}), self._end_silence_ms)
+        """The assistant that has the call and its plans, with what is known now."""
+        self._variables, self._speaking = self._state.variables, self._state.active
+        self._assistant, self._plan = self._cast.speaking(self._state)
+
+    def _become(self, state: CallState) -> None:
+        self._state = state
+        if state.variables is not self._variables or state.active != self._speaking:
+            self._fill_in()
 
     # --- what happens ------------------------------------------------------------------------------------------
 
@@ -139,6 +140,7 @@ class CallShell:
     async def _take(self, item: Input) -> None:
         match item:
             case LoggedMessage():
+                await self._learn(item.message)
                 self._take_note(item, unix_ms())
             case (int() as reply, ProviderError() as problem):
                 await self._on_failure(reply, problem)
@@ -157,9 +159,16 @@ class CallShell:
             self._clock.heard(_stamp_ms(body), at_unix_ms)
         if isinstance(body, StageClaimed) and body.stage == MEDIA:
             self._ingress = body.worker
-        self._state = apply(self._state, body, message.envelope.event_id)
-        if self._state.variables is not self._variables:
-            self._fill_in()
+        self._become(apply(self._state, body, message.envelope.event_id))
+
+    async def _learn(self, body: Message | None) -> None:
+        """An assistant that was found while the call runs is in the call's configuration by now."""
+        member = str(body.destination.get("member", "")) if isinstance(body, DestinationResolved) else ""
+        if member and not self._cast.knows(member):
+            config = await self._call.bus.read_config(self._call.ref)
+            if config is not None:
+                self._cast.learn(config)
+                self._fill_in()
 
     def _check_line(self) -> None:
         """A media-ingress that gives no sign of life has lost the line, whether it can say so or not."""
@@ -223,7 +232,7 @@ class CallShell:
             metrics.observe_turn(message)
         if isinstance(message, ReplyStarted) and message.reply == self._state.speculating:
             metrics.SPECULATIONS.labels("given").inc()
-        self._state = apply(self._state, message)
+        self._become(apply(self._state, message))
         self._trace.on_said(self._state, message)
         if isinstance(message, ReplyDropped):
             await self._on_dropped(message)
@@ -278,7 +287,7 @@ class CallShell:
         try:
             name, model = self._models.get(assistant.model)
             before = Before(len(said_so_far(self._state, known)), len(known.tools)) if known else Before()
-            messages = messages_for(self._state, assistant, reply)
+            messages = messages_for(self._state, assistant, reply, self._cast.prompts(self._state))
             if model.capabilities.deterministic:
                 messages = without_continuation(messages, before.sentences)
             elif before.tools:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from voxbus_contracts.destination import FIRST
 from voxbus_contracts.events import SpokenWord
 from voxbus_llm_orchestrator.tool_lines import ToolLine
 
@@ -169,10 +170,41 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """Its place in the conversation: a turn, a reply, or a message put in (`added`)."""
+class MoveOrder:
+    """A command from outside that the call goes elsewhere; `content` None = nothing is said about what is said."""
 
-    kind: Literal["turn", "reply", "added"]
+    request: Literal["transfer", "handoff"]
+    destination: Mapping[str, Any]
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the call is to go by somebody else's word; no `destination` = nowhere, for that reason."""
+
+    destination: Mapping[str, Any]
+    result: str | None = None
+    message: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """Another assistant took over; replies from `first_reply` on are its own."""
+
+    member: str
+    before: str
+    cause: str
+    context: str
+    max_messages: int
+    first_reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Its place in the conversation: a turn, a reply, a message put in (`added`), or a handoff."""
+
+    kind: Literal["turn", "reply", "added", "handoff"]
     number: int = 0
     role: str = ""
     content: str = ""
@@ -232,6 +264,17 @@ class CallState:
     end_message: str | None = None
     """What the first of them said for a person."""
     muted: bool = False
+    active: str = FIRST
+    """Key of the assistant that has the call."""
+    handoffs: tuple[Handoff, ...] = ()
+    move_orders: Mapping[str, MoveOrder] = field(default_factory=dict)
+    searched: Mapping[str, int] = field(default_factory=dict)
+    """By cause: when on the audio clock somebody was asked where the call goes."""
+    found: Mapping[str, Found] = field(default_factory=dict)
+    moved: frozenset[str] = frozenset()
+    """Causes of moves that are done or refused."""
+    transferred: bool = False
+    hang_up_requested: bool = False
 
     # --- readings ----------------------------------------------------------------------------------------------
 

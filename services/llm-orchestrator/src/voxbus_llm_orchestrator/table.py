@@ -11,6 +11,7 @@ from voxbus_llm_orchestrator import (
     rows_interruption,
     rows_keypad,
     rows_measure,
+    rows_moving,
     rows_reply,
     rows_speculation,
     rows_supervisor,
@@ -28,6 +29,7 @@ BEFORE_THE_ANSWER: tuple[Row, ...] = (
 
 TABLE: tuple[Row, ...] = (
     *BEFORE_THE_ANSWER,
+    rows_ending.end_after_transfer,
     rows_ending.end_at_maximum_duration,
     rows_ending.end_after_farewell,
     rows_ending.end_on_silence,
@@ -41,6 +43,8 @@ TABLE: tuple[Row, ...] = (
     rows_voice.say_failed_again,
     rows_reply.finish,
     rows_measure.measure,
+    rows_moving.move,
+    rows_moving.greet,
     rows_reply.carry_out_orders,
     rows_reply.speak_first,
     rows_tools.tell_outcome,

@@ -45,6 +45,7 @@ class CallTransferred(Event, name="call.transferred", owner="llm-orchestrator"):
 
     destination: Annotated[str, Field(json_schema_extra=Personal)]
     mode: str
+    cause: str = Field(default="", description="tool call id, or event id of the command it carries out")
 
 
 class CallEnded(Event, name="call.ended", owner=("llm-orchestrator", "control-api")):

@@ -48,6 +48,9 @@ class HandoffCompleted(Event, name="handoff.completed", owner="llm-orchestrator"
     context: str = Field(default="all", description="what of the conversation the new model is told: a context mode")
     max_messages: int = Field(default=0, ge=0, description="with lastNMessages")
     from_utterance_seq: int = Field(default=1, ge=1, description="from this utterance on it is the new voice")
+    result: Annotated[str | None, Field(json_schema_extra=Personal)] = Field(
+        default=None, description="what models are told of the tool that asked for it"
+    )
     variables: Annotated[dict[str, Any], Field(json_schema_extra=Personal)] = Field(
         default={}, description="taken from the conversation by the destination's variableExtractionPlan"
     )

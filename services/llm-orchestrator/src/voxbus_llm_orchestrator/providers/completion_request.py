@@ -10,6 +10,8 @@ from voxbus_contracts.tool import Tool
 from voxbus_llm_orchestrator.providers.completion import END_CALL
 from voxbus_providers.model import ModelRequest, Turn
 
+_OFFERED: Final = {"function", END_CALL}
+_OFFERED_WITH_FUNCTION: Final = {"transferCall", "handoff"}
 _COMPLETIONS: Final = "/chat/completions"
 
 
@@ -21,8 +23,8 @@ def completions_url(base_url: str) -> str:
 
 
 def completion_body(request: ModelRequest, limit_field: str) -> dict[str, Any]:
-    """Prompt and history are `request.messages`, all of it; tools of other types than function and endCall are left
-    out, nothing here runs them.
+    """Prompt and history are `request.messages`, all of it; tools of types that nothing here runs are left
+    out.
     """
     model = request.model
     body: dict[str, Any] = {
@@ -32,8 +34,12 @@ def completion_body(request: ModelRequest, limit_field: str) -> dict[str, Any]:
         limit_field: model.max_tokens,
         "stream": True,
     }
-    tools = [_function(tool) for tool in request.tools if tool.type in {"function", END_CALL}]
+    tools = [_function(tool) for tool in request.tools if _is_offered(tool)]
     return body | {"tools": tools} if tools else body
+
+
+def _is_offered(tool: Tool) -> bool:
+    return tool.type in _OFFERED or (tool.type in _OFFERED_WITH_FUNCTION and tool.function is not None)
 
 
 def _message(turn: Turn) -> dict[str, Any]:
