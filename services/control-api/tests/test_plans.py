@@ -34,6 +34,8 @@ def smart(**plan: Any) -> dict[str, Any]:
             "startSpeakingPlan.transcriptionEndpointingPlan.onNumberSeconds",
         ),
         (rule(timeoutSeconds=15.5), "startSpeakingPlan.customEndpointingRules.0.timeoutSeconds"),
+        ({"hooks": [{"on": "call.timeElapsed", "do": []}]}, "hooks.0.options"),
+        ({"hooks": [{**HOOK, "do": [{"type": "message.add"}]}]}, "hooks.0.do.0.message"),
         (rule(regex="("), "startSpeakingPlan.customEndpointingRules.0.regex"),
         (rule(regex="(?=a)b"), "startSpeakingPlan.customEndpointingRules.0.regex"),
         (rule(type="both"), "startSpeakingPlan.customEndpointingRules.0.regex"),

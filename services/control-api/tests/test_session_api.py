@@ -182,3 +182,19 @@ async def test_a_public_key_may_do_no_more_than_it_says(server: Any) -> None:
     body = {"assistantId": "shop-1", "input": "Hi", "assistantOverrides": overrides}
     assert (await server.client.post("/chat/web", json=body, headers=headers)).status_code == 403
     assert not server.answering.asked
+
+
+async def test_hooks_on_its_creation_put_their_messages_into_a_session(server: Any) -> None:
+    added = {"type": "message.add", "message": {"role": "system", "content": "She is called {{name}}."}}
+    hooks = [{"on": "session.created", "do": [added, {"type": "say", "exact": "Hello."}]}]
+    body = {
+        "assistant": {"hooks": hooks},
+        "assistantOverrides": {"variableValues": {"name": "Ada"}},
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+    session = (await server.client.post("/session", json=body)).json()
+    assert [(each["role"], each["content"]) for each in session["messages"]] == [
+        ("user", "hi"),
+        ("system", "She is called Ada."),
+        ("assistant", "Hello."),
+    ]

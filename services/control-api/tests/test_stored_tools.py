@@ -50,3 +50,18 @@ async def test_tools_of_another_organisation_are_no_tools(server: Any) -> None:
     body = {"assistant": {"model": {"toolIds": [lookup["id"]]}}, "transport": WEBSOCKET}
     assert (await server.client.post("/call", json=body)).status_code == 201
     assert (await server.client.post("/call", json=body, headers=server.theirs)).status_code == 400
+
+
+async def test_a_hook_gets_the_tool_it_names_and_the_model_does_not(server: Any) -> None:
+    lookup = (await server.client.post("/tool", json=LOOKUP)).json()
+    hook = {"on": "call.timeElapsed", "options": {"seconds": 5}, "do": [{"type": "tool", "toolId": lookup["id"]}]}
+    call = {"assistant": {"hooks": [hook]}, "transport": WEBSOCKET}
+    response = await server.client.post("/call", json=call)
+    assert response.status_code == 201, response.text
+    assistant = server.bus.configs[-1].assistant
+    assert not assistant.model.tools
+    assert [tool.name for tool in assistant.hook_tools] == ["look_up"]
+    hook["do"][0]["toolId"] = "nobody"
+    refused = await server.client.post("/call", json=call)
+    assert refused.status_code == 400
+    assert "assistant.hooks.0.do.0.toolId must be the id of a tool" in refused.text

@@ -34,7 +34,9 @@ def test_everything_that_is_said_is_filled_in_and_scripts_are_left_alone() -> No
     told = with_templates(ASSISTANT, CONFIG, {})
     plan = plan_of(CONFIG.model_copy(update={"assistant": told}), None)
     assert (plan.first_message, plan.end_call_message) == ("Hello Ada.", "Bye Ada.")
-    assert [idle.texts for idle in plan.idle] == [("Still there, Ada?",), ("Ada?",)]
+    assert plan.idle is not None
+    assert plan.idle.texts == ("Still there, Ada?",)
+    assert plan.hooks[0].acts[0].texts == ("Ada?",)
     assert plan.tool_plan("look").start[0].text == "One second, Ada."
     assert told.model.messages[0].content == "It is 2023. Order: ."
     assert told.model.script == ASSISTANT.model.script

@@ -11,10 +11,19 @@ from virtual_log import fold, shuffled
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
+from voxbus_contracts.hook import (
+    ASSISTANT_INTERRUPTED,
+    CUSTOMER_INTERRUPTED,
+    ENDING,
+    MODEL_TIMEOUT,
+    SPEECH_TIMEOUT,
+    TIME_ELAPSED,
+)
 from voxbus_contracts.message import Message
 from voxbus_contracts.speaking import StartSpeakingPlan
 from voxbus_llm_orchestrator.answering import is_model_reply
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, endpointing_of
+from voxbus_llm_orchestrator.hooks import Act, HookPlan
 from voxbus_llm_orchestrator.keypad import KeypadPlan
 from voxbus_llm_orchestrator.plan import Idle, Plan
 
@@ -32,6 +41,10 @@ STARTS = [
 ]
 
 
+OCCASIONS = [ENDING, TIME_ELAPSED, ASSISTANT_INTERRUPTED, CUSTOMER_INTERRUPTED, SPEECH_TIMEOUT, MODEL_TIMEOUT]
+ACTS = (Act("say", ("Just so you know.", "By the way.")), Act("tool", tool="look"), Act("message", text="Be brief."))
+
+
 @dataclass(frozen=True)
 class Story:
     """A call: what the caller does, and what goes wrong."""
@@ -43,6 +56,7 @@ class Story:
     idle: bool
     tool_done_ms: int | None
     say_ms: int | None
+    hooks: list[str]
     hanging: set[int]
     mute: set[int]
     failing: set[int]
@@ -59,6 +73,7 @@ stories = st.builds(
     idle=st.booleans(),
     tool_done_ms=st.none() | st.integers(4_000, 40_000),
     say_ms=st.none() | st.integers(100, 20_000),
+    hooks=st.lists(st.sampled_from(OCCASIONS), max_size=2),
     hanging=st.sets(st.integers(0, 3), max_size=2),
     mute=st.sets(st.integers(1, 6), max_size=2),
     failing=st.sets(st.integers(1, 6), max_size=2),
@@ -77,12 +92,13 @@ class WatchedCall(VirtualCall):
 
 def plan(story: Story) -> Plan:
     start = StartSpeakingPlan.model_validate(STARTS[story.start])
-    idle = (Idle(after_ms=6_000, at_most=2, texts=("Are you still there?",)),) if story.idle else ()
+    idle = Idle(after_ms=6_000, at_most=2, texts=("Are you still there?",)) if story.idle else None
     endpointing: Endpointing = endpointing_of(start, ByEvidence())
     return Plan(
         endpointing=endpointing,
         first_message=story.greeting,
         idle=idle,
+        hooks=tuple(HookPlan(on, ACTS, after_ms=9_000) for on in story.hooks),
         keypad=KeypadPlan(1_500, frozenset("#")),
         tool_timeouts_ms={"look": 10_000},
     )

@@ -47,7 +47,7 @@ def test_idle_messages_come_one_after_the_other_and_no_more_often_than_allowed()
 def test_a_hook_on_the_callers_silence_has_the_defaults_of_the_api() -> None:
     virtual = call(hooks=[hook({"type": "say", "exact": "Are you there?"})], silenceTimeoutSeconds=100, **WAITS)
     virtual.run(90_000)
-    spoken = replies(virtual, "idle-message")
+    spoken = replies(virtual, "hook")
     assert len(spoken) == 3
     assert spoken[0] == (7_530, "Are you there?")
 
@@ -58,7 +58,7 @@ def test_a_hooks_count_starts_anew_when_the_caller_speaks_only_if_it_says_so(mod
     asks = hook(say, timeoutSeconds=3, triggerMaxCount=1, triggerResetMode=mode)
     virtual = call(hooks=[asks], **WAITS)
     virtual.caller_says("yes I am", 6_000, 800)
-    assert len(replies(virtual.run(25_000), "idle-message")) == times
+    assert len(replies(virtual.run(25_000), "hook")) == times
 
 
 def test_a_hook_with_a_prompt_has_the_model_speak() -> None:
@@ -77,7 +77,7 @@ def test_a_hook_can_end_the_call_with_or_without_a_word() -> None:
     silent = call(hooks=[hook(end, timeoutSeconds=4)], **WAITS).run(20_000)
     polite = call(hooks=[hook({"type": "say", "exact": "Goodbye."}, end, timeoutSeconds=4)], **WAITS).run(20_000)
     assert polite.end_reason == silent.end_reason == "assistant-ended-call"
-    assert [heard for _, heard in replies(polite, "idle-message")] == ["Goodbye."]
+    assert [heard for _, heard in replies(polite, "hook")] == ["Goodbye."]
 
 
 def test_nothing_idle_is_said_while_a_tool_runs_or_the_line_is_down() -> None:
@@ -85,14 +85,14 @@ def test_nothing_idle_is_said_while_a_tool_runs_or_the_line_is_down() -> None:
     working = call([[("look", {})]], hooks=hooks, **WAITS)
     working.caller_says("look it up", 500, 800)
     working.run(4_000)
-    assert not replies(working, "idle-message")
+    assert not replies(working, "hook")
     down = call(hooks=hooks, **WAITS)
     down.break_line(1_000)
-    assert not replies(down.run(8_000), "idle-message")
+    assert not replies(down.run(8_000), "hook")
 
 
-def test_other_hooks_do_nothing_and_disturb_nothing() -> None:
-    virtual = call(hooks=[{"on": "call.ending", "do": [{"type": "say", "exact": "x"}]}], **WAITS).run(20_000)
+def test_hooks_on_unknown_occasions_do_nothing_and_disturb_nothing() -> None:
+    virtual = call(hooks=[{"on": "call.sneezed", "do": [{"type": "say", "exact": "x"}]}], **WAITS).run(20_000)
     assert not virtual.state.replies
 
 

@@ -128,7 +128,15 @@ class VirtualCall(VirtualModel):
         }
         self.line.free_at_ms += for_ms
 
-    def caller_says(self, text: str, start_ms: int, length_ms: int = 1000, *, is_final_lost: bool = False) -> None:
+    def caller_says(
+        self,
+        text: str,
+        start_ms: int,
+        length_ms: int = 1000,
+        *,
+        is_final_lost: bool = False,
+        confidence: float | None = None,
+    ) -> None:
         """Speech, its partial and its final as vad and recognizer report them."""
         self._speech_seq += 1
         seq, end_ms = self._speech_seq, start_ms + length_ms
@@ -152,6 +160,7 @@ class VirtualCall(VirtualModel):
             speech_seq=seq,
             provider="virtual",
             recognition_ms=20,
+            confidence=confidence,
         )
         if not is_final_lost:
             self.happens(end_ms + 220, "stt-worker", final)

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from voxbus_contracts.api_model import ApiModel, Server
 from voxbus_contracts.artifact import ArtifactPlan, CompliancePlan, RecordingFormat
+from voxbus_contracts.hook import Hook
 from voxbus_contracts.script import Script
-from voxbus_contracts.silence import Hook, KeypadInputPlan, MessagePlan
+from voxbus_contracts.silence import KeypadInputPlan, MessagePlan
 from voxbus_contracts.speaking import StartSpeakingPlan
 from voxbus_contracts.stopping import StopSpeakingPlan
 from voxbus_contracts.tool import Tool
@@ -88,6 +89,7 @@ class Transcriber(ApiModel):
     provider: str = "vapi"
     model: str = "pocketsphinx"
     language: str = "en"
+    confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.4
     labels: tuple[WordLabel, ...] = ()
     keyterm: tuple[str, ...] = Field(default=(), description="words and phrases to listen for")
     keyterms_prompt: tuple[str, ...] = Field(default=(), description="the same under the name other vendors use")
@@ -139,6 +141,11 @@ class Assistant(ApiModel):
         """Nothing that is said may be stored."""
         plan = self.compliance_plan
         return bool(self.hipaa_enabled) or (plan is not None and plan.hipaa_enabled)
+
+    @property
+    def hook_tools(self) -> tuple[Tool, ...]:
+        """What its hooks call; the model knows nothing of them."""
+        return tuple(tool for hook in self.hooks for action in hook.do if (tool := action.called_tool) is not None)
 
     @property
     def recording_format(self) -> RecordingFormat:

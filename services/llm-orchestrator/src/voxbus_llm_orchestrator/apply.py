@@ -14,6 +14,7 @@ from voxbus_llm_orchestrator.folding import Changes, changed_reply, with_entry
 from voxbus_llm_orchestrator.state import (
     CallState,
     Final,
+    HookRun,
     Item,
     Key,
     Reply,
@@ -100,7 +101,7 @@ def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallStat
 
 def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
     state = apply_prepared.guessed(state, event)
-    final = Final(event.text.strip(), event.speech_seq, event.end_pts_ms)
+    final = Final(event.text.strip(), event.speech_seq, event.end_pts_ms, event.confidence)
     cleared = event.transcript_seq >= state.partial_seq
     return replace(
         state,
@@ -118,7 +119,9 @@ def _keys_pressed(state: CallState, event: e.DtmfReceived, _id: str) -> CallStat
 
 
 def _dismissed(state: CallState, event: e.TranscriptDismissed, _id: str) -> CallState:
-    return replace(state, consumed=state.consumed | set(event.transcript_seqs))
+    doubted = event.transcript_seqs if event.reason == "low-confidence" else ()
+    consumed = state.consumed | set(event.transcript_seqs)
+    return replace(state, consumed=consumed, doubted=(*state.doubted, *doubted))
 
 
 def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
@@ -177,6 +180,20 @@ def _reply_finished(state: CallState, event: e.ReplyFinished, _id: str) -> CallS
 
 def _reply_interrupted(state: CallState, event: e.ReplyInterrupted, _id: str) -> CallState:
     return changed_reply(state, event.reply, ended="interrupted", heard=event.heard, ended_pts_ms=event.pts_ms)
+
+
+def _hook_triggered(state: CallState, event: e.HookTriggered, _id: str) -> CallState:
+    run = HookRun(
+        event.hook,
+        event.on,
+        event.pts_ms,
+        event.reply,
+        event.handoffs,
+        event.passed_over,
+        event.end_reason,
+        event.end_message,
+    )
+    return replace(state, hooks=with_entry(state.hooks, event.trigger, run))
 
 
 def _message_added(state: CallState, event: e.MessageAdded, _id: str) -> CallState:
@@ -245,6 +262,7 @@ _CHANGES: Constant[Changes] = {
     e.ReplyFinished: _reply_finished,
     e.ReplyInterrupted: _reply_interrupted,
     e.MessageAdded: _message_added,
+    e.HookTriggered: _hook_triggered,
     c.SaySentence: _say,
     c.ClearPlayback: _clear,
     c.ResumePlayback: _resume,

@@ -6,12 +6,13 @@ from typing import Final
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
-from voxbus_contracts.silence import SPEECH_TIMEOUT, Hook
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence, endpointing_of
+from voxbus_llm_orchestrator.hooks import HookPlan, doubted_below, hooks_of
 from voxbus_llm_orchestrator.keypad import KeypadPlan
 from voxbus_llm_orchestrator.moving import Moving
 from voxbus_llm_orchestrator.phrases import DEFAULT_PHRASES, Phrases, phrases_of
 from voxbus_llm_orchestrator.tool_lines import PLATFORMS_OWN, ToolPlan, tool_plan
+from voxbus_runtime.templates import variables_of
 
 DECIDE_WITHIN_MS: Final = 500
 """A possible interruption is decided by then: by words, or by speech that still goes on."""
@@ -38,14 +39,12 @@ TOOL_ROUNDS_AT_MOST: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """What to do after the caller's silence: say one of the texts in turn, ask the model by a prompt, end the call."""
+    """What to say after the caller's silence: one of the texts in turn."""
 
     after_ms: int
     at_most: int
     is_reset_by_speech: bool = False
     texts: tuple[str, ...] = ()
-    prompt: str = ""
-    ends_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,9 @@ class Plan:
     end_call_message: str = ""
     end_call_phrases: tuple[str, ...] = ()
     silence_timeout_message: str = ""
-    idle: tuple[Idle, ...] = ()
+    idle: Idle | None = None
+    hooks: tuple[HookPlan, ...] = ()
+    doubted_below: float | None = None
     model_provider: str = "vapi"
     voice_provider: str = "vapi"
     model_patience_ms: int = MODEL_PATIENCE_MS
@@ -120,6 +121,8 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         end_call_phrases=tuple(phrase for phrase in assistant.end_call_phrases if phrase.strip()),
         silence_timeout_message=(assistant.message_plan.silence_timeout_message or "").strip(),
         idle=_idle_of(assistant),
+        hooks=hooks_of(assistant, variables_of(config)) if assistant.hooks else (),
+        doubted_below=doubted_below(assistant),
         model_provider=assistant.model.provider,
         voice_provider=assistant.voice.provider,
         model_patience_ms=_patience_ms(assistant),
@@ -135,33 +138,20 @@ def _patience_ms(assistant: Assistant) -> int:
 
 
 def _tool_timeouts_ms(assistant: Assistant) -> dict[str, int]:
-    servers = {tool.name: tool.server or assistant.server for tool in assistant.model.tools}
+    servers = {tool.name: tool.server or assistant.server for tool in (*assistant.hook_tools, *assistant.model.tools)}
     return {name: round(server.timeout_seconds * 1000) for name, server in servers.items() if server}
 
 
-def _idle_of(assistant: Assistant) -> tuple[Idle, ...]:
-    """The message plan, then the hooks on the caller's silence in their order."""
+def _idle_of(assistant: Assistant) -> Idle | None:
     plan = assistant.message_plan
     texts = tuple(text.strip() for text in plan.idle_messages if text.strip())
-    by_plan = Idle(
+    if not texts:
+        return None
+    return Idle(
         after_ms=round(plan.idle_timeout_seconds * 1000),
         at_most=plan.idle_message_max_spoken_count,
         is_reset_by_speech=plan.idle_message_reset_count_on_user_speech_enabled,
         texts=texts,
-    )
-    hooks = [_idle_of_hook(hook) for hook in assistant.hooks if hook.on == SPEECH_TIMEOUT]
-    return (*((by_plan,) if texts else ()), *(idle for idle in hooks if idle.texts or idle.prompt or idle.ends_call))
-
-
-def _idle_of_hook(hook: Hook) -> Idle:
-    says = [action for action in hook.do if action.type == "say"]
-    return Idle(
-        after_ms=round(hook.options.timeout_seconds * 1000),
-        at_most=hook.options.trigger_max_count,
-        is_reset_by_speech=hook.options.trigger_reset_mode == "onUserSpeech",
-        texts=next((action.texts for action in says if action.texts), ()),
-        prompt=next((action.prompt_text for action in says if action.prompt_text), ""),
-        ends_call=any(action.ends_the_call for action in hook.do),
     )
 
 

@@ -3,8 +3,10 @@
 import re
 
 from voxbus_contracts.events import CallControlRequested, CallEnded
+from voxbus_llm_orchestrator import rows_hooks
 from voxbus_llm_orchestrator.decision import At, Decide, OnlyAt, View
 from voxbus_llm_orchestrator.quiet import quiet_since_ms
+from voxbus_llm_orchestrator.rows_hook_acts import ENDING_WITHIN_MS, are_done, is_said_at_the_end
 from voxbus_llm_orchestrator.rows_measure import measured_so_far
 from voxbus_llm_orchestrator.rows_reply import close_what_was_interrupted
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
@@ -18,6 +20,9 @@ _FAREWELLS = {
     TOOL_MESSAGE: "assistant-ended-call-after-message-spoken",
 }
 """Why the call ends after a fixed reply that ends it, where it is not the assistant's own wish."""
+
+_HOOK_SAID = "call.ending.hook-executed-say"
+"""The public API's reason for a call whose hook had the last word."""
 
 _WORD = re.compile(r"[\w']+")
 
@@ -98,6 +103,17 @@ def end_on_silence(view: View) -> Decide | At | None:
     return Decide("silence-timed-out", fixed_reply(view.state, view.plan, fixed, view.now_ms))
 
 
+def end_at_last(view: View) -> Decide | At | None:
+    """What the hooks on the call's end are for is done, or takes too long."""
+    state, run = view.state, view.state.ending
+    if run is None:
+        return None
+    until = run.pts_ms + ENDING_WITHIN_MS
+    if not are_done(view) and view.now_ms < until:
+        return At(until)
+    return _ended(view, _HOOK_SAID if is_said_at_the_end(state) else run.end_reason, run.end_message)
+
+
 def _has_phrase(heard: str, phrases: tuple[str, ...]) -> bool:
     """Whole words, whatever their case and the punctuation between them."""
     said = f" {_words(heard)} "
@@ -116,5 +132,8 @@ def _ended(view: View, reason: str, message: str | None = None) -> Decide | At:
     closing = close_what_was_interrupted(view)
     if closing is not None:
         return OnlyAt(closing.pts_ms) if isinstance(closing, At) else closing
+    hooked = rows_hooks.ending(view, reason, message)
+    if hooked is not None:
+        return hooked
     ended = CallEnded(pts_ms=max(0, view.now_ms), reason=reason, message=message)
     return Decide(reason, (*give_up(view, "call-ended"), *measured_so_far(view.state), ended))

@@ -49,7 +49,7 @@ def keep_company(view: View) -> Decide | At | None:
         return None
     wakes: list[int] = []
     for call_id, tool in state.tools.items():
-        if not tool.ordered or tool.finished:
+        if not tool.ordered or tool.finished or not tool.reply:
             continue
         for due_ms, text, cause in _next_lines(view, call_id, tool):
             if view.now_ms >= due_ms:

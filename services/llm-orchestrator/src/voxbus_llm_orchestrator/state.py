@@ -31,6 +31,7 @@ class Final:
     text: str
     speech_seq: int
     end_pts_ms: int
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,21 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class HookRun:
+    """The occasion of a hook has come; `reply`: which it is about, 0 = none."""
+
+    hook: int
+    on: str
+    pts_ms: int
+    reply: int = 0
+    handoffs: int = 0
+    """How often the call had been handed on: whose hook it is."""
+    passed_over: str = ""
+    end_reason: str = ""
+    end_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MoveOrder:
     """A command from outside that the call goes elsewhere; `content` None = nothing is said about what is said."""
 
@@ -256,6 +272,10 @@ class CallState:
     """What tools' answers were asked for: known to every template from then on."""
     orders: Mapping[str, Order] = field(default_factory=dict)
     carried_out: frozenset[str] = frozenset()
+    hooks: Mapping[str, HookRun] = field(default_factory=dict)
+    """By trigger: whose occasion has come."""
+    doubted: tuple[int, ...] = ()
+    """Transcripts the recognizer did not trust."""
     items: tuple[Item, ...] = ()
     cleared_upto: int = 0
     clear_ordered_upto: int = 0
@@ -277,6 +297,11 @@ class CallState:
     hang_up_requested: bool = False
 
     # --- readings ----------------------------------------------------------------------------------------------
+
+    @property
+    def ending(self) -> HookRun | None:
+        """The call is ending, and hooks of it have something to do first."""
+        return next((run for run in self.hooks.values() if run.end_reason), None)
 
     @property
     def stretch(self) -> Stretch | None:

@@ -7,6 +7,8 @@ the table, and does what is outstanding.
 from voxbus_llm_orchestrator import (
     rows_caller,
     rows_ending,
+    rows_hook_acts,
+    rows_hooks,
     rows_idle,
     rows_interruption,
     rows_keypad,
@@ -37,6 +39,7 @@ TABLE: tuple[Row, ...] = (
     rows_interruption.interrupt,
     rows_interruption.forgive,
     rows_interruption.dismiss,
+    rows_hooks.doubt,
     rows_speculation.drop,
     rows_tools.announce_tool,
     rows_reply.order_tools,
@@ -49,6 +52,8 @@ TABLE: tuple[Row, ...] = (
     rows_reply.speak_first,
     rows_tools.tell_outcome,
     rows_reply.answer_tools,
+    rows_hook_acts.act,
+    rows_hooks.notice,
     rows_keypad.take_keys,
     rows_caller.ask_endpointing_server,
     rows_caller.commit,
@@ -65,15 +70,36 @@ TABLE: tuple[Row, ...] = (
 )
 
 
+ENDING: tuple[Row, ...] = (
+    rows_ending.end_at_last,
+    rows_reply.close_what_was_interrupted,
+    rows_voice.say_failed_again,
+    rows_reply.finish,
+    rows_measure.measure,
+    rows_hook_acts.act,
+    rows_supervisor.give_up_tool,
+    rows_supervisor.retry_model,
+    rows_voice.say_silent_again,
+    rows_reply.ask_model,
+)
+"""The call is ending, and its hooks have their last word first; nobody interrupts it any more."""
+
+
 def decide(view: View) -> Decide | At | None:
     """What to do now; or when to look again; or None: only something new can change anything."""
     if view.state.ended:
         return None
     wakes: list[int] = []
-    for row in TABLE if view.state.started else BEFORE_THE_ANSWER:
+    for row in _rows(view):
         answer = row(view)
         if isinstance(answer, Decide | OnlyAt):
             return answer
         if answer is not None:
             wakes.append(answer.pts_ms)
     return At(min(wakes)) if wakes else None
+
+
+def _rows(view: View) -> tuple[Row, ...]:
+    if view.state.ending is not None:
+        return ENDING
+    return TABLE if view.state.started else BEFORE_THE_ANSWER

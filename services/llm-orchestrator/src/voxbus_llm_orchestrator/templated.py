@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
-from voxbus_contracts.silence import HookAction
+from voxbus_contracts.hook import HookAction
 from voxbus_contracts.tool import Tool
 from voxbus_runtime.templates import filled, variables_of
 
@@ -61,4 +61,5 @@ def _with_tool(tool: Tool, fill: Any) -> Tool:
 
 
 def _with_action(action: HookAction, fill: Any) -> HookAction:
-    return _with(action, fill, "exact", "prompt")
+    message = action.message and _with(action.message, fill, "content")
+    return _with(action, fill, "exact", "prompt").model_copy(update={"message": message})

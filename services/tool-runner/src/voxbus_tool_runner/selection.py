@@ -25,7 +25,8 @@ class Target:
 def target_of(config: CallConfig, command: RunTool) -> Target:
     """The tool's own server, else the assistant's. Raises ToolUnknown or ServerMissing."""
     assistant = config.assistant
-    tool = next((tool for tool in assistant.model.tools if tool.name == command.tool_name), None)
+    tools = (*assistant.model.tools, *assistant.hook_tools)
+    tool = next((tool for tool in tools if tool.name == command.tool_name), None)
     if tool is None:
         raise ToolUnknown(f"There is no tool called {command.tool_name}.")
     if tool.type != "function":

@@ -10,6 +10,7 @@ from voxbus_contracts.events.handoff import (
     HandoffCompleted,
     HandoffRefused,
 )
+from voxbus_contracts.events.hook import HookTriggered
 from voxbus_contracts.events.media import DtmfReceived, MediaAttached, MediaDetached
 from voxbus_contracts.events.playback import (
     PlaybackCleared,
@@ -66,6 +67,7 @@ __all__ = [
     "FaultRaised",
     "HandoffCompleted",
     "HandoffRefused",
+    "HookTriggered",
     "MediaAttached",
     "MediaDetached",
     "MessageAdded",

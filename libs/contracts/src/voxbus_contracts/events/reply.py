@@ -72,7 +72,7 @@ class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
     turn: int = Field(ge=0, description="0 = not an answer to a turn (first message, say)")
     source: str = Field(
         description="model | tool | first-message | say | recovery | idle-message | silence-timeout | filler "
-        "| tool-message"
+        "| tool-message | hook"
     )
     cause: str = Field(default="", description="event id of the command it carries out, or what else made it due")
     pts_ms: PtsMs = 0

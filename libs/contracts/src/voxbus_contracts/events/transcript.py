@@ -47,5 +47,5 @@ class TranscriptDismissed(Event, name="transcript.dismissed", owner="llm-orchest
     example: ClassVar = {"transcript_seqs": [4], "reason": "acknowledged", "pts_ms": 5220}
 
     transcript_seqs: tuple[int, ...]
-    reason: str = Field(description="acknowledged | echo | nothing-said")
+    reason: str = Field(description="acknowledged | echo | nothing-said | low-confidence")
     pts_ms: PtsMs

@@ -18,6 +18,7 @@ from voxbus_control_api.chats import lines as chat_lines
 from voxbus_control_api.chats import records
 from voxbus_control_api.chats.records import CHAT, SESSION
 from voxbus_control_api.chats.requests import ChatRequest, SessionPatch, SessionRequest
+from voxbus_control_api.chats.session_hooks import opening_lines
 from voxbus_control_api.chats.variables import with_variables
 from voxbus_control_api.errors import BadRequest, Misconfigured, NotFound
 from voxbus_control_api.resource_store import Resource, ResourceStore
@@ -133,9 +134,12 @@ class Conversations:
             body, speaker.assistant, speaker.variables, request.expiration_seconds, request.status
         )
         session = self._new(org, SESSION, kept)
-        if request.messages:
-            lines = chat_lines.read_messages(request.messages, "messages")
-            session = records.with_lines(session, lines, session.updated_at_ms, request.messages)
+        given = request.messages or ()
+        opening = opening_lines(speaker.assistant, session.id, speaker.variables, session.created_at_ms)
+        if given or opening:
+            lines = (*chat_lines.read_messages(given, "messages"), *opening)
+            shown = [*given, *chat_lines.shown(opening)]
+            session = records.with_lines(session, lines, session.updated_at_ms, shown)
         await self.resources.create(session)
         return session
 
