@@ -33,6 +33,7 @@ CAPS = {
         "structlog",
         "python-liquid",
         "uvloop",
+        "websockets",
     },
     "bus": {
         "voxbus-archive",

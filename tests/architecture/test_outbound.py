@@ -32,7 +32,10 @@ FORBIDDEN_IMPORTS = (
     "smtplib.",
     "socks.",
 )
-ALLOWED = {"libs/runtime/src/voxbus_runtime/outbound.py"}
+ALLOWED = {
+    "libs/runtime/src/voxbus_runtime/outbound.py",
+    "libs/runtime/src/voxbus_runtime/outbound_stream.py",
+}
 
 
 def bound_names(tree: ast.Module) -> dict[str, str]:

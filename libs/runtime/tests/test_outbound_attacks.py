@@ -4,8 +4,7 @@ import asyncio
 import datetime
 import gzip
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -19,71 +18,7 @@ from voxbus_runtime import outbound
 from voxbus_runtime.errors import AddressRefused
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client
-
-INSIDE, SHOP = "127.0.0.2", "127.0.0.1"
-"""Where nobody may go, and the only place our guard allows: both of this machine."""
-
-
-class Server:
-    """Answers each request with `answer`; remembers requests' heads and how many connections there were."""
-
-    def __init__(self, answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") -> None:
-        self.answer = answer
-        self.heads: list[str] = []
-        self.connections = 0
-        self.port = 0
-        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open[task] = writer
-        await self.serve(reader, writer)
-        del self._open[task]
-
-    async def close(self) -> None:
-        for writer in self._open.values():
-            writer.transport.abort()
-        if self._open:
-            await asyncio.wait(self._open, timeout=5)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while True:
-                self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
-                writer.write(self.answer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def running(server: Server, host: str, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    listening = await asyncio.start_server(server.accept, host, port, ssl=tls)
-    server.port = listening.sockets[0].getsockname()[1]
-    async with listening:
-        try:
-            yield server
-        finally:
-            await server.close()
-
-
-class Resolver:
-    """Tells what `names` says; a list of lists is one answer per question, the last one for good."""
-
-    def __init__(self, **names: list[list[str]]) -> None:
-        self._names = {name.replace("_", "."): list(answers) for name, answers in names.items()}
-        self.asked: list[str] = []
-
-    async def __call__(self, host: str, port: int) -> list[str]:
-        self.asked.append(host)
-        if host not in self._names:
-            raise OSError("unknown")
-        answers = self._names[host]
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+from voxbus_testing.raw_server import INSIDE, SHOP, RawServer, Resolver, running
 
 
 def guard(resolver: Resolver) -> Guard:
@@ -92,7 +27,7 @@ def guard(resolver: Resolver) -> Guard:
 
 async def test_a_name_that_lies_inside_is_refused_and_no_connection_is_opened() -> None:
     resolver = Resolver(evil_example=[[INSIDE]])
-    async with running(Server(), INSIDE) as inside, customer_client(guard(resolver)) as client:
+    async with running(RawServer(), INSIDE) as inside, customer_client(guard(resolver)) as client:
         for host in ("evil.example", INSIDE, "[::ffff:127.0.0.2]"):
             with pytest.raises(AddressRefused):
                 await client.post(f"http://{host}:{inside.port}/", json={})
@@ -101,7 +36,7 @@ async def test_a_name_that_lies_inside_is_refused_and_no_connection_is_opened() 
 
 async def test_a_name_that_moves_inside_after_the_check_gains_nothing() -> None:
     resolver = Resolver(evil_example=[[SHOP], [INSIDE]])
-    async with running(Server(), SHOP) as shop, running(Server(), INSIDE, shop.port) as inside:
+    async with running(RawServer(), SHOP) as shop, running(RawServer(), INSIDE, shop.port) as inside:
         async with customer_client(guard(resolver)) as client:
             url = f"http://evil.example:{shop.port}/"
             assert (await client.get(url)).text == "ok"
@@ -116,9 +51,9 @@ async def test_a_name_that_moves_inside_after_the_check_gains_nothing() -> None:
 @pytest.mark.parametrize("target", ["http://127.0.0.2:{port}/", "http://evil.example:{port}/", "file:///etc/passwd"])
 async def test_a_redirect_inside_is_not_followed_and_is_refused_even_by_one_who_would_follow(target: str) -> None:
     resolver = Resolver(shop_example=[[SHOP]], evil_example=[[INSIDE]])
-    async with running(Server(), INSIDE) as inside, customer_client(guard(resolver)) as client:
+    async with running(RawServer(), INSIDE) as inside, customer_client(guard(resolver)) as client:
         answer = f"HTTP/1.1 302 Found\r\nLocation: {target.format(port=inside.port)}\r\nContent-Length: 0\r\n\r\n"
-        async with running(Server(answer.encode()), SHOP) as shop:
+        async with running(RawServer(answer.encode()), SHOP) as shop:
             url = f"http://shop.example:{shop.port}/"
             assert (await client.post(url, json={})).status_code == 302
             with pytest.raises((AddressRefused, httpx.UnsupportedProtocol)):
@@ -128,14 +63,14 @@ async def test_a_redirect_inside_is_not_followed_and_is_refused_even_by_one_who_
 
 async def test_the_server_sees_its_own_name_as_host() -> None:
     resolver = Resolver(shop_example=[[SHOP]])
-    async with running(Server(), SHOP) as shop, customer_client(guard(resolver)) as client:
+    async with running(RawServer(), SHOP) as shop, customer_client(guard(resolver)) as client:
         await client.get(f"http://shop.example:{shop.port}/a?b=1")
     assert shop.heads[0].startswith("GET /a?b=1 HTTP/1.1\r\n")
     assert f"host: shop.example:{shop.port}\r\n" in shop.heads[0].lower()
 
 
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(Server(), INSIDE) as proxy, running(Server(), SHOP) as shop:
+    async with running(RawServer(), INSIDE) as proxy, running(RawServer(), SHOP) as shop:
         monkeypatch.setenv("HTTP_PROXY", f"http://{INSIDE}:{proxy.port}")
         monkeypatch.setenv("ALL_PROXY", f"http://{INSIDE}:{proxy.port}")
         async with customer_client(guard(Resolver(shop_example=[[SHOP]]))) as client:
@@ -145,7 +80,7 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 async def test_an_answer_longer_than_the_limit_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbound, "LONGEST_ANSWER_BYTES", 1000)
-    long = Server(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 200_000)
+    long = RawServer(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 200_000)
     async with running(long, SHOP) as shop, customer_client(guard(Resolver())) as client:
         with pytest.raises(httpx.ReadError, match="1000 bytes"):
             await client.get(f"http://{SHOP}:{shop.port}/")
@@ -154,7 +89,7 @@ async def test_an_answer_longer_than_the_limit_is_cut_off(monkeypatch: pytest.Mo
 async def test_an_answer_that_drips_for_longer_than_the_limit_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbound, "LONGEST_S", 0.2)
 
-    class Dripping(Server):
+    class Dripping(RawServer):
         async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -175,7 +110,7 @@ async def test_an_answer_that_drips_for_longer_than_the_limit_is_cut_off(monkeyp
 async def test_a_packed_answer_is_not_unpacked() -> None:
     bomb = gzip.compress(b"\0" * 10_000_000)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
-    async with running(Server(head.encode() + bomb), SHOP) as shop, customer_client(guard(Resolver())) as client:
+    async with running(RawServer(head.encode() + bomb), SHOP) as shop, customer_client(guard(Resolver())) as client:
         answer = await client.get(f"http://{SHOP}:{shop.port}/")
     assert answer.content == bomb
     assert "accept-encoding: identity\r\n" in shop.heads[0].lower()
@@ -216,7 +151,7 @@ async def test_the_certificate_is_asked_for_and_checked_by_name_though_the_addre
     server, trusting = certificate("shop.example")
     server.sni_callback = lambda _socket, name, _context: asked.append(name)
     resolver = Resolver(shop_example=[[SHOP]], evil_example=[[SHOP]])
-    async with running(Server(), SHOP, tls=server) as shop, customer_client(guard(resolver), tls=trusting) as client:
+    async with running(RawServer(), SHOP, tls=server) as shop, customer_client(guard(resolver), tls=trusting) as client:
         assert (await client.get(f"https://shop.example:{shop.port}/")).text == "ok"
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await client.get(f"https://evil.example:{shop.port}/")

@@ -94,6 +94,20 @@ class Transcriber(ApiModel):
     keyterm: tuple[str, ...] = Field(default=(), description="words and phrases to listen for")
     keyterms_prompt: tuple[str, ...] = Field(default=(), description="the same under the name other vendors use")
     keywords: tuple[str, ...] = Field(default=(), description="the same, each with `:boost` behind it or without")
+    server: Server | None = None
+    confidence_threshold: Annotated[float | None, Field(ge=0, le=1)] = None
+    fallback_plan: "TranscriberFallback | None" = None
+
+    @property
+    def stand_ins(self) -> "tuple[Transcriber, ...]":
+        """Who takes over, in this order."""
+        return self.fallback_plan.transcribers if self.fallback_plan else ()
+
+
+class TranscriberFallback(ApiModel):
+    """Recognizers that take over, in this order."""
+
+    transcribers: tuple[Transcriber, ...] = ()
 
 
 class Voice(ApiModel):
@@ -102,6 +116,21 @@ class Voice(ApiModel):
     provider: str = "vapi"
     voice_id: str = "Elliot"
     speed: Annotated[float, Field(ge=0.25, le=4)] = 1.0
+    server: Server | None = None
+    sample_rate: Literal[8_000, 16_000, 22_050, 24_000, 44_100] = 24_000
+    """Hz, of what a customer's own voice server sends."""
+    fallback_plan: "VoiceFallback | None" = None
+
+    @property
+    def stand_ins(self) -> "tuple[Voice, ...]":
+        """Who takes over, in this order."""
+        return self.fallback_plan.voices if self.fallback_plan else ()
+
+
+class VoiceFallback(ApiModel):
+    """Voices that take over, in this order."""
+
+    voices: tuple[Voice, ...] = ()
 
 
 class Assistant(ApiModel):

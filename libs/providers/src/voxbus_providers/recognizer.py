@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from voxbus_contracts.assistant import Transcriber
+from voxbus_contracts.config import CallConfig
 from voxbus_providers.terms import NO_TERMS, RecognitionTerms
 
 
@@ -20,6 +21,8 @@ class RecognizerCapabilities:
 
     partials: bool
     languages: tuple[str, ...] = ("en",)
+    listens_always: bool = False
+    """It wants the whole call as it comes, both sides of it, not only stretches of speech: `listen` and `overhear`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,14 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class RecognizerRequest:
-    """Whose call it is to hear: the assistant's transcriber, and what its callers will probably say."""
+    """Whose call it is to hear: the assistant's transcriber, and what its callers will probably say.
+
+    `config`, secrets sealed, is for customers' own servers; engines of the platform need none.
+    """
 
     transcriber: Transcriber
     terms: RecognitionTerms = NO_TERMS
+    config: CallConfig | None = None
 
 
 class RecognizerSession(ABC):
@@ -59,6 +66,12 @@ class RecognizerSession(ABC):
     @abstractmethod
     def flush(self) -> None:
         """The stretch of speech is over: a final hearing must follow, empty if nothing was understood."""
+
+    def listen(self, frame: HeardFrame) -> None:  # noqa: B027 - only those that listen always
+        """A frame of the caller as it comes, whether anybody speaks or not; `push` may give it again."""
+
+    def overhear(self, pcm: bytes) -> None:  # noqa: B027 - only those that listen always
+        """20 ms of what the assistant's voice left the transport with."""
 
     @abstractmethod
     def hearings(self) -> AsyncIterator[Hearing]:

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from voxbus_contracts.assistant import Voice as VoiceSettings
+from voxbus_contracts.config import CallConfig
+
 
 @dataclass(frozen=True, slots=True)
 class VoiceCapabilities:
@@ -16,11 +19,16 @@ class VoiceCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class VoiceRequest:
-    """One sentence to say; `speed` 1.0 = the voice's own."""
+    """One sentence to say; `speed` 1.0 = the voice's own.
+
+    `settings` and `config`, secrets sealed, are for customers' own servers; engines of the platform need none.
+    """
 
     text: str
     voice_id: str
     speed: float = 1.0
+    settings: VoiceSettings | None = None
+    config: CallConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)

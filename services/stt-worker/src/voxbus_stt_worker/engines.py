@@ -11,6 +11,7 @@ RECOGNIZERS: Final = {
     "pocketsphinx": "voxbus_stt_worker.providers.pocketsphinx:PocketsphinxRecognizer",
     "vosk": "voxbus_stt_worker.providers.vosk:VoskRecognizer",
     "sherpa": "voxbus_stt_worker.providers.sherpa:SherpaRecognizer",
+    "custom-transcriber": "voxbus_stt_worker.providers.custom_transcriber:CustomTranscriber",
     "position": "voxbus_testing.position:PositionRecognizer",
 }
 STUBS: Final = {"stub": "voxbus_testing.stub_recognizer:StubRecognizer"}
@@ -23,6 +24,11 @@ PLATFORM: Final = "vapi"
 def chosen(transcriber: Transcriber) -> str:
     """Name of the recognizer an assistant asks for; nobody may have registered it."""
     return transcriber.model if transcriber.provider == PLATFORM else transcriber.provider
+
+
+def hears_both(transcriber: Transcriber) -> bool:
+    """Whether it is given the assistant's side of the call too."""
+    return chosen(transcriber) == "custom-transcriber"
 
 
 class Engines(StartedEngines[Recognizer]):

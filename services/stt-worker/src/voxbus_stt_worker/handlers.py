@@ -16,6 +16,7 @@ from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
 from voxbus_runtime.tasks import end
 from voxbus_stt_worker import metrics
+from voxbus_stt_worker.engines import hears_both
 from voxbus_stt_worker.ordering import Hole
 from voxbus_stt_worker.recognition import EngineSource, Patience, Recognition
 from voxbus_stt_worker.segments import KEPT_IDLE_MS, Segments
@@ -84,11 +85,14 @@ class Serving:
         self._spans = RecognitionSpans()
         self._tasks = asyncio.TaskGroup()
         assistant = call.config.assistant
-        request = RecognizerRequest(assistant.transcriber, recognition_terms(assistant))
+        request = RecognizerRequest(assistant.transcriber, recognition_terms(assistant), call.config)
+        self._hears_both = any(hears_both(each) for each in (assistant.transcriber, *assistant.transcriber.stand_ins))
         self._recognition = Recognition(self._segments, request, engines, patience, self._said.put_nowait, self._ask)
 
     async def run(self) -> None:
         await self._call.subscribe_audio("caller", self._intake.on_frame)
+        if self._hears_both:
+            await self._call.subscribe_audio("played", lambda frame: self._recognition.on_played(frame.pcm))
         async with self._tasks:
             self._tasks.create_task(self._publish())
             recognizing = self._tasks.create_task(self._recognition.run())

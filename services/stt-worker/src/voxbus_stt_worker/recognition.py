@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from voxbus_contracts import Event
+from voxbus_contracts.assistant import Transcriber
 from voxbus_contracts.events import (
     FaultRaised,
     SpeechStarted,
@@ -20,7 +21,7 @@ from voxbus_stt_worker import metrics
 from voxbus_stt_worker.engines import PLATFORM, chosen
 from voxbus_stt_worker.ordering import Hole
 from voxbus_stt_worker.partials import Partial, PartialPacer
-from voxbus_stt_worker.segments import Feed, Flush, Lost, Order, Segments, Utterance
+from voxbus_stt_worker.segments import Feed, Flush, Listen, Lost, Order, Segments, Utterance
 
 RETRY_AFTER_S: Final = 0.1
 
@@ -39,6 +40,23 @@ class Patience:
 
     final_timeout_ms: int = 5_000
     attempts: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A recognizer that may hear the call, with its own settings; `provider` = whose usage it is."""
+
+    engine: str
+    transcriber: Transcriber
+    provider: str
+
+
+def line_up(transcriber: Transcriber, default: str) -> tuple[Candidate, ...]:
+    """The one asked for, those that stand in for it, the platform's default; best first."""
+    asked = [Candidate(chosen(each), each, each.provider) for each in (transcriber, *transcriber.stand_ins)]
+    if any(each.engine == default for each in asked):
+        return tuple(asked)
+    return (*asked, Candidate(default, transcriber, PLATFORM))
 
 
 def _now_ms() -> float:
@@ -60,7 +78,7 @@ class Recognition:
         self._segments = segments
         self._request = request
         self._engines = engines
-        self._engine_name = chosen(request.transcriber)
+        self._candidates = line_up(request.transcriber, engines.default)
         self._patience = patience
         self._say = say
         self._ask = ask
@@ -78,6 +96,11 @@ class Recognition:
 
     def on_frame(self, frame: HeardFrame) -> None:
         self._carry_out(self._segments.on_frame(frame, _now_ms()))
+
+    def on_played(self, pcm: bytes) -> None:
+        """20 ms of the assistant, for recognizers that listen to both."""
+        if self._session is not None:
+            self._session.overhear(pcm)
 
     def on_speech_started(self, event: SpeechStarted) -> None:
         self._carry_out(self._segments.on_speech_started(event, _now_ms()))
@@ -120,17 +143,25 @@ class Recognition:
             except ProviderError as fault:
                 await self._on_fault(fault)
 
+    @property
+    def _engine_name(self) -> str:
+        return self._candidates[0].engine
+
     async def _open(self) -> RecognizerSession:
-        """A session of the recognizer asked for; of the default one where that is not to be had at all."""
-        default = self._engines.default
-        try:
-            return await (await self._engines.get(self._engine_name)).open(self._request)
-        except ProviderError as fault:
-            if fault.retryable or self._engine_name == default:
-                raise
-            self._say_fault(fault)
-            self._engine_name = default
-        return await (await self._engines.get(default)).open(self._request)
+        """A session of the recognizer asked for; of the next one where that is not to be had at all."""
+        while True:
+            candidate = self._candidates[0]
+            try:
+                engine = await self._engines.get(candidate.engine)
+                session = await engine.open(replace(self._request, transcriber=candidate.transcriber))
+            except ProviderError as fault:
+                if fault.retryable or len(self._candidates) == 1:
+                    raise
+                self._say_fault(fault)
+                self._candidates = self._candidates[1:]
+            else:
+                self._segments.tells_all = engine.capabilities.listens_always
+                return session
 
     async def _listen(self, session: RecognizerSession) -> None:
         try:
@@ -151,7 +182,10 @@ class Recognition:
     async def _on_fault(self, fault: ProviderError) -> None:
         self._say_fault(fault)
         self._failures += 1
-        if self._failures >= self._patience.attempts or not fault.retryable:
+        is_given_up = self._failures >= self._patience.attempts or not fault.retryable
+        if is_given_up and len(self._candidates) > 1:  # the next one is given all that is not final
+            self._failures, self._candidates = 0, self._candidates[1:]
+        elif is_given_up:
             self._failures = 0
             for utterance in self._segments.give_up():
                 self._say_lost(utterance)
@@ -176,6 +210,9 @@ class Recognition:
                 case Flush():
                     if session is not None:
                         session.flush()
+                case Listen(frame):
+                    if session is not None:
+                        session.listen(frame)
                 case Lost(utterance):
                     self._say_lost(utterance)
                 case Hole():
@@ -203,13 +240,15 @@ class Recognition:
         self._pacer.drop()
         if utterance is None:
             return
-        self._say_final(utterance, hearing.text, hearing.confidence)
-        is_own = self._engine_name == chosen(self._request.transcriber)
+        candidate = self._candidates[0]
+        least = candidate.transcriber.confidence_threshold
+        is_sure = least is None or hearing.confidence is None or hearing.confidence >= least
+        self._say_final(utterance, hearing.text if is_sure else "", hearing.confidence)
         self._say(
             UsageRecorded(
                 item="transcriber",
-                provider=self._request.transcriber.provider if is_own else PLATFORM,
-                model=self._engine_name,
+                provider=candidate.provider,
+                model=candidate.engine,
                 unit="ms",
                 quantity=utterance.audio_ms,
             )

@@ -58,7 +58,14 @@ class Lost:
     utterance: Utterance
 
 
-Order = Feed | Flush | Lost | Hole
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """The caller's next frame, whether anybody speaks or not."""
+
+    frame: HeardFrame
+
+
+Order = Feed | Flush | Lost | Hole | Listen
 
 
 @dataclass(slots=True)
@@ -93,12 +100,15 @@ class Segments:
         "_order",
         "_pieces",
         "_stretches",
+        "tells_all",
     )
 
     def __init__(self, history: Iterable[Message | None] = (), now_ms: float = 0.0) -> None:
         """`history`: the call's transcript.final, speech.started and speech.stopped so far; others are left out."""
         messages = tuple(history)
         finals = [message for message in messages if isinstance(message, TranscriptFinal)]
+        self.tells_all = False
+        """Every frame is ordered to be listened to as it comes, beside what is fed."""
         self._next_transcript_seq = max((final.transcript_seq for final in finals), default=0) + 1
         self._done_upto_ms = max((final.end_pts_ms for final in finals), default=0)
         self._fed_upto_ms = self._done_upto_ms
@@ -209,7 +219,7 @@ class Segments:
             orders += [Feed(frame) for frame in piece.frames]
             if piece.utterance is not None:
                 orders.append(Flush(piece.utterance))
-        return orders
+        return orders + [Listen(frame) for frame in self._idle] if self.tells_all else orders
 
     def give_up(self) -> list[Utterance]:
         """The recognizer failed too often: utterances that get an empty final now; an open one gets its later."""
@@ -247,12 +257,13 @@ class Segments:
             return self._advance(now_ms)
         idle = self._idle
         idle.extend(frames)
+        heard: list[Order] = [Listen(frame) for frame in frames] if self.tells_all else []
         if self._stretches:
-            return self._advance(now_ms)
+            return heard + self._advance(now_ms)
         oldest_ms = frames[-1].pts_ms - KEPT_IDLE_MS
         while idle[0].pts_ms <= oldest_ms:
             idle.popleft()
-        return []
+        return heard
 
     def _advance(self, now_ms: float) -> list[Order]:
         """Feeds what belongs to the oldest stretch, flushes it when all of it came, goes on with the next."""

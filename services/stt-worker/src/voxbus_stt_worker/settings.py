@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from voxbus_runtime.guard import Guard
 from voxbus_runtime.settings import ServiceSettings
 
 
@@ -47,4 +48,5 @@ class Settings(ServiceSettings):
             },
             "vosk": {"model": self.stt_vosk_model, "processes": self.stt_processes},
             "sherpa": {"model": self.stt_sherpa_model, "processes": self.stt_processes},
+            "custom-transcriber": {"guard": Guard.parse(self.guard_allow), "cluster_key": self.cluster_key},
         }

@@ -1,7 +1,7 @@
 """Which voice says a sentence, and which one when that fails. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from voxbus_contracts.assistant import Voice
@@ -13,10 +13,22 @@ _ENGINE_OF_PREFIX: Final = {"espeak": "espeak-ng", "flite": "flite", "stub": "st
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An engine and its own name of a voice, empty = its usual one."""
+    """An engine and its own name of a voice, empty = its usual one.
+
+    `settings` are those of the voice that was asked for; `place` tells voices of the same name apart: 0 = the first.
+    """
 
     engine: str
     voice_id: str = ""
+    place: int = 0
+    settings: Voice | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long its server may take, where the customer says so."""
+        server = self.settings.server if self.settings else None
+        is_said = server is not None and "timeout_seconds" in server.model_fields_set
+        return server.timeout_seconds if server is not None and is_said else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +45,18 @@ def choices(voice: Voice, defaults: Sequence[str]) -> tuple[Choice, ...]:
     `espeak`, `espeak-<voice>`, `flite`, `flite-<voice>` and `stub` name an engine of the platform; any other id, such
     as the names of a hosted platform's voices, means the default one.
     """
+    asked = [_asked(each, place) for place, each in enumerate((voice, *voice.stand_ins))]
     usual = tuple(Choice(engine) for engine in defaults)
+    return tuple(dict.fromkeys((*(choice for each in asked for choice in each), *usual)))
+
+
+def _asked(voice: Voice, place: int) -> tuple[Choice, ...]:
+    """Empty for the default one."""
     if voice.provider != PLATFORM:
-        return (Choice(voice.provider, voice.voice_id), *usual)
+        return (Choice(voice.provider, voice.voice_id, place, voice),)
     prefix, _, name = voice.voice_id.partition("-")
     engine = _ENGINE_OF_PREFIX.get(prefix.lower())
-    if engine is None:
-        return usual
-    asked = Choice(engine, name)
-    return tuple(dict.fromkeys((asked, Choice(engine), *usual)))
+    return () if engine is None else (Choice(engine, name), Choice(engine))
 
 
 def next_choice(known: Sequence[Choice], failures: Sequence[Failure], is_audible: bool) -> Choice | None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from functools import partial
 from itertools import count
 from typing import Final
@@ -35,6 +36,8 @@ INTERESTS: Final = frozenset(
 _WIND_UP_S: Final = 3.0
 """What the running sentence may still take when the worker leaves; then the next owner says it again."""
 _BUS_LOST_S: Final = 0.05
+_IN_VAIN_AT_MOST: Final = 3
+"""Sentences a voice may fail on while others can say them: each may have cost the caller the patience with it."""
 
 
 async def serve(call: OwnedCall, engines: VoiceSource, pace: Pace) -> None:
@@ -69,6 +72,7 @@ class Mouth:
         self._pace = pace
         self._voice = call.config.assistant.voice
         self._choices = choices(self._voice, engines.defaults)
+        self._in_vain: Counter[Choice] = Counter()
         self._line = CallLine(call)
         self._state = resumed(
             ((logged.message, logged.envelope.traceparent) for logged in call.history), self._now_ms()
@@ -129,6 +133,7 @@ class Mouth:
     async def _say(self, sentence: Sentence) -> None:
         """Until the sentence is on the bus, or not wanted any more."""
         utterance = Utterance(sentence, self._voice.speed, self._line, self._engines, self._pace)
+        utterance.config = self._call.config
         speaking = self._speaking = asyncio.create_task(self._speak(utterance))
         try:
             await asyncio.wait({speaking})
@@ -166,10 +171,12 @@ class Mouth:
         record(span, sentence.traceparent)
 
     async def _on_failure(self, sentence: Sentence, choice: Choice, problem: ProviderError) -> None:
-        """A voice that cannot work here is not asked again on this call."""
+        """A voice that cannot work here, or has failed too often, is not asked again on this call."""
         metrics.FAULTS.labels(choice.engine, problem.code).inc()
         self._call.log.warning("a voice failed", engine=choice.engine, code=problem.code, detail=problem.detail)
-        if not problem.retryable:
+        self._in_vain[choice] += 1
+        is_left_out = not problem.retryable or self._in_vain[choice] >= _IN_VAIN_AT_MOST
+        if is_left_out and len(self._choices) > 1:
             self._choices = tuple(other for other in self._choices if other != choice)
         fault = FaultRaised(code=problem.code, detail=str(problem), retryable=problem.retryable)
         await self._call.publish(fault, traceparent=sentence.traceparent)

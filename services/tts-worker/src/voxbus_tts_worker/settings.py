@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from voxbus_runtime.guard import Guard
 from voxbus_runtime.settings import ServiceSettings
 
 
@@ -28,4 +29,5 @@ class Settings(ServiceSettings):
     @property
     def engine_arguments(self) -> dict[str, dict[str, Any]]:
         """What each engine is made with."""
-        return {name: {"processes": self.tts_processes} for name in ("espeak-ng", "flite")}
+        own = {"custom-voice": {"guard": Guard.parse(self.guard_allow), "cluster_key": self.cluster_key}}
+        return {name: {"processes": self.tts_processes} for name in ("espeak-ng", "flite")} | own

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from voxbus_audio import FRAME_MS, FrameCutter
+from voxbus_contracts.config import CallConfig
 from voxbus_contracts.events import SpeechSynthesized, SpokenWord
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.errors import ProviderError, ProviderUnavailable
@@ -46,6 +47,8 @@ class Utterance:
         self.engine = ""
         """The engine that was asked last."""
         self.failed = False
+        self.config: CallConfig | None = None
+        """The call's, where a voice may be the customer's own."""
         self._speed = speed
         self._line = line
         self._engines = engines
@@ -107,8 +110,8 @@ class Utterance:
 
     async def _chunks(self, choice: Choice) -> AsyncGenerator[VoiceChunk, None]:
         """Raises ProviderError, also when the voice keeps silent for too long."""
-        request = VoiceRequest(self.sentence.text, choice.voice_id, self._speed)
-        patience_s = self._pace.timeout_ms / 1_000
+        request = VoiceRequest(self.sentence.text, choice.voice_id, self._speed, choice.settings, self.config)
+        patience_s = choice.patience_s or self._pace.timeout_ms / 1_000
         try:
             async with asyncio.timeout(patience_s):
                 voice = await self._engines.get(choice.engine)
@@ -124,7 +127,7 @@ class Utterance:
                 if isinstance(chunks, AsyncGenerator):
                     await chunks.aclose()
         except TimeoutError:
-            raise ProviderUnavailable(choice.engine, f"no audio within {self._pace.timeout_ms} ms") from None
+            raise ProviderUnavailable(choice.engine, f"no audio within {patience_s * 1_000:g} ms") from None
 
     async def _send(self, index: int, pcm: bytes) -> None:
         if index >= self._sent:

@@ -4,18 +4,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from voxbus_contracts.api_model import ApiModel
-from voxbus_contracts.assistant import Transcriber
-from voxbus_control_api.schemas.fields import Json
+from voxbus_contracts.assistant import Transcriber, TranscriberFallback
 from voxbus_control_api.schemas.server import NeededServer
 
-Odds = Annotated[float, Field(ge=0, le=1)]
+
+class TranscriberStandIn(Transcriber):
+    """A recognizer that takes over; one of the customer's own needs its server."""
+
+    server: NeededServer | None = None
 
 
-class TranscriberFallback(ApiModel):
+class TranscriberFallbackBody(TranscriberFallback):
     """Recognizers that take over, in this order."""
 
-    transcribers: tuple[Json, ...] = ()
+    transcribers: tuple[TranscriberStandIn, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class TranscriberBody(Transcriber):
@@ -23,12 +25,11 @@ class TranscriberBody(Transcriber):
 
     provider: str = "vapi"
     languages: tuple[str, ...] = ()
-    confidence_threshold: Odds = 0.4
     endpointing: float | None = None
     smart_format: bool | None = None
     turn_taking: Literal["intelligent", "manual"] | None = None
-    fallback_plan: TranscriberFallback | None = None
-    server: Annotated[NeededServer | None, Field(validate_default=True)] = None
+    fallback_plan: TranscriberFallbackBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: Annotated[NeededServer | None, Field(validate_default=True)] = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
     @field_validator("server")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from voxbus_contracts.api_model import ApiModel
-from voxbus_contracts.assistant import Voice
+from voxbus_contracts.assistant import Voice, VoiceFallback
 from voxbus_control_api.schemas.fields import Json
 from voxbus_control_api.schemas.server import NeededServer
 
@@ -28,10 +28,16 @@ class ChunkPlan(ApiModel):
     format_plan: FormatPlan | None = None
 
 
-class VoiceFallback(ApiModel):
+class VoiceStandIn(Voice):
+    """A voice that takes over; one of the customer's own needs its server."""
+
+    server: NeededServer | None = None
+
+
+class VoiceFallbackBody(VoiceFallback):
     """Voices that take over, in this order."""
 
-    voices: tuple[Json, ...] = ()
+    voices: tuple[VoiceStandIn, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class VoiceBody(Voice):
@@ -42,9 +48,9 @@ class VoiceBody(Voice):
     language: str | Json | None = None
     caching_enabled: bool = True
     chunk_plan: ChunkPlan | None = None
-    fallback_plan: VoiceFallback | None = None
+    fallback_plan: VoiceFallbackBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     filler_injection_enabled: bool = False
-    server: Annotated[NeededServer | None, Field(validate_default=True)] = None
+    server: Annotated[NeededServer | None, Field(validate_default=True)] = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
     @field_validator("server")
     @classmethod
