@@ -26,6 +26,8 @@ def dropped() -> float:
 class LiveSids:
     """Stands for the client: messages of sid 1 and 2 are live."""
 
+    listen_every_s = 0.0
+
     def __init__(self) -> None:
         self.got: list[tuple[bytes, bytes, bytes | None, bytes]] = []
 
@@ -68,7 +70,7 @@ def wire(message: Message | str) -> bytes:
 @given(messages, st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_however_the_bytes_are_cut_every_message_goes_where_it_belongs(said: list[Any], cuts: list[int]) -> None:
     live, rest = LiveSids(), Rest()
-    protocol = LiveProtocol(live, rest)  # pyright: ignore[reportArgumentType]
+    protocol = LiveProtocol(live, rest, None)  # pyright: ignore[reportArgumentType]
     stream = b"".join(map(wire, said))
     at = turn = 0
     while at < len(stream):
@@ -167,3 +169,26 @@ async def test_what_the_server_does_not_take_is_dropped_and_counted(nats_server:
     finally:
         os.kill(frozen, signal.SIGCONT)
     await bus.close()
+
+
+@pytest.mark.integration
+async def test_who_listens_only_every_so_often_hears_all_of_it_in_order_and_is_woken_less(
+    nats_server: NatsServer,
+) -> None:
+    heard: list[tuple[float, int]] = []
+    clock = asyncio.get_running_loop().time
+    speaker = await connect(nats_server.url, "speaker", structlog.get_logger())
+    patient = await connect(nats_server.url, "patient", structlog.get_logger(), listen_every_ms=50)
+    try:
+        await patient.nc.subscribe_live("often", lambda _s, _h, payload: heard.append((clock(), int(payload))))
+        await patient.nc.flush()
+        for number in range(100):
+            assert speaker.nc.publish_live(live_head("often"), b"%d" % number)
+            await asyncio.sleep(0.002)
+        await eventually(lambda: len(heard) == 100)
+        assert [number for _, number in heard] == list(range(100))
+        moments = {round(at_s, 3) for at_s, _ in heard}
+        assert len(moments) <= 15, "200 ms of messages, read every 50 ms"
+    finally:
+        await speaker.close()
+        await patient.close()

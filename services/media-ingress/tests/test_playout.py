@@ -11,13 +11,13 @@ def pcm(seq: int, index: int) -> bytes:
     return (seq * 1_000 + index).to_bytes(4, "little") * 160
 
 
-def test_the_first_frame_leaves_at_once_and_the_rest_every_20_ms(line: Any) -> None:
+def test_the_first_frame_leaves_at_once_and_the_rest_at_the_20_ms_that_all_calls_share(line: Any) -> None:
     line.run_until(107.0)
     line.say(1)
     line.frames(1, range(5), last=True)
     assert [at for at, _ in line.sent] == [107.0]
     line.run_until(400.0)
-    assert [at for at, _ in line.sent] == [107.0, 127.0, 147.0, 167.0, 187.0]
+    assert [at for at, _ in line.sent] == [107.0, 120.0, 140.0, 160.0, 180.0]
     assert [frame.pts_ms for _, frame in line.sent] == [120, 140, 160, 180, 200]
     started, finished = line.events
     assert isinstance(started, PlaybackStarted) and (started.pts_ms, started.left_pts_ms) == (120, 127.0)
@@ -56,7 +56,7 @@ def test_utterances_play_in_the_order_of_their_numbers_without_a_gap(line: Any) 
     line.frames(1, range(2), last=True)
     line.run_until(300.0)
     assert line.heard == [(1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
-    assert [at for at, _ in line.sent] == [50.0, 70.0, 90.0, 110.0, 130.0]
+    assert [at for at, _ in line.sent] == [50.0, 60.0, 80.0, 100.0, 120.0]
 
 
 def test_a_number_that_was_never_said_holds_up_the_rest_for_one_second_only(line: Any) -> None:
@@ -95,7 +95,7 @@ def test_a_slow_voice_is_waited_for_and_counted_once(line: Any) -> None:
     assert line.playout.underruns == 1
     line.frames(1, range(2, 4), last=True)
     line.run_until(500.0)
-    assert [at for at, _ in line.sent] == [0.0, 20.0, 333.0, 353.0]
+    assert [at for at, _ in line.sent] == [0.0, 20.0, 333.0, 340.0]
     assert line.playout.underruns == 1
 
 

@@ -1,5 +1,8 @@
 """Batches of a durable consumer, read by pulls of our own.
 
+Two pulls take turns: one waits for the first message of a batch, the other, when the batch's time is over, fetches
+what has come since. A pull that stayed open would have the server send each message by itself and wake both ends.
+
 A client's `fetch` gathers within one call and raises what the server says meanwhile: what it had gathered is then in
 nobody's hands until the consumer's ack_wait is over. Here a message that arrived stays in the queue until a handler
 had it, whatever becomes of the pull that brought it.
@@ -23,8 +26,10 @@ MessagesHandler = Callable[[list[Msg]], Awaitable[None]]
 
 PULLED: Final = 256
 """Most messages in one pull, and in one batch."""
-_PULL_S: Final = 5.0
-"""How long a pull waits at the server."""
+_FIRST_S: Final = 5.0
+"""How long the pull for a batch's first message waits at the server."""
+_OTHERS_S: Final = 0.01
+"""How long the one for the others does: they are there already."""
 _LOST_AFTER_S: Final = 0.5
 """A pull whose end was not told this long after it was due is lost, with its server or its connection."""
 _REST_S: Final = 0.1
@@ -49,7 +54,6 @@ class BatchReader:
         self._stopping = asyncio.Event()
         self._pulled = 0
         self._owed = 0
-        self._due = 0.0
         self._rest = False
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
@@ -94,43 +98,47 @@ class BatchReader:
 
     async def _read(self) -> None:
         while not self._stopping.is_set() or self._waiting:
-            if not self._stopping.is_set():
-                await self._pull()
             if not self._waiting:
-                await self._something()
+                await self._pull(1, _FIRST_S)
                 continue
             if len(self._waiting) < PULLED and not self._stopping.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), self._gather_s)
+                await self._pull(PULLED - len(self._waiting), _OTHERS_S)
             count = min(PULLED, len(self._waiting))
             await self._handle([self._waiting.popleft() for _ in range(count)])
 
-    async def _pull(self) -> None:
-        """Asks for more unless an earlier pull is still owed something or enough waits here already."""
-        now = asyncio.get_running_loop().time()
-        if (self._owed > 0 and now < self._due) or len(self._waiting) >= PULLED:
+    async def _pull(self, batch: int, wait_s: float) -> None:
+        """Asks for up to `batch` messages; returns when they are here, or the server says that there are no more."""
+        if self._stopping.is_set():
             return
         if self._rest:
             self._rest = False
             await asyncio.sleep(_REST_S)
         self._pulled += 1
-        self._owed = PULLED
-        self._due = now + _PULL_S + _LOST_AFTER_S
-        request = json.dumps({"batch": PULLED, "expires": int(_PULL_S * 1e9)}).encode()
+        self._owed = batch
+        request = json.dumps({"batch": batch, "expires": int(wait_s * 1e9)}).encode()
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._spec.stream}.{self._spec.durable}"
+        due = asyncio.get_running_loop().time() + wait_s + _LOST_AFTER_S
         try:
             await self._client().publish(subject, request, reply=self._pull_subject)
         except NatsError:
             self._owed = 0
             self._rest = True
+        while self._owed > 0 and not self._stopping.is_set():
+            if not await self._something(due):
+                return
 
     @property
     def _pull_subject(self) -> str:
         return f"{self._inbox}.{self._pulled}"
 
-    async def _something(self) -> None:
-        """Returns when something arrived, or when the pull must be lost."""
+    async def _something(self, due: float) -> bool:
+        """Waits until something arrived; False = nothing did, and the pull must be lost."""
         self._arrived.clear()
-        left_s = max(0.0, self._due - asyncio.get_running_loop().time())
-        with suppress(TimeoutError):
+        left_s = max(0.0, due - asyncio.get_running_loop().time())
+        try:
             await asyncio.wait_for(self._arrived.wait(), left_s)
+        except TimeoutError:
+            return False
+        return True

@@ -194,9 +194,12 @@ def without_login(urls: str) -> str:
     return re.sub(r"//[^/,]*@", "//", urls)
 
 
-async def connect(urls: str, name: str, log: BoundLogger, gather_ms: float = 0.0) -> Bus:
-    """Connects, waiting for the server as long as it takes and saying so. Live audio is gathered for `gather_ms`."""
-    nc = LiveClient(log, gather_ms)
+async def connect(urls: str, name: str, log: BoundLogger, gather_ms: float = 0.0, listen_every_ms: float = 0.0) -> Bus:
+    """Connects, waiting for the server as long as it takes and saying so.
+
+    Live audio is gathered for `gather_ms` before it is sent, and read every `listen_every_ms` (0 = as it comes).
+    """
+    nc = LiveClient(log, gather_ms, listen_every_ms)
     holder: list[Bus] = []
     said_at_s = 0.0
 

@@ -24,6 +24,8 @@ LiveHandler = Callable[[str, dict[str, str] | None, bytes], None]
 MAX_UNWRITTEN_BYTES: Final = 8 * 1024 * 1024
 """While a connection holds so much that the server has not taken, nothing live is sent: it would come too late."""
 
+_MUCH_BYTES: Final = 64 * 1024
+"""More than this read at once: more waits behind it, whoever listens only every so often reads on."""
 _CRLF: Final = b"\r\n"
 _VERSION_LINE: Final = b"NATS/1.0\r\n"
 
@@ -31,9 +33,10 @@ _VERSION_LINE: Final = b"NATS/1.0\r\n"
 class LiveClient(Client):
     """nats-py's client; `subscribe_live` and `publish_live` are the short ways."""
 
-    def __init__(self, log: BoundLogger, gather_ms: float = 0.0) -> None:
+    def __init__(self, log: BoundLogger, gather_ms: float = 0.0, listen_every_ms: float = 0.0) -> None:
         super().__init__()
         self._gather_s = gather_ms / 1_000
+        self.listen_every_s = listen_every_ms / 1_000
         self._written_at_s = 0.0
         self._writes_now = False
         self._writes_later: asyncio.TimerHandle | None = None
@@ -132,7 +135,7 @@ class LiveClient(Client):
         await super()._process_connect_init()
         transport, reader = self._socket(), getattr(self._transport, "_io_reader", None)
         if transport is not None and reader is not None:
-            splitter = LiveProtocol(self, transport.get_protocol())
+            splitter = LiveProtocol(self, transport.get_protocol(), transport)
             transport.set_protocol(splitter)
             early = bytes(reader._buffer)
             reader._buffer.clear()
@@ -155,12 +158,14 @@ class LiveSubscription:
 class LiveProtocol(asyncio.Protocol):
     """Hands live messages over as their bytes come; everything else goes on to nats-py's reader, whole lines at a time.
 
-    It stands before the protocol that nats-py's connection was made with.
+    It stands before the protocol that nats-py's connection was made with. A client that listens only every so often
+    leaves what comes meanwhile in the socket: a process that is woken for each frame pays for waking, not for frames.
     """
 
-    def __init__(self, client: LiveClient, inner: asyncio.Protocol) -> None:
+    def __init__(self, client: LiveClient, inner: asyncio.Protocol, transport: Any) -> None:
         self._client = client
         self._inner = inner
+        self._transport = transport
         self._rest = b""
         self._needs_bytes = 0
 
@@ -194,7 +199,14 @@ class LiveProtocol(asyncio.Protocol):
             at = end + 2
         if others_from < at:
             self._inner.data_received(data[others_from:at])
+        elif at and self._client.listen_every_s and length < _MUCH_BYTES:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(self._client.listen_every_s, self._listen_again)
         self._rest = data[at:]
+
+    def _listen_again(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def eof_received(self) -> bool | None:
         return self._inner.eof_received()

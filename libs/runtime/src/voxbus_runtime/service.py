@@ -25,6 +25,7 @@ from voxbus_runtime.room import is_overloaded, percentile_95
 from voxbus_runtime.settings import ServiceSettings
 from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import set_up_telemetry, shut_down_telemetry
+from voxbus_runtime.turns import take_short_turns
 
 S = TypeVar("S", bound=ServiceSettings)
 S_co = TypeVar("S_co", bound=ServiceSettings, covariant=True)
@@ -115,6 +116,7 @@ def main(name: str, settings_type: type[S], wire: Wire[S]) -> None:
             variable = "VOXBUS_" + "_".join(str(part) for part in error["loc"]).upper()
             sys.stderr.write(f"{name}: {variable}: {error['msg']}\n")
         sys.exit(2)
+    take_short_turns(settings.turn_slice_us)
     sys.exit(uvloop.run(run(name, settings, wire)))
 
 
@@ -186,7 +188,9 @@ async def _connected(settings: ServiceSettings, worker: str, log: BoundLogger) -
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    connecting = asyncio.ensure_future(connect(settings.nats_url, worker, log, settings.audio_gather_ms))
+    connecting = asyncio.ensure_future(
+        connect(settings.nats_url, worker, log, settings.audio_gather_ms, settings.audio_listen_every_ms)
+    )
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

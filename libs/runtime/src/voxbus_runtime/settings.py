@@ -62,6 +62,13 @@ class ServiceSettings(BaseSettings):
     audio_gather_ms: float = Field(default=2, ge=0, le=20)
     """Frames that come within this time of the last write leave together; a frame that comes alone does not wait."""
 
+    audio_listen_every_ms: float = Field(default=0, ge=0, le=200)
+    """How often audio is read from the bus; 0 = as it comes. For services that only keep it: fewer wakings."""
+
+    turn_slice_us: int = Field(default=0, ge=0, le=100_000)
+    """How long the process asks to run at a time when others wait for the processor, so that it is let in soon when it
+    has something to do (Linux 6.12 and newer; nothing happens elsewhere); 0 = as the system likes."""
+
     worker_id: str = ""
     """Name of this worker, unique per start; made up when empty."""
 

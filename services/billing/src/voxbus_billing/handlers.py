@@ -18,12 +18,14 @@ from voxbus_contracts.streams import BILLING
 from voxbus_database import DatabaseUnreachable
 from voxbus_runtime.errors import NotStored
 
+_GATHER_S: Final = 0.5
+"""A cost is told once a second at most: counting more often than twice in that time would be for nobody."""
 _TOLD_EVERY_MS: Final = 1_000
 _RETRY_S: Final = 1.0
 
 
 def add_handlers(broker: EventBroker, counting: "Counting") -> None:
-    @broker.consumes_batches(BILLING)
+    @broker.consumes_batches(BILLING, gather_s=_GATHER_S)
     async def on_usage_or_call(received: list[Received]) -> None:  # pyright: ignore[reportUnusedFunction]
         await counting.count(received)
 

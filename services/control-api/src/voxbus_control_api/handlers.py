@@ -10,12 +10,14 @@ from voxbus_control_api.event_store import EventRow, EventStore
 from voxbus_control_api.messages.reporting import Reporter
 from voxbus_control_api.messages.telling import ServerTeller
 
+_GATHER_RECORDS_S = 0.5
+"""Each batch is a transaction; who looks a call up while it is going on sees it so much behind."""
 _GATHER_MESSAGES_S = 0.05
 """A server learns of things nearly as they happen; what comes together is still read together."""
 
 
 def add_handlers(broker: EventBroker, events: EventStore, chats: Conversations) -> None:
-    @broker.consumes_batches(CONTROL_API)
+    @broker.consumes_batches(CONTROL_API, gather_s=_GATHER_RECORDS_S)
     async def on_call_events(received: list[Received]) -> None:  # pyright: ignore[reportUnusedFunction]
         await events.add([row_of(each) for each in received])
         metrics.EVENTS_STORED.inc(len(received))

@@ -1,9 +1,10 @@
 """Paced playout of the agent's utterances: what the caller hears, frame by frame, and the reports about it.
 
-Times are milliseconds of the same monotonic clock as CallerClock's. After every call that changes something, the
-owner looks at `next_due` and calls `tick` then; reports are collected with `take_events`, in order. Utterances play
-in the order of their numbers, without gaps; commands and frames may come in any order relative to each other, because
-cancel and clear mean "all up to n" for ever.
+Times are milliseconds of the same monotonic clock as CallerClock's. After every call that changes something, the owner
+looks at `next_due` and calls `tick` then; reports are collected with `take_events`, in order. Utterances play in the
+order of their numbers, without gaps; commands and frames may come in any order, because cancel and clear mean "all up
+to n" for ever. The first frame leaves at once, the others at whole multiples of 20 ms, which all calls of a process
+share: one waking serves them all, and the caller gets them up to 20 ms before their time.
 """
 
 from collections.abc import Sequence
@@ -32,8 +33,7 @@ PlaybackEvent = (
 )
 
 DECISION_MS: Final = 700.0
-# Speech that is an echo so far may become the caller's own: three frames make a difference.
-_ECHO_AGAIN_MS: Final = 60
+_ECHO_AGAIN_MS: Final = 60  # An echo so far may become the caller's own: three frames make a difference.
 _PROGRESS_FRAMES: Final = 500 // FRAME_MS
 # A late timer is caught up with frame by frame; after a longer stop the rhythm starts anew.
 _CATCH_UP_MS: Final = 100.0
@@ -78,7 +78,7 @@ class Playout:
         if played_frames:
             self._utterances[after_seq + 1] = Utterance(played_frames)
         self._pause: _Pause | None = None
-        self._next_send_ms = 0.0
+        self._next_send_ms = self._sounds_until_ms = 0.0
         self._idle = True
         self._next_pts_ms = 0
         self._stuck_at: tuple[int, bool] | None = None
@@ -268,14 +268,15 @@ class Playout:
 
     def _send(self, utterance: Utterance, pcm: bytes, now_ms: float) -> SentFrame:
         if self._idle or now_ms - self._next_send_ms > _CATCH_UP_MS:
-            self._next_send_ms = now_ms
+            self._next_send_ms = self._sounds_until_ms = now_ms
             self._next_pts_ms = self._pts_at(now_ms)
         self._idle = False
         if utterance.next_index == 1:
             self._report_start(utterance, now_ms)
         frame = SentFrame(self._floor + 1, self._next_pts_ms, SILENCE_FRAME if self.assistant_muted else pcm)
         self.echo.played(frame.pts_ms, frame.pcm)
-        self._next_send_ms += FRAME_MS
+        self._sounds_until_ms += FRAME_MS
+        self._next_send_ms += FRAME_MS - self._next_send_ms % FRAME_MS
         self._next_pts_ms += FRAME_MS
         utterance.sent_here += 1
         if utterance.sent_here % _PROGRESS_FRAMES == 0 and not utterance.is_complete:
@@ -350,7 +351,7 @@ class Playout:
         arrived_ms = None if voiced_pts_ms is None else self._clock.arrival_of(voiced_pts_ms + FRAME_MS)
         if arrived_ms is None:
             return None
-        silent_ms = now_ms if self._idle else max(now_ms, self._next_send_ms)
+        silent_ms = now_ms if self._idle else max(now_ms, self._sounds_until_ms)
         sounds_since_ms = silent_ms - sent_frames * FRAME_MS
         enough_at_ms = arrived_ms + enough_voice_after_ms(min_voiced_ms)
         return round(silent_ms - arrived_ms, 2) if sounds_since_ms <= enough_at_ms else None

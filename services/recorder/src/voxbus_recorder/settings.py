@@ -13,6 +13,9 @@ class Settings(ServiceSettings):
     slots: int = Field(default=1_000, ge=1)
     """Calls one worker records at a time; each costs two subscriptions and at most 0.7 MB."""
 
+    audio_listen_every_ms: float = Field(default=20, ge=0, le=200)
+    """A recording is in no hurry: what comes within one frame's time is read together."""
+
     recorder_spool: Path | None = None
     """Where segments wait while the object store fails; empty = `recorder/spool` in data_dir."""
 

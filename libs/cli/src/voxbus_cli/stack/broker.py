@@ -84,7 +84,7 @@ def broker_child(settings: StackSettings, binary: Path) -> ChildSpec:
     """Writes the configuration and says how to start the server with it."""
     path = settings.data_dir / "nats.conf"
     path.write_text(broker_config(settings))
-    return ChildSpec(BROKER, (str(binary), "-c", str(path.absolute())), port=settings.nats_port)
+    return ChildSpec(BROKER, (str(binary), "-c", str(path.absolute())), port=settings.nats_port, short_turns=True)
 
 
 def broker_environment(inherited: Mapping[str, str], cores: int) -> dict[str, str]:

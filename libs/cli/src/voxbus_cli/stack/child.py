@@ -16,6 +16,7 @@ from typing import Final
 from voxbus_cli.stack.logs import rotate
 from voxbus_cli.stack.plan import ChildSpec, worker_id
 from voxbus_cli.stack.restart import Restarts
+from voxbus_runtime.turns import SHORT_TURN_US, take_short_turns
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -116,17 +117,19 @@ class Child:
                 stderr=STDOUT,
                 # A group of its own: Ctrl-C reaches the supervisor alone, which then ends all in order.
                 process_group=0,
-                preexec_fn=_before_exec(os.getpid(), self.spec.niceness),
+                preexec_fn=_before_exec(os.getpid(), self.spec),
             )
         return self._process
 
 
-def _before_exec(supervisor: int, niceness: int) -> Callable[[], None]:
+def _before_exec(supervisor: int, spec: ChildSpec) -> Callable[[], None]:
     """What a child does before it becomes its program: asks the kernel to kill it when the supervisor dies."""
 
     def before_exec() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        os.nice(niceness)
+        os.nice(spec.niceness)
+        if spec.short_turns:
+            take_short_turns(SHORT_TURN_US, with_children=True)
         if os.getppid() != supervisor:  # died in between
             os._exit(1)
 

@@ -24,7 +24,8 @@ _LISTENERS: Final = {"control-api": "the API's", "media-ingress": "the caller's 
 class ChildSpec:
     """One process of the stack. `stage` is what its heartbeats say; "" = it has none and listens on `port` instead.
 
-    `niceness` > 0 lets the others go first when the machine is busy.
+    `niceness` > 0 lets the others go first when the machine is busy; `short_turns` has it let in soon (services ask for
+    that themselves).
     """
 
     name: str
@@ -32,6 +33,7 @@ class ChildSpec:
     stage: str = ""
     port: int = 0
     niceness: int = 0
+    short_turns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
