@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from voxbus_runtime.turns import SHORT_TURN_US
+
 
 class ServiceSettings(BaseSettings):
     """Base of every service's settings; frozen, prefix `VOXBUS_`, unknown variables ignored."""
@@ -65,9 +67,9 @@ class ServiceSettings(BaseSettings):
     audio_listen_every_ms: float = Field(default=0, ge=0, le=200)
     """How often audio is read from the bus; 0 = as it comes. For services that only keep it: fewer wakings."""
 
-    turn_slice_us: int = Field(default=0, ge=0, le=100_000)
-    """How long the process asks to run at a time when others wait for the processor, so that it is let in soon when it
-    has something to do (Linux 6.12 and newer; nothing happens elsewhere); 0 = as the system likes."""
+    turn_slice_us: int = Field(default=SHORT_TURN_US, ge=0, le=100_000)
+    """How long media-ingress, vad and stt-worker ask to run at a time when others wait for the processor, so that they
+    are let in soon when a frame comes (Linux 6.12 and newer; elsewhere nothing happens); 0 = as the system likes."""
 
     worker_id: str = ""
     """Name of this worker, unique per start; made up when empty."""

@@ -4,14 +4,10 @@ from pydantic import Field
 
 from voxbus_media_ingress.ring_back import RingTone
 from voxbus_runtime.settings import ServiceSettings
-from voxbus_runtime.turns import SHORT_TURN_US
 
 
 class Settings(ServiceSettings):
     """Settings of media-ingress; environment `VOXBUS_MEDIA_…`."""
-
-    turn_slice_us: int = Field(default=SHORT_TURN_US, ge=0, le=100_000)
-    """Frames come every 20 ms from each caller: let in late is heard late."""
 
     media_host: str = "127.0.0.1"
     """Address callers' WebSockets connect to; 0.0.0.0 in a container, behind something that speaks TLS."""

@@ -8,14 +8,10 @@ from pydantic import Field
 
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.settings import ServiceSettings
-from voxbus_runtime.turns import SHORT_TURN_US
 
 
 class Settings(ServiceSettings):
     """Settings of the stt-worker; environment `VOXBUS_STT_…`."""
-
-    turn_slice_us: int = Field(default=SHORT_TURN_US, ge=0, le=100_000)
-    """Frames come every 20 ms from each caller: let in late is heard late."""
 
     stt_default: str = "pocketsphinx"
     """Recognizer of calls that ask for none that is installed; started with the service, so that no call waits."""

@@ -6,7 +6,6 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from voxbus_runtime.settings import ServiceSettings
-from voxbus_runtime.turns import SHORT_TURN_US
 from voxbus_vad.detector import Hysteresis
 from voxbus_vad.errors import SileroMissing
 from voxbus_vad.silero import check_silero_installed
@@ -14,9 +13,6 @@ from voxbus_vad.silero import check_silero_installed
 
 class Settings(ServiceSettings):
     """Settings of vad; environment `VOXBUS_VAD_…`."""
-
-    turn_slice_us: int = Field(default=SHORT_TURN_US, ge=0, le=100_000)
-    """Frames come every 20 ms from each caller: let in late is heard late."""
 
     vad_engine: Literal["webrtc", "silero"] = "webrtc"
     """Who decides where the cheap detector is unsure. silero needs requirements/silero.lock; webrtc is free."""
