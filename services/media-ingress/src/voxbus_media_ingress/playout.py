@@ -41,8 +41,7 @@ _CATCH_UP_MS: Final = 100.0
 _HOLE_MS: Final = 300.0
 # The say command carries the anchor of v2v and the reflex; sound that overtook it waits this long for it.
 _UNANNOUNCED_MS: Final = 50.0
-# Says come in order, so a number that was never said while a later one has sound does not exist.
-_UNSAID_MS: Final = 1_000.0
+_UNSAID_MS: Final = 1_000.0  # Says come in order: a number never said while a later one has sound does not exist.
 
 
 @dataclass(frozen=True, slots=True)
