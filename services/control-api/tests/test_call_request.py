@@ -23,6 +23,14 @@ def planned(body: dict[str, Any], stored: dict[str, Any] | None = None) -> CallP
     return plan_call(request, speaker, kind_of(body))
 
 
+def test_what_is_wrong_with_a_call_as_a_whole_hides_no_field_that_is_wrong_in_itself() -> None:
+    problems = problems_of({"transport": {**WEBSOCKET, "audioFormat": {"format": "opus"}}, "name": "n" * 41})
+    assert [problem.split(" ")[0] for problem in problems] == ["exactly", "transport.audioFormat.format", "name"]
+    with pytest.raises(BadRequest) as refused:
+        parse_web_request({"customer": {"number": "12"}, "name": 5})
+    assert {problem.split(" ")[0] for problem in refused.value.problems} >= {"exactly", "customer", "name"}
+
+
 def problems_of(body: dict[str, Any]) -> list[str]:
     with pytest.raises(BadRequest) as refused:
         planned(body)

@@ -195,3 +195,12 @@ async def test_what_a_body_refers_to_must_be_the_organisations(server: Any) -> N
         assert (response.status_code, response.json()["message"]) == (400, [told])
     patched = await server.client.patch(f"/assistant/{assistant['id']}", json={"model": {"toolIds": ["x", "\0"]}})
     assert len(patched.json()["message"]) == 2
+
+
+async def test_a_reference_to_nothing_is_named_beside_fields_that_are_wrong(server: Any) -> None:
+    body = {"provider": "byo-phone-number", "number": "+1", "assistantId": "nobody", "name": "n" * 99}
+    refused = await server.client.post("/phone-number", json=body)
+    assert refused.status_code == 400
+    named = [problem.split(" ")[0] for problem in refused.json()["message"]]
+    assert "assistantId" in named
+    assert len(named) > 1

@@ -76,6 +76,17 @@ async def test_the_last_private_key_cannot_be_revoked(server: Any) -> None:
     assert (await server.client.delete(f"/token/{own['id']}")).status_code == 200
 
 
+async def test_the_last_private_key_is_given_no_end_that_locks_its_organisation_out(server: Any) -> None:
+    (own,) = (await server.client.get("/token")).json()
+    ends = {name: {"expiresAt": f"{year}-01-01T00:00:00Z"} for name, year in (("past", 2000), ("soon", 2040))}
+    for end in ends.values():
+        assert (await server.client.patch(f"/token/{own['id']}", json=end)).status_code == 409
+    other = await made(server, expiresAt="2039-01-01T00:00:00Z")
+    assert (await server.client.patch(f"/token/{own['id']}", json=ends["soon"])).status_code == 409, "it ends before"
+    assert (await server.client.patch(f"/token/{other['id']}", json={"expiresAt": None})).status_code == 200
+    assert (await server.client.patch(f"/token/{own['id']}", json=ends["soon"])).status_code == 200
+
+
 async def test_a_public_key_opens_no_route_of_private_keys(server: Any) -> None:
     public = bearer((await made(server, tag="public"))["value"])
     refused = 0

@@ -9,7 +9,7 @@ from voxbus_control_api.calls.customers import Customer
 from voxbus_control_api.calls.schedule import SchedulePlan
 from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.overrides import Json, without_nulls
-from voxbus_control_api.problems import validated
+from voxbus_control_api.problems import read_with
 
 Kind = Literal["vapi.websocketCall", "webCall", "outboundPhoneCall"]
 
@@ -83,10 +83,7 @@ def kind_of(body: Json) -> Kind:
 def parse_request(body: Json) -> CallRequest:
     """One call over the WebSocket or the telephone. Raises BadRequest naming every offending field."""
     given = without_nulls(body)
-    problems = [*_speaker_problems(given), *_carriage_problems(given)]
-    if problems:
-        raise BadRequest(*problems)
-    request = validated(CallRequest, given)
+    request = read_with([*_speaker_problems(given), *_carriage_problems(given)], CallRequest, given)
     if kind_of(given) == "outboundPhoneCall":
         _check_callee(request)
     return request
@@ -97,9 +94,7 @@ def parse_web_request(body: Json) -> CallRequest:
     given = without_nulls(body)
     problems = _speaker_problems(given)
     problems += [f"{name} must not be given for a web call" for name in _PHONE_ONLY if name in given]
-    if problems:
-        raise BadRequest(*problems)
-    return validated(CallRequest, {name: value for name, value in given.items() if name != "transport"})
+    return read_with(problems, CallRequest, {name: value for name, value in given.items() if name != "transport"})
 
 
 def _speaker_problems(given: Json) -> list[str]:

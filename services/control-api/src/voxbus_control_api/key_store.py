@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_control_api.access import sha256_hex
 from voxbus_control_api.database import KEYS, Database, to_text
@@ -53,6 +54,9 @@ class Key:
         return {"id": self.id, "orgId": self.org, **times, "tag": self.tag, **given}
 
 
+_LAST: Final = "this is the organisation's last private key: make another one first"
+
+
 class KeyStore:
     """Whose a key is. Answers may be 2 s old: so long a revoked key still works on another replica."""
 
@@ -96,7 +100,10 @@ class KeyStore:
             return [_key(row) for row in (await connection.execute(listing.applied(statement, KEYS))).all()]
 
     async def put(self, key: Key) -> None:
+        """Raises Conflict when no private key of the organisation would be valid any longer than this one."""
         async with self._database.write() as connection:
+            if key.tag == "private" and key.expires_at_ms is not None:
+                await _check_outlived(connection, key, key.expires_at_ms)
             await connection.execute(update(KEYS).where(*_one(key.org, key.id)).values(_row(key)))
         self._fresh.clear()
 
@@ -107,7 +114,7 @@ class KeyStore:
         async with self._database.write() as connection:
             last = list((await connection.execute(private.with_for_update())).scalars())
             if last == [key_id]:
-                raise Conflict("this is the organisation's last private key: make another one first")
+                raise Conflict(_LAST)
             row = (await connection.execute(select(KEYS).where(*_one(org, key_id)))).first()
             await connection.execute(update(KEYS).where(*_one(org, key_id)).values(revoked_at_ms=now_ms))
         self._fresh.clear()
@@ -117,6 +124,14 @@ class KeyStore:
         if len(self._fresh) >= _MOST_FRESH:
             self._fresh.clear()
         self._fresh[sha256] = (now_ms, key)
+
+
+async def _check_outlived(connection: AsyncConnection, key: Key, expires_at_ms: int) -> None:
+    """The organisation's private keys are locked in order. Raises Conflict."""
+    private = select(KEYS.c.id, KEYS.c.expires_at_ms).where(*_of(key.org), KEYS.c.tag == "private").order_by(KEYS.c.id)
+    others = [row for row in await connection.execute(private.with_for_update()) if row.id != key.id]
+    if not any(row.expires_at_ms is None or row.expires_at_ms > expires_at_ms for row in others):
+        raise Conflict(_LAST)
 
 
 def renewed(key: Key, now_ms: int, **changes: Any) -> Key:

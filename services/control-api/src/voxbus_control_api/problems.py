@@ -24,6 +24,17 @@ def validated(model: type[M], body: Any, prefix: str = "") -> M:
     return validated_as(model, body, prefix)
 
 
+def read_with(problems: Sequence[str], model: type[M], body: Any) -> M:
+    """The same where `problems` are known already: they are named together with the fields that are wrong."""
+    try:
+        read = validated(model, body)
+    except BadRequest as wrong:
+        raise BadRequest(*problems, *wrong.problems) from None
+    if problems:
+        raise BadRequest(*problems)
+    return read
+
+
 def validated_as(shape: Any, body: Any, prefix: str = "") -> Any:
     """The same for any shape, a union of models too."""
     given = whole_numbers(body)

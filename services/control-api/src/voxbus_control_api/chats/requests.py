@@ -5,9 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.overrides import Json, without_nulls
-from voxbus_control_api.problems import validated
+from voxbus_control_api.problems import read_with
 
 DEFAULT_EXPIRATION_S = 86_400
 
@@ -93,9 +92,7 @@ def parse_chat(body: Json) -> ChatRequest:
         problems += [f"{name} must be left out: a session has its own" for name in others]
     if not speakers and "sessionId" not in given and "previousChatId" not in given:
         problems.append("one of assistantId, assistant, squadId, squad, sessionId and previousChatId must be given")
-    if problems:
-        raise BadRequest(*problems)
-    return validated(ChatRequest, given)
+    return read_with(problems, ChatRequest, given)
 
 
 def parse_web_chat(body: Json) -> WebChatRequest:
@@ -109,9 +106,7 @@ def parse_web_chat(body: Json) -> WebChatRequest:
     if isinstance(overrides, dict):
         others = [name for name in overrides if name != "variableValues"]
         problems += [f"assistantOverrides.{name} should not exist: only variableValues may be given" for name in others]
-    if problems:
-        raise BadRequest(*problems)
-    return validated(WebChatRequest, given)
+    return read_with(problems, WebChatRequest, given)
 
 
 def parse_session(body: Json) -> SessionRequest:
@@ -120,9 +115,7 @@ def parse_session(body: Json) -> SessionRequest:
     problems = _not_yet(given)
     if not problems and len([name for name in _SPEAKERS if name in given]) != 1:
         problems.append("exactly one of assistantId, assistant, squadId and squad must be given")
-    if problems:
-        raise BadRequest(*problems)
-    return validated(SessionRequest, given)
+    return read_with(problems, SessionRequest, given)
 
 
 def _not_yet(given: Json) -> list[str]:

@@ -41,7 +41,10 @@ def _add_create(router: APIRouter, kind: Kind) -> None:
 
     @router.post(kind.path, tags=[kind.name], **asked)
     async def create(org: Org, api: Services, body: Body) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        stored = new_body(kind, body)
+        try:
+            stored = new_body(kind, body)
+        except BadRequest as wrong:
+            raise BadRequest(*wrong.problems, *await unknown_references(api, org, kind, body)) from None
         await check_references(api, org, kind, stored)
         lookup = kind.lookup_of(stored)
         await _check_free(api, org, kind, lookup)
@@ -128,14 +131,19 @@ def missing(kind: str, resource_id: str) -> NotFound:
 
 async def check_references(api: Api, org: str, kind: Kind, body: Json) -> None:
     """Raises BadRequest naming every field that refers to something the organisation does not have."""
+    if unknown := await unknown_references(api, org, kind, body):
+        raise BadRequest(*unknown)
+
+
+async def unknown_references(api: Api, org: str, kind: Kind, body: Json) -> list[str]:
+    """What is wrong with them, of a body that may be wrong in other ways too."""
     wanted: dict[str, set[str]] = {}
     references = references_of(kind.name, body)
     for reference in references:
         wanted.setdefault(reference.kind, set()).add(reference.id)
     there = {each: await api.resources.get_many(org, each, sorted(ids)) for each, ids in wanted.items()}
     unknown = [reference for reference in references if reference.id not in there[reference.kind]]
-    if unknown:
-        raise BadRequest(*(f"{each.path} must be the id of {_article(each.kind)} {each.kind}" for each in unknown))
+    return [f"{each.path} must be the id of {_article(each.kind)} {each.kind}" for each in unknown]
 
 
 async def _check_free(api: Api, org: str, kind: Kind, lookup: str | None) -> None:
