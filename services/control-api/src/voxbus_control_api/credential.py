@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from voxbus_control_api.errors import BadRequest
-from voxbus_control_api.problems import validated
+from voxbus_control_api.problems import read_with
 from voxbus_control_api.secret_names import without_secrets
 
 Json = dict[str, Any]
@@ -63,6 +63,17 @@ _PLANS: Final[dict[str, tuple[str, ...]]] = {
     "bearer": ("token",),
     "aws-iam": ("awsAccessKeyId", "awsSecretAccessKey"),
     "aws-sts": ("roleArn",),
+}
+_NAME: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 40}
+_PLAN: Final[Json] = {
+    "anyOf": [
+        {
+            "type": "object",
+            "required": ["type", *fields],
+            "properties": {"type": {"enum": [kind]}, **{name: {"type": "string", "minLength": 1} for name in fields}},
+        }
+        for kind, fields in _PLANS.items()
+    ]
 }
 _IDENTIFIERS: Final = {"vonage": ("apiKey",)}
 """What is called a key and is none: the public API shows it."""
@@ -128,11 +139,27 @@ def checked_credential(body: Json) -> Json:
     if not isinstance(name, str) or not 1 <= len(name) <= 40:
         problems.append("name must be a string of 1 to 40 characters")
     problems += _plan_problems(given.get("authenticationPlan"))
-    if problems:
-        raise BadRequest(*problems)
-    if provider == "byo-sip-trunk":
-        validated(SipTrunk, given)
+    read_with(problems, SipTrunk if provider == "byo-sip-trunk" else _Part, given)
     return given
+
+
+def credential_schemas() -> list[Json]:
+    """What may be posted, one JSON schema for all providers that need the same."""
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for provider in PROVIDERS:
+        if provider != "byo-sip-trunk":
+            alike.setdefault((_NEEDS[provider], _OBJECTS.get(provider, ())), []).append(provider)
+    found = [_schema(providers, texts, objects) for (texts, objects), providers in alike.items()]
+    trunk = SipTrunk.model_json_schema()
+    fields = {"provider": {"enum": ["byo-sip-trunk"]}, "name": _NAME, **trunk["properties"]}
+    return [*found, {**trunk, "properties": fields, "required": ["provider", *trunk["required"]]}]
+
+
+def _schema(providers: list[str], texts: tuple[str, ...], objects: tuple[str, ...]) -> Json:
+    fields: Json = {"provider": {"enum": providers}, "name": _NAME}
+    fields |= {name: {"type": "string", "minLength": 1} for name in texts}
+    fields |= {name: _PLAN if name == "authenticationPlan" else {"type": "object"} for name in objects}
+    return {"type": "object", "required": ["provider", *texts, *objects], "properties": fields}
 
 
 def shown_credential(body: Json) -> Json:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 
-from voxbus_control_api.credential import PROVIDERS, checked_credential, shown_credential
+from voxbus_control_api.credential import PROVIDERS, checked_credential, credential_schemas, shown_credential
 from voxbus_control_api.errors import BadRequest, NotFound
 from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
@@ -21,9 +21,8 @@ Services = Annotated[Api, Depends(api_for)]
 Body = Annotated[Json, Depends(read_object)]
 
 CREDENTIAL: Final = "credential"
-_ASKED: Json = {
+_CHANGED: Json = {
     "type": "object",
-    "required": ["provider"],
     "properties": {
         "provider": {"type": "string", "enum": list(PROVIDERS)},
         "name": {"type": "string", "minLength": 1, "maxLength": 40},
@@ -34,7 +33,7 @@ _CREDENTIAL: Json = described(ref("Credential"))
 router = APIRouter(prefix="/credential", tags=["credentials"])
 
 
-@router.post("", **described(ref("Credential"), status=201, body=_ASKED))
+@router.post("", **described(ref("Credential"), status=201, body={"anyOf": credential_schemas()}))
 async def create_credential(org: Org, api: Services, body: Body) -> Json:
     given = checked_credential(body)
     now_ms = api.now_ms()
@@ -57,7 +56,7 @@ async def get_credential(credential_id: str, org: Org, api: Services) -> Json:
     return _shown(found)
 
 
-@router.patch("/{credential_id}", **described(ref("Credential"), body={**_ASKED, "required": []}))
+@router.patch("/{credential_id}", **described(ref("Credential"), body=_CHANGED))
 async def update_credential(credential_id: str, org: Org, api: Services, body: Body) -> Json:
     """Given fields replace those there are, null takes one away; secrets that are not spoken of stay."""
     now_ms = api.now_ms()
