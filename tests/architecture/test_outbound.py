@@ -13,6 +13,7 @@ FORBIDDEN_CALLS = {
         "HTTPTransport",
         *["get", "post", "put", "patch", "delete", "head", "request", "stream"],
     },
+    "httpx2": {"AsyncClient", "Client", "AsyncHTTPTransport", "HTTPTransport", "get", "post", "request", "stream"},
     "asyncio": {"open_connection", "create_connection", "open_unix_connection"},
     "socket": {"create_connection"},
     "loop": {"create_connection"},
@@ -35,6 +36,8 @@ FORBIDDEN_IMPORTS = (
 ALLOWED = {
     "libs/runtime/src/voxbus_runtime/outbound.py",
     "libs/runtime/src/voxbus_runtime/outbound_stream.py",
+    # a client of the MCP SDK's kind, whose every request goes through the guarded one
+    "services/tool-runner/src/voxbus_tool_runner/mcp_client/bridge.py",
 }
 
 
@@ -99,6 +102,7 @@ def test_every_way_round_is_seen() -> None:
         "import httpx as h\nh.AsyncClient()",
         "from httpx import AsyncClient as C\nC()",
         "import httpx\nhttpx.get('x')",
+        "import httpx2\nhttpx2.AsyncClient()",
         "import aiohttp",
         "from urllib.request import urlopen",
         "import urllib.request",

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
+from kinds_at_hand import tool_runner
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
@@ -16,7 +17,6 @@ from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client
 from voxbus_runtime.tasks import end
 from voxbus_tool_runner.errors import BadAnswer, ServerTooSlow, ToolError
-from voxbus_tool_runner.runner import ToolRunner
 
 pytestmark = pytest.mark.integration
 
@@ -100,7 +100,7 @@ async def test_the_model_is_told_within_the_limit(
     command = RunTool(tool_call_id="call_1_1", tool_name="look", arguments={}, timeout_ms=20_000)
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with serving(behave) as url, customer_client(guard, 4) as client:
-        runner = ToolRunner(Stored(url), client, None, max_answer_bytes=MIB)
+        runner = tool_runner(Stored(url), client)
         job = await runner.prepare(REF, command, "")
         began_s = time.monotonic()
         with pytest.raises(error, match=told):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 import structlog
 from cryptography.fernet import Fernet
+from kinds_at_hand import nothing_to_discover, tool_runner
 from pydantic import SecretStr
 
 from voxbus_bus import Received
@@ -20,7 +21,6 @@ from voxbus_runtime.outbound import customer_client
 from voxbus_runtime.sealing import seal_config
 from voxbus_tool_runner.errors import StillRunning
 from voxbus_tool_runner.handlers import ToolCommands
-from voxbus_tool_runner.runner import ToolRunner
 
 REF = CallRef("acme", "11111111-1111-4111-8111-1111111111ab")
 KEY = SecretStr(Fernet.generate_key().decode())
@@ -67,8 +67,8 @@ class Stored:
 
 def commands(stored: Stored, server: Server, published: Published, *, key: SecretStr = KEY) -> ToolCommands:
     client = customer_client(Guard.parse("127.0.0.0/8"), inner=httpx.MockTransport(server))
-    runner = ToolRunner(stored, client, key, max_answer_bytes=1024, now_ms=lambda: 5)
-    return ToolCommands(runner, published, published.answered, structlog.get_logger())
+    runner = tool_runner(stored, client, key, max_answer_bytes=1024)
+    return ToolCommands(runner, nothing_to_discover, published, published.answered, structlog.get_logger())
 
 
 def command(tool_call_id: str = "call_1", delivery: int = 1, timeout_ms: int = 5_000) -> Received:
@@ -91,7 +91,7 @@ async def test_the_server_is_asked_with_its_secret_headers_and_an_idempotency_ke
         return ships(request)
 
     published = Published()
-    await commands(Stored(), server, published).on_run_tool(command())
+    await commands(Stored(), server, published).on_command(command())
     assert published.only.result == "ships"
     assert list(published.by_id) == [f"tool.{REF.call}.call_1"]
     (request,) = asked
@@ -120,7 +120,7 @@ async def test_whatever_the_server_does_the_model_gets_an_answer() -> None:
     ]
     for stored, server, told in cases:
         published = Published()
-        await commands(stored, server, published).on_run_tool(command(delivery=3))
+        await commands(stored, server, published).on_command(command(delivery=3))
         assert published.only.result is None
         assert told in str(published.only.error), told
 
@@ -128,7 +128,7 @@ async def test_whatever_the_server_does_the_model_gets_an_answer() -> None:
 async def test_a_secret_of_another_cluster_key_is_never_sent() -> None:
     published = Published()
     other = SecretStr(Fernet.generate_key().decode())
-    await commands(Stored(), ships, published, key=other).on_run_tool(command())
+    await commands(Stored(), ships, published, key=other).on_command(command())
     assert "cannot be opened" in str(published.only.error)
 
 
@@ -138,7 +138,7 @@ async def test_a_server_that_does_not_answer_in_time_is_given_up() -> None:
         raise AssertionError
 
     published = Published()
-    await commands(Stored(), silent, published).on_run_tool(command(timeout_ms=100))  # type: ignore[arg-type]
+    await commands(Stored(), silent, published).on_command(command(timeout_ms=100))  # type: ignore[arg-type]
     assert "within 0.1 seconds" in str(published.only.error)
 
 
@@ -151,7 +151,7 @@ async def test_an_asynchronous_tool_is_answered_before_its_server_is() -> None:
         return ships(request)
 
     stored = Stored(**{"async": True})
-    await commands(stored, server, published).on_run_tool(command())
+    await commands(stored, server, published).on_command(command())
     assert seen == [1]
     assert published.only.result == "Success."
 
@@ -165,8 +165,8 @@ async def test_a_command_that_comes_again_after_its_answer_does_not_run_twice() 
 
     published = Published()
     tools = commands(Stored(), server, published)
-    await tools.on_run_tool(command())
-    await tools.on_run_tool(command(delivery=2))
+    await tools.on_command(command())
+    await tools.on_command(command(delivery=2))
     assert len(asked) == 1
 
 
@@ -181,10 +181,10 @@ async def test_a_command_that_comes_again_while_it_runs_waits() -> None:
     published = Published()
     tools = commands(Stored(), slow, published)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as group:
-        group.create_task(tools.on_run_tool(command()))
+        group.create_task(tools.on_command(command()))
         await entered.wait()
         try:
-            await tools.on_run_tool(command(delivery=2))
+            await tools.on_command(command(delivery=2))
         except StillRunning as again:
             assert again.retryable
         else:

@@ -5,6 +5,7 @@ at 16 kHz unless a rate is given. It must never import another Voxbus package.
 """
 
 from voxbus_audio.decode import WireDecoder, WireEncoder
+from voxbus_audio.dtmf import keys_pcm
 from voxbus_audio.encode import Mp3Encoder, wav_header
 from voxbus_audio.errors import AudioError, NotAudio, SamplesInvalid, WavHeaderInvalid, WireFormatInvalid
 from voxbus_audio.files import read_audio, read_audio_16k, write_wav
@@ -48,6 +49,7 @@ __all__ = [
     "frames",
     "hush",
     "is_quiet",
+    "keys_pcm",
     "mulaw_decode",
     "mulaw_encode",
     "peak",

@@ -149,6 +149,7 @@ class Assistant(ApiModel):
     max_duration_seconds: Annotated[float, Field(ge=10, le=43_200)] = 600
     silence_timeout_seconds: Annotated[float, Field(ge=5, le=3_600)] = 30
     end_call_message: Annotated[str | None, Field(max_length=1000)] = None
+    voicemail_message: Annotated[str | None, Field(max_length=1000)] = None
     end_call_phrases: tuple[str, ...] = ()
     message_plan: MessagePlan = MessagePlan()
     hooks: tuple[Hook, ...] = ()

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from voxbus_contracts.destination import FIRST
 from voxbus_contracts.message import Command, Personal, PersonalText, UtteranceSeq
+from voxbus_contracts.tool import RemoteTool
 
 _CONTROLLERS = ("media-ingress", "control-api", "llm-orchestrator")
 
@@ -41,6 +42,7 @@ class SaySentence(Command, name="speech.say", owner="llm-orchestrator", consumer
     not_before_pts_ms: int = Field(default=0, ge=0, description="must not begin to sound earlier on the audio clock")
     model_ms: int = Field(default=0, ge=0, description="first sentence only: model asked → first token")
     sentence_ms: int = Field(default=0, ge=0, description="first sentence only: first token → sentence complete")
+    keys: PersonalText = Field(default="", description="tones of these keys in place of words; w and W are pauses")
 
 
 class CancelSpeech(Command, name="speech.cancel", owner="llm-orchestrator", consumer="tts-worker"):
@@ -97,6 +99,17 @@ class RunTool(Command, name="tool.run", owner="llm-orchestrator", consumer="tool
         default={}, description="what earlier tools' answers were asked for; templates of the tool know them"
     )
     member: str = Field(default=FIRST, description="key of the assistant whose tool it is")
+    remote: RemoteTool | None = Field(default=None, description="of a tool that an MCP server has")
+
+
+class DiscoverTools(Command, name="tool.discover", owner="llm-orchestrator", consumer="tool-runner"):
+    """Ask an MCP server which tools it has; the answer is tool.discovered."""
+
+    example: ClassVar = {"tool": 0, "pts_ms": 0}
+
+    tool: int = Field(ge=0, description="which of the assistant's mcp tools, from 0")
+    member: str = Field(default=FIRST, description="key of the assistant whose tool it is")
+    pts_ms: int = Field(default=0, ge=0, description="when it was ordered, on the audio clock")
 
 
 class EndCall(Command, name="call.end", owner=_CONTROLLERS, consumer="llm-orchestrator"):
@@ -192,6 +205,7 @@ ALL_COMMANDS: tuple[type[Command], ...] = (
     PausePlayback,
     ResumePlayback,
     RunTool,
+    DiscoverTools,
     EndCall,
     SayOnCall,
     AddMessage,

@@ -58,18 +58,28 @@ class Member(_Entry):
 class CallCredential(_Entry):
     """A stored credential that a call may use; its secrets are sealed with the cluster key.
 
-    `id` is empty for one that came with the assistant. `authentication` is its authenticationPlan.
+    `id` is empty for one that came with the assistant or the phone number. `authentication` is its authenticationPlan;
+    `account` is a carrier's: accountSid with authToken, or with apiKey and apiSecret.
     """
 
     id: str = ""
     provider: str
     api_key: str = ""
     authentication: dict[str, Any] | None = None
+    account: dict[str, str] = Field(default_factory=dict[str, str])
 
     @property
     def plan(self) -> dict[str, Any] | None:
         """What a server is shown: the plan, or the key as a bearer token; None when there is neither."""
         return self.authentication or ({"type": "bearer", "token": self.api_key} if self.api_key else None)
+
+
+class KnowledgeFile(_Entry):
+    """A file that a tool of the call looks things up in: its name, and where it lies in the object store."""
+
+    name: str
+    key: str
+    mimetype: str = ""
 
 
 class CallConfig(_Entry):
@@ -95,6 +105,7 @@ class CallConfig(_Entry):
     message_server: MessageServer | None = None
     credentials: tuple[CallCredential, ...] = Field(default=(), description="the assistant's own before the tenant's")
     control_url: str = Field(default="", description="whoever has it may control the call; itself sealed")
+    tool_files: dict[str, KnowledgeFile] = Field(default={}, description="by id, as query tools name them")
     is_waiting: bool = Field(default=False, description="no place for it yet: nobody may attach")
     personal_key: str = Field(default="", description="of a private call: seals its personal fields; itself sealed")
     private: bool = Field(default=False, description="the installation wants nothing stored of what is said")

@@ -113,7 +113,11 @@ def claims_consumer(stage: str) -> ConsumerSpec:
 
 
 TOOL_RUNNER: Final = ConsumerSpec(
-    EVENTS.name, "tool-runner", (subjects.commands_named("tool", "run"),), ack_wait_s=3, max_ack_pending=10_000
+    EVENTS.name,
+    "tool-runner",
+    (subjects.commands_named("tool", "run"), subjects.commands_named("tool", "discover")),
+    ack_wait_s=3,
+    max_ack_pending=10_000,
 )
 _RECORDED_WITHIN_S: Final = 5
 """What a service had fetched when it stopped comes again after this; batches take far less, and twice is once."""

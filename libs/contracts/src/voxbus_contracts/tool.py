@@ -1,10 +1,11 @@
 """What the model can call, and what the assistant says while it runs."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from voxbus_contracts.api_model import ApiModel, Server
+from voxbus_contracts.api_model import ApiModel, BackoffPlan, Server
 from voxbus_contracts.destination import Destination
 from voxbus_contracts.variables import VariableExtractionPlan
 
@@ -58,6 +59,27 @@ class ToolParameter(ApiModel):
     value: Any = None
 
 
+class RejectionPlan(ApiModel):
+    """A call of the tool is not made where all conditions hold; each is of type regex, liquid or group."""
+
+    conditions: tuple[dict[str, Any], ...] = ()
+
+
+class KnowledgeFiles(ApiModel):
+    """Files that a query tool looks things up in."""
+
+    name: str = ""
+    description: str = ""
+    file_ids: tuple[str, ...] = ()
+
+
+class RemoteTool(ApiModel):
+    """Where a tool of an MCP server comes from: which of the assistant's mcp tools, from 0, and its name there."""
+
+    tool: Annotated[int, Field(ge=0)]
+    name: str
+
+
 class Tool(ApiModel):
     """Something the model can call."""
 
@@ -74,7 +96,29 @@ class Tool(ApiModel):
     """Of transferCall and handoff."""
 
     default_result: str | None = None
+    rejection_plan: RejectionPlan | None = None
+    given_name: Annotated[str | None, Field(alias="name")] = None
+    description: str | None = None
+    credential_id: str | None = None
+
+    method: str = "POST"
+    """Of an apiRequest, like the next five."""
+    url: str | None = None
+    headers: dict[str, Any] | None = None
+    body: dict[str, Any] | None = None
+    timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 20
+    backoff_plan: BackoffPlan | None = None
+
+    knowledge_bases: tuple[KnowledgeFiles, ...] = ()
+    metadata: dict[str, Any] | None = None
+    tool_messages: tuple[dict[str, Any], ...] = ()
+    """Of an mcp tool: `{name, messages}`, what is said of each tool of its server."""
+    remote: RemoteTool | None = None
+    """Of a tool that an MCP server was found to have; never given by a customer."""
 
     @property
     def name(self) -> str:
-        return self.function.name if self.function else self.type
+        if self.function:
+            return self.function.name
+        is_named = self.type == "apiRequest" and self.given_name
+        return re.sub(r"[^a-zA-Z0-9_-]", "_", self.given_name or "") if is_named else self.type

@@ -10,7 +10,10 @@ from voxbus_runtime.errors import BadSeal
 
 _MARK: Final = "sealed:v1:"
 _SECRET_FIELDS: Final = frozenset(
-    {"secret", "serverurlsecret", "clientsecret", "secretkey", "apikey", "authtoken", "token", "password"}
+    {
+        *("secret", "serverurlsecret", "clientsecret", "secretkey", "apikey", "authtoken", "token", "password"),
+        *("apisecret", "refreshtoken", "privatekey", "awssecretaccesskey"),
+    }
 )
 _SECRET_MAPS: Final = frozenset({"headers"})
 

@@ -52,7 +52,7 @@ class ServerAccess:
     def __init__(self, client: httpx.AsyncClient, cluster_key: SecretStr | None) -> None:
         self._client = client
         self._cluster_key = cluster_key
-        self._tokens: dict[tuple[str, str], _Token] = {}
+        self._tokens: dict[tuple[str, ...], _Token] = {}
 
     async def headers(self, server: Server, authentication: Mapping[str, Any] | None, signed: Signed) -> dict[str, str]:
         """Names in lower case; the credential's over the secret's, those over the server's own. Secrets may be sealed.
@@ -80,17 +80,26 @@ class ServerAccess:
             case _:
                 raise CannotSign("authenticationPlan.type is none that a server can use")
 
+    def forget(self, authentication: Mapping[str, Any] | None) -> None:
+        """The server does not take its token any more: the next request asks for another. Raises BadSeal."""
+        plan: dict[str, Any] = open_config(authentication or {}, self._cluster_key)
+        if plan.get("type") == "oauth2":
+            self._tokens.pop(_key_of(plan), None)
+
     async def _token(self, plan: Mapping[str, Any]) -> str:
-        """By client credentials; kept until it ends. Raises TokenRefused, AddressRefused."""
-        key = (str(plan["url"]), str(plan["clientId"]))
+        """By refreshToken where the plan has one; kept until it ends. Raises TokenRefused, AddressRefused."""
+        key = _key_of(plan)
         known = self._tokens.get(key)
         if known is not None and time.monotonic() < known.until_s:
             return known.value
+        refresh = plan.get("refreshToken")
         form = {
-            "grant_type": "client_credentials",
+            "grant_type": "refresh_token" if refresh else "client_credentials",
             "client_id": plan["clientId"],
             "client_secret": plan["clientSecret"],
         }
+        if refresh:
+            form["refresh_token"] = refresh
         if plan.get("scope"):
             form["scope"] = plan["scope"]
         answer = bytearray()
@@ -102,6 +111,10 @@ class ServerAccess:
         token = _read_token(response.status_code, bytes(answer))
         self._tokens[key] = token
         return token.value
+
+
+def _key_of(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(plan.get(name, "")) for name in ("url", "clientId", "refreshToken", "scope"))
 
 
 def problem_of(fault: Exception) -> str:

@@ -4,19 +4,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from voxbus_contracts.commands import EndCall
-from voxbus_contracts.events import FaultRaised, ReplyGenerated, ReplyRetried, ToolRequested
+from voxbus_contracts.events import FaultRaised, ReplyGenerated, ReplyRetried, ToolFinished, ToolRequested
+from voxbus_llm_orchestrator.conversation import said_before
 from voxbus_llm_orchestrator.decision import Out
 from voxbus_llm_orchestrator.plan import Plan
+from voxbus_llm_orchestrator.rejection import REJECTED, is_rejected
 from voxbus_llm_orchestrator.saying import Spoken, say, sentences_of
-from voxbus_llm_orchestrator.state import CallState, Reply
+from voxbus_llm_orchestrator.state import CallState, is_model_reply
 
 MODEL_SPEAKS_FIRST = "assistant-speaks-first-with-model-generated-message"
 
 APOLOGY = "Sorry, I have a technical problem. Could you say that again?"
-
-
-MODEL_SOURCES = ("model", "tool")
-"""Replies of these sources are the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +24,6 @@ class Failure:
     code: str
     detail: str
     retryable: bool
-
-
-def is_model_reply(reply: Reply) -> bool:
-    return reply.source in MODEL_SOURCES
 
 
 def is_wanted(state: CallState, reply: int) -> bool:
@@ -74,6 +68,9 @@ def generated(
         return []
     known = state.replies[reply]
     outs: list[Out] = []
+    if end_call and (forbidden := _end_is_forbidden(state, plan, reply, now_ms)):
+        done = ReplyGenerated(reply=reply, utterances=known.utterances, first_token_ms=max(0, first_token_ms))
+        return [*forbidden, done]
     if end_call and plan.end_call_message and not known.utterances:
         outs += say(state, plan, Spoken(reply, known.turn, pts_ms=now_ms), sentences_of(plan.end_call_message))
     numbers = (*known.utterances, *range(state.next_utterance, state.next_utterance + len(outs)))
@@ -81,6 +78,19 @@ def generated(
         *outs,
         ReplyGenerated(reply=reply, utterances=numbers, first_token_ms=max(0, first_token_ms), end_call=end_call),
     ]
+
+
+def _end_is_forbidden(state: CallState, plan: Plan, reply: int, now_ms: int) -> list[Out]:
+    """The plan of the tool that ends the call rejects it: logged as wanted and failed, so that the model goes on."""
+    rejection, name = plan.tool_plan(plan.end_call_tool).rejection, plan.end_call_tool
+    if not name or rejection is None:
+        return []
+    known = {**plan.variables, **state.variables}
+    if not is_rejected(rejection, said_before(state, reply), known, plan.created_at_ms):
+        return []
+    wanted = wants_tool(state, reply, name, {}, now_ms)
+    ids = [each.tool_call_id for each in wanted if isinstance(each, ToolRequested)]
+    return [*wanted, *(ToolFinished(tool_call_id=each, tool_name=name, error=REJECTED, duration_ms=0) for each in ids)]
 
 
 def failed(state: CallState, plan: Plan, reply: int, failure: Failure, now_ms: int) -> list[Out]:

@@ -214,6 +214,7 @@ def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
         command.pts_ms,
         command.not_before_pts_ms,
         command.repeats,
+        command.keys,
     )
     state = replace(state, utterances=with_entry(state.utterances, command.utterance_seq, utterance))
     known = state.replies.get(command.reply)

@@ -61,6 +61,18 @@ def _tool_given_up(state: CallState, event: e.ToolGivenUp, _id: str) -> CallStat
     return replace(state, tools=with_entry(state.tools, event.tool_call_id, tool))
 
 
+def _discovery_ordered(state: CallState, command: c.DiscoverTools, _id: str) -> CallState:
+    return replace(state, discoveries=with_entry(state.discoveries, (command.member, command.tool), command.pts_ms))
+
+
+def _discovered(state: CallState, event: e.ToolsDiscovered, _id: str) -> CallState:
+    """The first answer counts: a call's tools do not change under the model."""
+    key = (event.member, event.tool)
+    if key in state.discovered:
+        return state
+    return replace(state, discovered=with_entry(state.discovered, key, event.tools))
+
+
 def _say_ordered(state: CallState, command: c.SayOnCall, event_id: str) -> CallState:
     order = Order(
         "say",
@@ -82,6 +94,8 @@ TOOL_CHANGES: Constant[Changes] = {
     c.RunTool: _tool_ordered,
     e.ToolFinished: _tool_finished,
     e.ToolGivenUp: _tool_given_up,
+    c.DiscoverTools: _discovery_ordered,
+    e.ToolsDiscovered: _discovered,
     c.SayOnCall: _say_ordered,
     c.AddMessage: _message_ordered,
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
 from voxbus_llm_orchestrator.conversation import prompt_of
+from voxbus_llm_orchestrator.discovered import with_discovered
 from voxbus_llm_orchestrator.moving import moving_of, with_moves_offered
 from voxbus_llm_orchestrator.plan import Plan, plan_of
 from voxbus_llm_orchestrator.state import CallState
@@ -45,4 +46,5 @@ class Cast:
         config = self._config.spoken_by(key)
         if key not in self._open:
             self._open[key] = with_moves_offered(self._opened(config.assistant))
-        return with_templates(self._open[key], config, state.variables)
+        found = {tool: tools for (member, tool), tools in state.discovered.items() if member == key}
+        return with_templates(with_discovered(self._open[key], found), config, state.variables)

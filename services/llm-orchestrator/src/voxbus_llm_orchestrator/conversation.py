@@ -61,6 +61,12 @@ def said_so_far(state: CallState, reply: Reply) -> list[str]:
     return [state.utterances[seq].text for seq in reply.utterances if not state.utterances[seq].repeats]
 
 
+def said_before(state: CallState, reply: int) -> list[Turn]:
+    """What was said, without the prompt and without one reply."""
+    items = (item for item in state.items if item.kind != "handoff")
+    return [turn for item in items if item.kind != "reply" or item.number != reply for turn in _of_item(state, item)]
+
+
 def _before(state: CallState, assistant: Assistant, reply: int = 0, prompts: Prompts = NO_PROMPTS) -> list[Turn]:
     """The prompt and everything said, but for one reply; after a handoff what was carried over it."""
     carried = Carried()

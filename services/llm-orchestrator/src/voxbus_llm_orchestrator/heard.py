@@ -47,7 +47,7 @@ def length_ms(state: CallState, seq: int) -> float:
     if voiced is not None and voiced.duration_ms > 0 and not voiced.failed:
         return float(voiced.duration_ms)
     spoken = [(known, state.utterances[at].text) for at, known in state.voiced.items() if at in state.utterances]
-    spoken = [(known, text) for known, text in spoken if known.duration_ms > 0 and not known.failed]
+    spoken = [(known, text) for known, text in spoken if known.duration_ms > 0 and text and not known.failed]
     characters = sum(len(text) for _, text in spoken)
     rate = sum(known.duration_ms for known, _ in spoken) / characters if characters else MS_PER_CHARACTER
     return rate * len(state.utterances[seq].text)

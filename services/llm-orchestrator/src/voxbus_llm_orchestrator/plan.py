@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.offering import mcp_tools
+from voxbus_contracts.tool import RemoteTool
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence, endpointing_of
 from voxbus_llm_orchestrator.hooks import HookPlan, doubted_below, hooks_of
 from voxbus_llm_orchestrator.keypad import KeypadPlan
@@ -85,6 +87,15 @@ class Plan:
     tool_timeouts_ms: Mapping[str, int] = field(default_factory=dict[str, int])
     tool_plans: Mapping[str, ToolPlan] = field(default_factory=dict[str, ToolPlan])
     tool_rounds_at_most: int = TOOL_ROUNDS_AT_MOST
+    mcp_tools: tuple[int, ...] = ()
+    """Which of the assistant's mcp tools there are, from 0."""
+    remote_tools: Mapping[str, RemoteTool] = field(default_factory=dict[str, RemoteTool])
+    end_call_tool: str = ""
+    """Name of the tool that ends the call; empty = there is none."""
+    voicemail_message: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What templates know, as far as plans hold some that are looked at later."""
+    created_at_ms: int = 0
     keypad: KeypadPlan | None = None
     moving: Moving = field(default_factory=Moving)
 
@@ -128,6 +139,12 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         model_patience_ms=_patience_ms(assistant),
         tool_timeouts_ms=_tool_timeouts_ms(assistant),
         tool_plans={tool.name: tool_plan(tool, language) for tool in assistant.model.tools},
+        mcp_tools=tuple(range(len(mcp_tools(assistant.model.tools)))),
+        remote_tools={tool.name: tool.remote for tool in assistant.model.tools if tool.remote},
+        end_call_tool=next((tool.name for tool in assistant.model.tools if tool.type == "endCall"), ""),
+        voicemail_message=(assistant.voicemail_message or "").strip(),
+        variables=variables_of(config),
+        created_at_ms=config.created_at_ms,
         keypad=_keypad_of(assistant),
     )
 
@@ -138,8 +155,15 @@ def _patience_ms(assistant: Assistant) -> int:
 
 
 def _tool_timeouts_ms(assistant: Assistant) -> dict[str, int]:
-    servers = {tool.name: tool.server or assistant.server for tool in (*assistant.hook_tools, *assistant.model.tools)}
-    return {name: round(server.timeout_seconds * 1000) for name, server in servers.items() if server}
+    """A request's limit is its own; everything else's is its server's."""
+    found: dict[str, int] = {}
+    for tool in (*assistant.hook_tools, *assistant.model.tools):
+        server = tool.server or (assistant.server if tool.type == "function" else None)
+        if tool.type == "apiRequest":
+            found[tool.name] = round(tool.timeout_seconds * 1000)
+        elif server:
+            found[tool.name] = round(server.timeout_seconds * 1000)
+    return found
 
 
 def _idle_of(assistant: Assistant) -> Idle | None:

@@ -10,7 +10,7 @@ from voxbus_llm_orchestrator.rows_hook_acts import ENDING_WITHIN_MS, are_done, i
 from voxbus_llm_orchestrator.rows_measure import measured_so_far
 from voxbus_llm_orchestrator.rows_reply import close_what_was_interrupted
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
-from voxbus_llm_orchestrator.tool_lines import TOOL_MESSAGE
+from voxbus_llm_orchestrator.tool_lines import TOOL_MESSAGE, VOICEMAIL
 
 SILENCE_TIMEOUT = "silence-timeout"
 """The source of the last message after long silence; a caller who breaks it off is there after all."""
@@ -18,6 +18,7 @@ SILENCE_TIMEOUT = "silence-timeout"
 _FAREWELLS = {
     SILENCE_TIMEOUT: "silence-timed-out",
     TOOL_MESSAGE: "assistant-ended-call-after-message-spoken",
+    VOICEMAIL: "voicemail",
 }
 """Why the call ends after a fixed reply that ends it, where it is not the assistant's own wish."""
 

@@ -2,12 +2,17 @@
 
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.events import MessageAdded, ReplyFinished, ReplyInterrupted, ReplyStarted
-from voxbus_llm_orchestrator.answering import is_model_reply
 from voxbus_llm_orchestrator.decision import AskModel, At, Decide, Out, View
 from voxbus_llm_orchestrator.heard import heard_of_reply, is_over
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
-from voxbus_llm_orchestrator.state import CallState, Order, Reply
-from voxbus_llm_orchestrator.tools_running import latest_model_reply, waits_for_words
+from voxbus_llm_orchestrator.state import CallState, Order, Reply, is_model_reply
+from voxbus_llm_orchestrator.tools_running import (
+    ACTS,
+    latest_model_reply,
+    tools_known_by_ms,
+    waits_for_words,
+    wanted_tools,
+)
 
 CLEARED_WITHIN_MS = 500
 """media-ingress reports a clear at once; if it cannot, what is known by then counts as heard."""
@@ -46,11 +51,10 @@ def order_tools(view: View) -> Decide | None:
             timeout_ms=view.plan.tool_timeout_ms(tool.name),
             variables=dict(view.state.variables),
             member=view.state.active,
+            remote=view.plan.remote_tools.get(tool.name),
         )
-        for call_id, tool in view.state.tools.items()
-        if tool.reply
-        and not tool.ordered
-        and not tool.finished
+        for call_id, tool in wanted_tools(view.state)
+        if view.plan.tool_plan(tool.name).kind not in ACTS
         and tool.name not in view.plan.moving.tools
         and not waits_for_words(view.state, view.plan.tool_plan(tool.name), call_id)
     )
@@ -121,12 +125,13 @@ def tools_answered(state: CallState) -> tuple[int, Reply] | None:
     return None if f"tool-done:{latest}" in state.carried_out else (latest, reply)
 
 
-def ask_model(view: View) -> Decide | None:
-    """A reply waits for the model and nobody is asking it."""
+def ask_model(view: View) -> Decide | At | None:
+    """A reply waits for the model and nobody is asking it; what MCP servers have to offer is waited for a little."""
     for number, reply in view.state.open_replies:
         waits = is_model_reply(reply) and not reply.generated and reply.given_up_pts_ms is None
         if waits and view.asking != number:
-            return Decide("answer-due", (AskModel(number),))
+            until = tools_known_by_ms(view)
+            return Decide("answer-due", (AskModel(number),)) if view.now_ms >= until else At(until)
     return None
 
 

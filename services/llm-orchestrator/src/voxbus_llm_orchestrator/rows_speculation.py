@@ -13,6 +13,7 @@ from voxbus_llm_orchestrator.speculation import (
     understood,
 )
 from voxbus_llm_orchestrator.state import CallState, Speculation
+from voxbus_llm_orchestrator.tools_running import tools_known_by_ms
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_llm_orchestrator.words import words_of
 
@@ -80,7 +81,7 @@ def _is_free(view: View) -> bool:
     """Nobody answers, nothing is being prepared, and no tool's answer is still to come."""
     state = view.state
     is_idle = state.started and not state.open_replies and not state.speculating and not view.asking
-    return is_idle and all(tool.finished for tool in state.tools.values())
+    return is_idle and view.now_ms >= tools_known_by_ms(view) and all(tool.finished for tool in state.tools.values())
 
 
 def _is_worth_it(view: View) -> bool:

@@ -7,14 +7,14 @@ number of times, then ends what cannot be mended. What it did is on the log; `re
 from typing import Final
 
 from voxbus_contracts.events import FaultRaised, ToolGivenUp, TurnCommitted
-from voxbus_llm_orchestrator.answering import Failure, failed, is_model_reply
+from voxbus_llm_orchestrator.answering import Failure, failed
 from voxbus_llm_orchestrator.conversation import FILLER
 from voxbus_llm_orchestrator.decision import At, Decide, DropModel, View
 from voxbus_llm_orchestrator.heard import is_over
 from voxbus_llm_orchestrator.plan import AWAIT_FINAL_MS, NOT_UNDERSTOOD_AFTER_MS, NOT_UNDERSTOOD_VOICED_MS
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply
 from voxbus_llm_orchestrator.speculation import answer_to
-from voxbus_llm_orchestrator.state import CallState, Reply
+from voxbus_llm_orchestrator.state import CallState, Reply, is_model_reply
 from voxbus_llm_orchestrator.tools_running import begun_ms, times_to_come
 
 SILENT_LINE_MS: Final = 4_000

@@ -13,7 +13,7 @@ from voxbus_llm_orchestrator.rows_reply import tools_answered
 from voxbus_llm_orchestrator.rows_supervisor import is_line_idle, last_played_ms
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply
 from voxbus_llm_orchestrator.state import CallState, ToolRun
-from voxbus_llm_orchestrator.tool_lines import TOOL_MESSAGE, ToolLine, one_of, start_line, still_line
+from voxbus_llm_orchestrator.tool_lines import TOOL_MESSAGE, VOICEMAIL, ToolLine, one_of, start_line, still_line
 from voxbus_llm_orchestrator.tools_running import begun_ms, latest_model_reply, start_cause, times_to_come
 
 ANNOUNCED_AFTER_MS: Final = 700
@@ -34,9 +34,10 @@ def announce_tool(view: View) -> Decide | None:
     state = view.state
     for call_id, tool in state.tools.items():
         cause = start_cause(call_id)
-        if not tool.reply or tool.ordered or tool.finished or cause in state.carried_out:
+        plan = view.plan.tool_plan(tool.name)
+        if not tool.reply or tool.ordered or tool.finished or cause in state.carried_out or plan.kind == VOICEMAIL:
             continue
-        line = one_of(view.plan.tool_plan(tool.name).start, tool.arguments, _lot(call_id, tool))
+        line = one_of(plan.start, tool.arguments, _lot(call_id, tool))
         if line is not None:
             return Decide("tool-announced", _said(view, line.text, cause))
     return None

@@ -88,9 +88,17 @@ def _mend(view: View, seqs: tuple[int, ...], reason: str, before: tuple[Out, ...
     if times >= 2:
         end = EndCall(reason=f"pipeline-error-{plan.voice_provider}-voice-failed")
         return Decide(f"{reason}-given-up", (fault, end), rescue=f"{reason}-given-up")
-    texts = [(seq, EXCUSE if times else _rest(state, seq)) for seq in seqs[: 1 if times else None]]
+    texts = [
+        (seq, EXCUSE if times or _are_keys_begun(state, seq) else _rest(state, seq))
+        for seq in seqs[: 1 if times else None]
+    ]
     says = [_said_again(view, seq, text, offset) for offset, (seq, text) in enumerate(texts)]
     return Decide(reason, (fault, *before, *says), rescue=reason)
+
+
+def _are_keys_begun(state: CallState, seq: int) -> bool:
+    """Whoever listens would take the first of them twice."""
+    return bool(state.utterances[seq].keys) and seq in state.playbacks
 
 
 def _rest(state: CallState, seq: int) -> str:
@@ -113,4 +121,5 @@ def _said_again(view: View, seq: int, text: str, offset: int) -> SaySentence:
         min_voiced_ms=plan.voice_ms,
         pts_ms=max(0, view.now_ms),
         repeats=seq,
+        keys="" if text else known.keys,
     )

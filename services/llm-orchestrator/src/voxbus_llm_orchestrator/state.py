@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from voxbus_contracts.destination import FIRST
-from voxbus_contracts.events import SpokenWord
+from voxbus_contracts.events import DiscoveredTool, SpokenWord
 from voxbus_llm_orchestrator.tool_lines import ToolLine
 
 
@@ -57,6 +57,8 @@ class Utterance:
     ordered_pts_ms: int = 0
     not_before_pts_ms: int = 0
     repeats: int = 0
+    keys: str = ""
+    """Tones of these in place of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,14 @@ class Reply:
     def asked_pts_ms(self) -> int:
         """When the model was asked last."""
         return max(self.started_pts_ms, self.retried_pts_ms)
+
+
+MODEL_SOURCES = ("model", "tool")
+"""Replies of these sources are the model's."""
+
+
+def is_model_reply(reply: Reply) -> bool:
+    return reply.source in MODEL_SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +280,10 @@ class CallState:
     tools: Mapping[str, ToolRun] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
     """What tools' answers were asked for: known to every template from then on."""
+    discoveries: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """By assistant and its mcp tool: when the server behind that was asked what it has, on the audio clock."""
+    discovered: Mapping[tuple[str, int], tuple[DiscoveredTool, ...]] = field(default_factory=dict)
+    """What those servers were found to have; nothing where they could not be asked."""
     orders: Mapping[str, Order] = field(default_factory=dict)
     carried_out: frozenset[str] = frozenset()
     hooks: Mapping[str, HookRun] = field(default_factory=dict)

@@ -5,6 +5,7 @@ the table, and does what is outstanding.
 """
 
 from voxbus_llm_orchestrator import (
+    rows_acts,
     rows_caller,
     rows_ending,
     rows_hook_acts,
@@ -23,6 +24,7 @@ from voxbus_llm_orchestrator import (
 from voxbus_llm_orchestrator.decision import At, Decide, OnlyAt, Row, View
 
 BEFORE_THE_ANSWER: tuple[Row, ...] = (
+    rows_acts.discover_tools,
     rows_ending.end_on_request,
     rows_ending.end_on_hang_up,
     rows_ending.end_on_lost_line,
@@ -41,10 +43,14 @@ TABLE: tuple[Row, ...] = (
     rows_interruption.dismiss,
     rows_hooks.doubt,
     rows_speculation.drop,
+    rows_acts.reject_tool,
     rows_tools.announce_tool,
+    rows_acts.leave_voicemail,
+    rows_acts.press_keys,
     rows_reply.order_tools,
     rows_voice.say_failed_again,
     rows_reply.finish,
+    rows_acts.tell_keys,
     rows_measure.measure,
     rows_moving.move,
     rows_moving.greet,

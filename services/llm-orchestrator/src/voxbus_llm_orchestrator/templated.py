@@ -29,7 +29,7 @@ def with_templates(assistant: Assistant, config: CallConfig, taken: Mapping[str,
     hooks = tuple(
         hook.model_copy(update={"do": tuple(_with_action(each, fill) for each in hook.do)}) for hook in assistant.hooks
     )
-    told = _with(assistant, fill, "first_message", "end_call_message")
+    told = _with(assistant, fill, "first_message", "end_call_message", "voicemail_message")
     return told.model_copy(
         update={
             "model": model.model_copy(update={"messages": prompts, "tools": tools}),

@@ -5,10 +5,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zlib import crc32
 
-from voxbus_contracts.tool import Tool, ToolCondition, ToolMessage
+from voxbus_contracts.tool import RejectionPlan, Tool, ToolCondition, ToolMessage
 
 TOOL_MESSAGE: Final = "tool-message"
 """Source of what is said about a tool: a reply of its own, which the model is told of as heard."""
+
+VOICEMAIL: Final = "voicemail"
+"""Type of the tool that leaves a message on an answering machine, and source of that message: it ends the call."""
+
+KEYS: Final = "keys"
+"""Source of keys that are pressed: tones, no words."""
 
 _START_LINES: Final[Mapping[str, tuple[str, ...]]] = {
     "en": ("Hold on a sec.", "One moment, please.", "Just a second.", "Give me a moment."),
@@ -46,6 +52,9 @@ class ToolLine:
 class ToolPlan:
     """All lines of one tool. Where `is_own`, the platform announces nothing; where `is_silent`, it says nothing."""
 
+    kind: str = "function"
+    """The tool's type."""
+    rejection: RejectionPlan | None = None
     is_own: bool = False
     is_silent: bool = False
     start: tuple[ToolLine, ...] = ()
@@ -60,11 +69,13 @@ PLATFORMS_OWN: Final = ToolPlan()
 def tool_plan(tool: Tool, language: str) -> ToolPlan:
     """Messages without words in any language count as not there."""
     if tool.messages is None:
-        return PLATFORMS_OWN
+        return ToolPlan(tool.type, tool.rejection_plan)
     lines = {
         kind: _lines(tool.messages, kind, language) for kind in ("start", "response-delayed", "complete", "failed")
     }
     return ToolPlan(
+        kind=tool.type,
+        rejection=tool.rejection_plan,
         is_own=any(message.type == "request-start" for message in tool.messages) or not tool.messages,
         is_silent=not any(lines.values()),
         start=lines["start"],

@@ -1,8 +1,10 @@
 """Readings of the state about tools that run. Pure."""
 
-from voxbus_llm_orchestrator.answering import is_model_reply
-from voxbus_llm_orchestrator.state import CallState, ToolRun
-from voxbus_llm_orchestrator.tool_lines import TOOL_MESSAGE, ToolPlan
+from typing import Final
+
+from voxbus_llm_orchestrator.decision import View
+from voxbus_llm_orchestrator.state import CallState, ToolRun, is_model_reply
+from voxbus_llm_orchestrator.tool_lines import TOOL_MESSAGE, VOICEMAIL, ToolPlan
 
 
 def start_cause(call_id: str) -> str:
@@ -29,6 +31,25 @@ def waits_for_words(state: CallState, plan: ToolPlan, call_id: str) -> bool:
 def latest_model_reply(state: CallState) -> int:
     """0 = none."""
     return max((number for number, reply in state.replies.items() if is_model_reply(reply)), default=0)
+
+
+ACTS: Final = frozenset({"dtmf", VOICEMAIL})
+"""Types of tools that the call itself carries out."""
+
+MCP_PATIENCE_MS: Final = 3_000
+"""How long an answer waits for what an MCP server has to offer; then the model is asked without it."""
+
+
+def wanted_tools(state: CallState) -> list[tuple[str, ToolRun]]:
+    """Logged as wanted, and nothing has come of it yet."""
+    return [(i, tool) for i, tool in state.tools.items() if tool.reply and not tool.ordered and not tool.finished]
+
+
+def tools_known_by_ms(view: View) -> int:
+    """When the model may be asked, as far as the tools it is to be offered are concerned."""
+    state = view.state
+    missing = [at for index, at in state.discoveries.items() if index not in state.discovered]
+    return max((at + MCP_PATIENCE_MS for at in missing), default=-MCP_PATIENCE_MS)
 
 
 def times_to_come(state: CallState, plan: ToolPlan, call_id: str, tool: ToolRun) -> list[int]:

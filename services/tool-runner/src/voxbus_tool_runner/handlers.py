@@ -10,8 +10,8 @@ from structlog.stdlib import BoundLogger
 
 from voxbus_bus import EventBroker, FactPublisher, Received
 from voxbus_contracts import CallRef
-from voxbus_contracts.commands import RunTool
-from voxbus_contracts.events import ToolFinished
+from voxbus_contracts.commands import DiscoverTools, RunTool
+from voxbus_contracts.events import DiscoveredTool, ToolFinished, ToolsDiscovered
 from voxbus_contracts.streams import TOOL_RUNNER
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.telemetry import PastSpan, child_of, record
@@ -30,21 +30,38 @@ class Answered(Protocol):
     async def __call__(self, ref: CallRef, tool_call_id: str) -> bool: ...
 
 
+class Discovery(Protocol):
+    """What the MCP server behind one of the assistant's tools has to offer. Raises ToolError."""
+
+    async def __call__(self, ref: CallRef, command: DiscoverTools) -> tuple[DiscoveredTool, ...]: ...
+
+
 class ToolCommands:
     """Runs each command once, however often it is delivered; different commands never wait for each other."""
 
-    def __init__(self, runner: ToolRunner, publisher: FactPublisher, answered: Answered, log: BoundLogger) -> None:
+    def __init__(
+        self,
+        runner: ToolRunner,
+        discovery: Discovery,
+        publisher: FactPublisher,
+        answered: Answered,
+        log: BoundLogger,
+    ) -> None:
         self._runner = runner
+        self._discovery = discovery
         self._publisher = publisher
         self._answered = answered
         self._log = log
         self._running: set[str] = set()
 
     def add_to(self, broker: EventBroker, *, workers: int) -> None:
-        broker.consumes(TOOL_RUNNER, workers=workers)(self.on_run_tool)
+        broker.consumes(TOOL_RUNNER, workers=workers)(self.on_command)
 
-    async def on_run_tool(self, received: Received) -> None:
+    async def on_command(self, received: Received) -> None:
         command = received.message
+        if isinstance(command, DiscoverTools):
+            await self._discover(received, command)
+            return
         assert isinstance(command, RunTool)
         if received.delivery > 1 and await self._answered(received.ref, command.tool_call_id):
             return
@@ -56,6 +73,23 @@ class ToolCommands:
         attributes = {"voxbus.tool": command.tool_name, "voxbus.tool_call_id": command.tool_call_id}
         span = PastSpan(metrics.TOOL_SPAN, began_ms, unix_ms(), attributes)
         record(span, parent=received.envelope.traceparent, own=_traceparent_of(received, command))
+
+    async def _discover(self, received: Received, command: DiscoverTools) -> None:
+        """Asking twice does no harm; the first answer that is stored counts."""
+        tools: tuple[DiscoveredTool, ...] = ()
+        error: str | None = None
+        try:
+            tools = await self._discovery(received.ref, command)
+        except ToolError as failed:
+            self._log.warning("tools of a server cannot be found", call=received.ref.call, code=failed.code)
+            error = str(failed)
+        found = ToolsDiscovered(tool=command.tool, member=command.member, tools=tools, error=error)
+        await self._publisher.publish_stored(
+            received.ref,
+            found,
+            event_id=f"tool-discovered.{received.ref.call}.{command.member}.{command.tool}",
+            traceparent=received.envelope.traceparent,
+        )
 
     @contextmanager
     def _alone(self, key: str) -> Generator[None]:

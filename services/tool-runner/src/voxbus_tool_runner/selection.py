@@ -6,6 +6,7 @@ from typing import Any
 from voxbus_contracts.api_model import Server
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.offering import mcp_tools
 from voxbus_contracts.told.shapes import told_call, whole_assistant, without_sealed
 from voxbus_contracts.tool import Tool
 from voxbus_runtime.templates import filled, variables_of
@@ -22,16 +23,22 @@ class Target:
     timeout_ms: int
 
 
-def target_of(config: CallConfig, command: RunTool) -> Target:
-    """The tool's own server, else the assistant's. Raises ToolUnknown or ServerMissing."""
+def tool_of(config: CallConfig, command: RunTool) -> Tool:
+    """The assistant's tool that was called; that of the server where it is an MCP server's. Raises ToolUnknown."""
     assistant = config.assistant
     tools = (*assistant.model.tools, *assistant.hook_tools)
+    remote, servers = command.remote, mcp_tools(assistant.model.tools)
+    if remote is not None and remote.tool < len(servers):
+        return servers[remote.tool]
     tool = next((tool for tool in tools if tool.name == command.tool_name), None)
     if tool is None:
         raise ToolUnknown(f"There is no tool called {command.tool_name}.")
-    if tool.type != "function":
-        raise ToolUnknown(f"Tools of type {tool.type} cannot be run here.")
-    server = next((each for each in (tool.server, assistant.server) if each and each.url), None)
+    return tool
+
+
+def target_of(config: CallConfig, command: RunTool, tool: Tool) -> Target:
+    """The tool's own server, else the assistant's. Raises ServerMissing."""
+    server = next((each for each in (tool.server, config.assistant.server) if each and each.url), None)
     if server is None or not server.url:
         raise ServerMissing(f"The tool {command.tool_name} has no server.")
     return Target(tool, server, server.url, min(command.timeout_ms, int(server.timeout_seconds * 1000)))
@@ -56,7 +63,8 @@ def message_of(config: CallConfig, command: RunTool, tool: Tool, now_ms: int) ->
         "parameters": arguments,
     }
     messages = [each.model_dump(by_alias=True, exclude_unset=True) for each in tool.messages or ()]
-    described = without_sealed(tool.model_dump(by_alias=True, exclude_none=True) | {"messages": messages})
+    own = {"async": tool.is_async, "messages": messages}
+    described = without_sealed(tool.model_dump(by_alias=True, exclude_none=True, exclude_unset=True) | own)
     return {
         "message": {
             "type": "tool-calls",

@@ -15,6 +15,9 @@ class Settings(ServiceSettings):
     tool_max_answer_bytes: int = Field(default=1024 * 1024, ge=1024)
     """A longer answer of a customer's server is refused unread."""
 
+    twilio_base_url: str = "https://api.twilio.com"
+    """Where text messages are handed in: Twilio, or what speaks its API."""
+
     delivery_connections: int = Field(default=2_000, ge=1)
     """Connections to customers' servers for server messages, apart from those of tools; a call has one at a time."""
 

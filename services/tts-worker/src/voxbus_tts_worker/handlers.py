@@ -186,7 +186,7 @@ class Mouth:
 
         Those of a held sentence are told when it is known whether it is heard.
         """
-        if utterance.is_audible:
+        if utterance.is_audible and not utterance.sentence.keys:
             self._unsettled.append(utterance)
             await self._settle_usage()
 

@@ -15,7 +15,7 @@ from voxbus_contracts.message import Message
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """One utterance. `arrived_ms` is on the shell's clock; `is_repeat`: a predecessor may have begun with it.
-    `is_held`: it is not known yet whether anybody will hear it.
+    `is_held`: it is not known yet whether anybody will hear it. `keys`: their tones in place of words.
     """
 
     utterance_seq: int
@@ -24,6 +24,7 @@ class Sentence:
     traceparent: str = ""
     is_repeat: bool = False
     is_held: bool = False
+    keys: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ def heard(state: Speaking, message: Message | None, arrived_ms: float, tracepare
     """What a message of the call changes; others change nothing."""
     match message:
         case SaySentence():
-            sentence = Sentence(message.utterance_seq, message.text, arrived_ms, traceparent, is_held=message.hold)
+            sentence = Sentence(
+                message.utterance_seq, message.text, arrived_ms, traceparent, is_held=message.hold, keys=message.keys
+            )
             return said(state, sentence)
         case ReplyStarted():
             return replace(state, released=state.released | set(message.utterances)) if message.utterances else state

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from voxbus_audio import FRAME_MS, FrameCutter
+from voxbus_audio import FRAME_MS, FrameCutter, keys_pcm
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.events import SpeechSynthesized, SpokenWord
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
@@ -17,6 +17,9 @@ from voxbus_tts_worker.choosing import Choice, Failure, next_choice
 from voxbus_tts_worker.engines import VoiceSource
 from voxbus_tts_worker.pacing import due_ms
 from voxbus_tts_worker.speaking import Sentence
+
+_TONES: Final = Choice("tones")
+"""In place of an engine: keys need none."""
 
 _BREATH_FRAMES: Final = 25
 """Frames sent in a row before other calls get their turn."""
@@ -73,6 +76,7 @@ class Utterance:
     ) -> SpeechSynthesized:
         """All frames are on the bus when it returns; if nobody could say it, only a last one without sound."""
         failures: list[Failure] = []
+        choices = (_TONES,) if self.sentence.keys else choices
         while (choice := next_choice(choices, failures, self.is_audible)) is not None:
             self.engine = choice.engine
             try:
@@ -110,6 +114,9 @@ class Utterance:
 
     async def _chunks(self, choice: Choice) -> AsyncGenerator[VoiceChunk, None]:
         """Raises ProviderError, also when the voice keeps silent for too long."""
+        if self.sentence.keys:
+            yield VoiceChunk(keys_pcm(self.sentence.keys))
+            return
         request = VoiceRequest(self.sentence.text, choice.voice_id, self._speed, choice.settings, self.config)
         patience_s = choice.patience_s or self._pace.timeout_ms / 1_000
         try:

@@ -40,7 +40,16 @@ from voxbus_contracts.events.speech import (
     SpokenWord,
 )
 from voxbus_contracts.events.stage import StageClaimed, StageReleased
-from voxbus_contracts.events.tool import ToolFinished, ToolGivenUp, ToolRequested, ToolSays
+from voxbus_contracts.events.tool import (
+    DiscoveredTool,
+    KeysPressed,
+    ToolAttempted,
+    ToolFinished,
+    ToolGivenUp,
+    ToolRequested,
+    ToolSays,
+    ToolsDiscovered,
+)
 from voxbus_contracts.events.transcript import TranscriptDismissed, TranscriptFinal, TranscriptPartial
 from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured, TurnWaitAdvised
 
@@ -63,11 +72,13 @@ __all__ = [
     "CostRow",
     "CostUpdated",
     "DestinationResolved",
+    "DiscoveredTool",
     "DtmfReceived",
     "FaultRaised",
     "HandoffCompleted",
     "HandoffRefused",
     "HookTriggered",
+    "KeysPressed",
     "MediaAttached",
     "MediaDetached",
     "MessageAdded",
@@ -94,10 +105,12 @@ __all__ = [
     "SpokenWord",
     "StageClaimed",
     "StageReleased",
+    "ToolAttempted",
     "ToolFinished",
     "ToolGivenUp",
     "ToolRequested",
     "ToolSays",
+    "ToolsDiscovered",
     "TranscriptDismissed",
     "TranscriptFinal",
     "TranscriptPartial",

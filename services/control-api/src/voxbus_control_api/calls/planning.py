@@ -11,6 +11,7 @@ from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.calls.call_credentials import call_credentials
 from voxbus_control_api.calls.message_server import chosen_server, message_server
 from voxbus_control_api.calls.stored_tools import with_stored_tools
+from voxbus_control_api.calls.tool_files import tool_files
 from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.overrides import Json, modernised, overridden
 
@@ -40,6 +41,8 @@ class Speaker:
     """The stored tools that the assistant or what lies over it may name, by id."""
     credentials: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
     """Those that the call names, then the organisation's for its vendors; by id, secrets open."""
+    files: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
+    """Those that a tool of the call may name, by id."""
     org: Json = made_by(default_factory=Json)
     """The organisation, as it was posted."""
 
@@ -56,6 +59,7 @@ class CallPlan:
     squad_id: str | None = None
     message_server: Json | None = None
     credentials: tuple[Json, ...] = ()
+    tool_files: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
 
 
 def first_member(squad: Json, field: str = "squad") -> Json:
@@ -104,7 +108,8 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
         assistant_id=speaker.assistant_id,
         squad_id=speaker.squad_id,
         message_server=message_server(chosen_server(assistant, phone_number, speaker.org), speaker.credentials),
-        credentials=tuple(call_credentials(assistant, speaker.credentials)),
+        credentials=tuple(call_credentials(assistant, speaker.credentials, phone_number)),
+        tool_files=tool_files(assistant, speaker.files),
     )
 
 

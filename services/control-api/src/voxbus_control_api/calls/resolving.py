@@ -9,6 +9,7 @@ from voxbus_control_api.calls.call_credentials import named_credentials, provide
 from voxbus_control_api.calls.message_server import chosen_server
 from voxbus_control_api.calls.planning import Layer, Speaker, first_member, member_layers, own_layers
 from voxbus_control_api.calls.stored_tools import tool_ids
+from voxbus_control_api.calls.tool_files import tool_file_ids
 from voxbus_control_api.errors import BadRequest, NotFound
 from voxbus_control_api.overrides import Json
 from voxbus_control_api.resource_store import Resource
@@ -18,6 +19,7 @@ SQUAD: Final = "squad"
 PHONE_NUMBER: Final = "phone-number"
 TOOL: Final = "tool"
 CREDENTIAL: Final = "credential"
+FILE: Final = "file"
 
 _REASONS: Final = {
     ASSISTANT: "assistant-not-found",
@@ -70,7 +72,13 @@ async def resolve(stored: Stored, org: str, request: CallRequest, alike: Sequenc
     tools = await _by_id(stored, org, TOOL, tool_ids(bodies))
     owner = {} if chosen_server(speaker.assistant, number) else await stored.org_body(org)
     credentials = await credentials_for(stored, org, [*bodies, *tools.values(), number, owner])
-    return Resolved(replace(speaker, tools=tools, credentials=credentials, org=owner), number)
+    files = await files_for(stored, org, [*bodies, *tools.values()])
+    return Resolved(replace(speaker, tools=tools, credentials=credentials, files=files, org=owner), number)
+
+
+async def files_for(stored: Stored, org: str, bodies: Sequence[Json | None]) -> dict[str, Json]:
+    """Those that query tools of these bodies, or these stored tools, name."""
+    return await _by_id(stored, org, FILE, tool_file_ids(bodies))
 
 
 async def _by_id(stored: Stored, org: str, kind: str, ids: Sequence[str]) -> dict[str, Json]:

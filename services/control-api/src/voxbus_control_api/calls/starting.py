@@ -14,7 +14,7 @@ from structlog.stdlib import BoundLogger
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.config import CallConfig, CallCredential, MessageServer
+from voxbus_contracts.config import CallConfig, CallCredential, KnowledgeFile, MessageServer
 from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.call_store import Added, CallStore, NewCall
@@ -119,6 +119,7 @@ class Starter:
             traceparent=self.new_traceparent(),
             variables=plan.variables,
             message_server=MessageServer.model_validate(server) if server else None,
+            tool_files={each: KnowledgeFile.model_validate(file) for each, file in plan.tool_files.items()},
         )
         lent = (
             {"credentials": tuple(CallCredential.model_validate(each) for each in credentials)} if credentials else {}

@@ -1,7 +1,8 @@
 """Chats from request to record: who answers, what was said before, the answer kept, sessions carried on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as made_by
 from typing import Any, Final, Protocol
 
 from pydantic import SecretStr
@@ -9,11 +10,11 @@ from pydantic import SecretStr
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CHAT as CHAT_TYPE
-from voxbus_contracts.config import CallConfig, CallCredential
+from voxbus_contracts.config import CallConfig, CallCredential, KnowledgeFile
 from voxbus_contracts.events import ChatEnded, ChatLine, ChatRequested, CostUpdated
 from voxbus_control_api.call_request import CallRequest
 from voxbus_control_api.calls.planning import Speaker, plan_call
-from voxbus_control_api.calls.resolving import credentials_for, resolve
+from voxbus_control_api.calls.resolving import credentials_for, files_for, resolve
 from voxbus_control_api.chats import lines as chat_lines
 from voxbus_control_api.chats import records
 from voxbus_control_api.chats.records import CHAT, SESSION
@@ -54,6 +55,7 @@ class Answerer:
     assistant_id: str | None
     variables: Json
     credentials: tuple[Json, ...] = ()
+    tool_files: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +178,9 @@ class Conversations:
         if there is None or (there.kind == CHAT and names_one):
             return await self._named(org, request)
         assistant = there.body["_assistant"]
-        lent = await credentials_for(self.resources, org, [assistant, request.assistant_overrides])
-        before = Speaker("sessionId", assistant, there.body.get("assistantId"), credentials=lent)
+        bodies = [assistant, request.assistant_overrides]
+        lent, files = await credentials_for(self.resources, org, bodies), await files_for(self.resources, org, bodies)
+        before = Speaker("sessionId", assistant, there.body.get("assistantId"), credentials=lent, files=files)
         overrides = CallRequest.model_validate({"assistantOverrides": request.assistant_overrides})
         return _answerer(overrides, before)
 
@@ -210,6 +213,7 @@ class Conversations:
             traceparent=self.new_traceparent(),
             variables=speaker.variables,
             credentials=tuple(CallCredential.model_validate(each) for each in credentials),
+            tool_files={each: KnowledgeFile.model_validate(file) for each, file in speaker.tool_files.items()},
         )
 
     def _new(self, org: str, kind: str, body: Json, lookup: str | None = None) -> Resource:
@@ -221,7 +225,7 @@ def _answerer(request: CallRequest, speaker: Speaker) -> Answerer:
     """Everything laid over the assistant, then variables filled in. Raises BadRequest when the result is not valid."""
     plan = plan_call(request, speaker, "webCall")
     told = with_variables(plan.assistant, plan.variables)
-    return Answerer(told, plan.assistant_id, plan.variables, plan.credentials)
+    return Answerer(told, plan.assistant_id, plan.variables, plan.credentials, plan.tool_files)
 
 
 def _extending(chat_id: str, added: Sequence[ChatLine], now_ms: int) -> Callable[[Resource], Resource]:

@@ -115,9 +115,11 @@ class McpTool(_Tool):
 
 
 class SmsTool(_Tool):
-    """Sends a text message."""
+    """Sends a text message by the account of a twilio credential, from the number `metadata.from`."""
 
     type: Literal["sms"]
+    credential_id: str | None = None
+    metadata: Json | None = None
 
 
 class VoicemailTool(_Tool):

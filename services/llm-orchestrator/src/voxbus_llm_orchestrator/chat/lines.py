@@ -24,6 +24,13 @@ def turns_for(state: ChatState, assistant: Assistant, reply: int, *, goes_on: bo
     return tuple(turns)
 
 
+def said_so_far(state: ChatState) -> list[Turn]:
+    """The conversation without the prompt and without what is being answered."""
+    before = [_turn(line) for line in state.request.lines] if state.request is not None else []
+    earlier = sorted(state.core.replies)[:-1]
+    return [*before, *(turn for number in earlier for turn in _of_reply(state, number))]
+
+
 def output_lines(state: ChatState) -> tuple[ChatLine, ...]:
     """All that the assistant has added to the conversation, in order."""
     return tuple(_line(turn) for number in sorted(state.core.replies) for turn in _of_reply(state, number))

@@ -15,6 +15,7 @@ from voxbus_llm_orchestrator.chat.asking import Before, Written, Wrote, ask
 from voxbus_llm_orchestrator.chat.lines import turns_for
 from voxbus_llm_orchestrator.chat.state import ChatState, apply_chat
 from voxbus_llm_orchestrator.decision import AskEndpointing, AskModel, At, Decide, DropModel, Out
+from voxbus_llm_orchestrator.discovered import with_discovered
 from voxbus_llm_orchestrator.model_access import model_access
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.plan import plan_of
@@ -67,7 +68,10 @@ class ChatShell:
     def _fill_in(self) -> None:
         """The assistant and its plans with what is known now in the place of their placeholders."""
         config, self._variables = self._call.config, self._state.core.variables
-        self._assistant = with_templates(self._template, config, self._variables)
+        self._offers = self._state.core.discovered
+        found = {tool: tools for (_, tool), tools in self._offers.items()}
+        template = with_discovered(self._template, found)
+        self._assistant = with_templates(template, config, self._variables)
         self._plan = plan_of(config.model_copy(update={"assistant": self._assistant}), None)
 
     # --- what happens ------------------------------------------------------------------------------------------
@@ -107,7 +111,8 @@ class ChatShell:
     def _take_note(self, message: LoggedMessage) -> None:
         if message.message is not None:
             self._state = apply_chat(self._state, message.message, message.envelope.event_id)
-            if self._state.core.variables is not self._variables:
+            core = self._state.core
+            if core.variables is not self._variables or core.discovered is not self._offers:
                 self._fill_in()
 
     def _now_ms(self) -> int:

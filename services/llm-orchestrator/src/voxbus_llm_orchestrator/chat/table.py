@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from voxbus_contracts.events import ChatEnded, ChatWorded, FaultRaised, ReplyGenerated, ReplyRetried, ReplyStarted
-from voxbus_llm_orchestrator import rows_reply, rows_supervisor
+from voxbus_llm_orchestrator import rows_acts, rows_reply, rows_supervisor
 from voxbus_llm_orchestrator.answering import Failure
-from voxbus_llm_orchestrator.chat.lines import output_lines
+from voxbus_llm_orchestrator.chat.lines import output_lines, said_so_far
 from voxbus_llm_orchestrator.chat.state import ChatState
 from voxbus_llm_orchestrator.decision import At, Decide, DropModel, Out, View
 from voxbus_llm_orchestrator.plan import Plan
@@ -147,6 +147,9 @@ _TABLE: tuple[_Row, ...] = (
     _end,
     _give_up,
     _begin,
+    lambda view: rows_acts.discover_tools(view.of_call),
+    lambda view: rows_acts.reject_tool(view.of_call, said_so_far(view.state)),
+    lambda view: rows_acts.refuse_in_chat(view.of_call),
     lambda view: rows_reply.order_tools(view.of_call),
     lambda view: rows_supervisor.give_up_tool(view.of_call),
     _stop_going_round,

@@ -6,12 +6,10 @@ Source: OpenAI API reference, chat completions (August 2026).
 import json
 from typing import Any, Final
 
-from voxbus_contracts.tool import Tool
-from voxbus_llm_orchestrator.providers.completion import END_CALL
+from voxbus_contracts.offering import offered
+from voxbus_contracts.tool import FunctionSchema
 from voxbus_providers.model import ModelRequest, Turn
 
-_OFFERED: Final = {"function", END_CALL}
-_OFFERED_WITH_FUNCTION: Final = {"transferCall", "handoff"}
 _COMPLETIONS: Final = "/chat/completions"
 
 
@@ -23,9 +21,7 @@ def completions_url(base_url: str) -> str:
 
 
 def completion_body(request: ModelRequest, limit_field: str) -> dict[str, Any]:
-    """Prompt and history are `request.messages`, all of it; tools of types that nothing here runs are left
-    out.
-    """
+    """Prompt and history are `request.messages`, all of it; tools of types that nothing here runs are left out."""
     model = request.model
     body: dict[str, Any] = {
         "model": model.model,
@@ -34,12 +30,8 @@ def completion_body(request: ModelRequest, limit_field: str) -> dict[str, Any]:
         limit_field: model.max_tokens,
         "stream": True,
     }
-    tools = [_function(tool) for tool in request.tools if _is_offered(tool)]
-    return body | {"tools": tools} if tools else body
-
-
-def _is_offered(tool: Tool) -> bool:
-    return tool.type in _OFFERED or (tool.type in _OFFERED_WITH_FUNCTION and tool.function is not None)
+    functions = [function for tool in request.tools if (function := offered(tool)) is not None]
+    return body | {"tools": [_described(each) for each in functions]} if functions else body
 
 
 def _message(turn: Turn) -> dict[str, Any]:
@@ -54,13 +46,7 @@ def _message(turn: Turn) -> dict[str, Any]:
     return {"role": turn.role, "content": turn.content or None, "tool_calls": calls}
 
 
-def _function(tool: Tool) -> dict[str, Any]:
-    schema = tool.function
-    default_description = "Ends the call. Say goodbye first." if tool.type == END_CALL else ""
-    function: dict[str, Any] = {
-        "name": tool.name,
-        "description": (schema.description if schema else "") or default_description,
-        "parameters": (schema.parameters if schema else {}) or {"type": "object", "properties": {}},
-    }
-    strict = (schema.model_extra or {}).get("strict") if schema else None
-    return {"type": "function", "function": function if strict is None else {**function, "strict": strict}}
+def _described(function: FunctionSchema) -> dict[str, Any]:
+    described = {"name": function.name, "description": function.description, "parameters": function.parameters}
+    strict = (function.model_extra or {}).get("strict")
+    return {"type": "function", "function": described if strict is None else {**described, "strict": strict}}

@@ -77,7 +77,7 @@ def after_try(lane: Lane, seq: int, outcome: Outcome, plan: BackoffPlan | None, 
     if outcome.is_delivered:
         return Lane(settled_seq=seq, settled=lane.settled + 1), "delivered"
     attempts = (lane.attempts if lane.tried_seq == seq else 0) + 1
-    if lane.is_failing or not _may_be_tried_again(outcome, plan) or attempts > (plan or OWN_PLAN).max_retries:
+    if lane.is_failing or not may_be_tried_again(outcome, plan) or attempts > (plan or OWN_PLAN).max_retries:
         return Lane(seq, lane.settled + 1, is_failing=True, tried_seq=seq, attempts=attempts), "dead"
     delay_ms = delay_after(attempts, plan or OWN_PLAN)
     return replace(lane, tried_seq=seq, attempts=attempts, due_ms=now_ms + delay_ms), "again"
@@ -91,7 +91,8 @@ def delay_after(attempts: int, plan: BackoffPlan) -> int:
     return min(_LONGEST_DELAY_MS, round(base_ms * factor))
 
 
-def _may_be_tried_again(outcome: Outcome, plan: BackoffPlan | None) -> bool:
+def may_be_tried_again(outcome: Outcome, plan: BackoffPlan | None) -> bool:
+    """By the server's plan, or by the platform's where it has none."""
     if outcome.is_final:
         return False
     if plan is None:

@@ -1,0 +1,33 @@
+"""Function tools: the customer's server gets a `tool-calls` message and answers with results."""
+
+import json
+from dataclasses import dataclass
+
+from voxbus_runtime.server_access import ServerAccess
+from voxbus_runtime.signing import Signed
+from voxbus_tool_runner.answer import Answer, read_answer
+from voxbus_tool_runner.asking import Asker, Request
+from voxbus_tool_runner.job import Job, Run
+from voxbus_tool_runner.selection import message_of, target_of
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTools:
+    """The tool's own server, else the assistant's."""
+
+    asker: Asker
+    access: ServerAccess
+
+    def job(self, run: Run) -> Job:
+        """Raises ServerMissing."""
+        target = target_of(run.config, run.command, run.tool)
+        body = json.dumps(message_of(run.config, run.command, run.tool, run.now_ms)).encode()
+
+        async def act() -> Answer:
+            signed = Signed(target.url, body, run.key, run.now_ms)
+            lets_in = await self.access.headers(target.server, run.config.authentication_of(target.server), signed)
+            headers = lets_in | run.headers | {"content-type": "application/json"}
+            status, answer = await self.asker.ask(Request(target.url, headers=headers, content=body))
+            return read_answer(status, answer, run.command.tool_call_id)
+
+        return Job(act, target.timeout_ms / 1000, is_async=run.tool.is_async)
