@@ -27,6 +27,7 @@ class Signed:
     body: bytes
     message_id: str
     now_ms: int
+    method: str = "POST"
 
 
 def secret_header(secret: str | None) -> dict[str, str]:
@@ -73,7 +74,7 @@ def _key(plan: Mapping[str, Any]) -> bytes:
 
 def _filled(pattern: str, signed: Signed, timestamp: str) -> bytes:
     """The body is put in last: what stands in it is no placeholder."""
-    known = {"{timestamp}": timestamp, "{method}": "POST", "{url}": signed.url, "{svix-id}": signed.message_id}
+    known = {"{timestamp}": timestamp, "{method}": signed.method, "{url}": signed.url, "{svix-id}": signed.message_id}
     parts = pattern.split("{body}")
     for name, value in known.items():
         parts = [part.replace(name, value) for part in parts]
