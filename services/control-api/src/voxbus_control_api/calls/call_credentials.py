@@ -79,12 +79,13 @@ def call_credentials(
 def _usable(credential_id: str, body: Json) -> Json:
     plan, key = body.get("authenticationPlan"), body.get("apiKey")
     is_plan = isinstance(plan, dict) and plan.get("type") in _USABLE_PLANS
+    account = {name: body[name] for name in _ACCOUNT if isinstance(body.get(name), str)}
     return {
         "id": credential_id,
         "provider": body["provider"],
         "api_key": key if isinstance(key, str) else "",
         "authentication": plan if is_plan else None,
-        "account": {name: body[name] for name in _ACCOUNT if isinstance(body.get(name), str)},
+        **({"account": account} if body["provider"] == "twilio" else {}),
     }
 
 
