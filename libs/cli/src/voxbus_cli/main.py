@@ -19,6 +19,7 @@ from voxbus_cli.keys.options import add_keys_parser
 from voxbus_cli.models.options import add_models_parser
 from voxbus_cli.records.options import add_rebuild_parser, add_reconcile_parser
 from voxbus_cli.stack.options import add_bootstrap_parser, add_restart_parser, add_up_parser
+from voxbus_cli.tools.options import add_tools_parser
 
 _INTERRUPTED = 130
 _DESCRIPTION = "Voxbus: voice agents on your own machine. `voxbus up` starts everything; `voxbus call` makes a call."
@@ -37,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
         add_events_parser,
         add_keys_parser,
         add_deliveries_parser,
+        add_tools_parser,
         add_reconcile_parser,
         add_rebuild_parser,
         add_bench_parser,

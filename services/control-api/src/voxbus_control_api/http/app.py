@@ -18,6 +18,7 @@ from voxbus_control_api.http import (
     org_routes,
     session_routes,
     structured_output_routes,
+    template_routes,
     token_routes,
 )
 from voxbus_control_api.http.answers import add_answers
@@ -40,6 +41,7 @@ _OF_RESOURCES = (
     org_routes,
     session_routes,
     structured_output_routes,
+    template_routes,
     token_routes,
 )
 
