@@ -1,7 +1,8 @@
 """`make chaos`: simultaneous calls while workers, bus and storage fail; says what each call suffered.
 
 Every call must end once, with all its words, each sentence heard once and each tool run once. Figures go to
-build/chaos/chaos.json. Nothing else should run on the machine meanwhile.
+build/chaos/chaos.json; a whole run writes docs/reliability.md and its plot. Nothing else should run on the machine
+meanwhile: calls and trials that the machine itself held up are counted apart.
 """
 
 import argparse
@@ -9,9 +10,11 @@ import asyncio
 import contextlib
 import json
 import os
+import platform
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,21 +23,18 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from bus_watch import BusWatch
+from chaos_booking import BookingServer
 from chaos_cluster import Cluster
-from chaos_faults import (
-    CLAIMED,
-    LEADER,
-    PLACES,
-    POSTGRES,
-    SERVICES,
-    STORE,
-    Fault,
-    Ground,
-    all_faults,
-    cluster_faults,
-    storage_faults,
-)
-from chaos_round import BookingServer, Round, Verdict, run_round
+from chaos_faults import CLAIMED, LEADER, PLACES, POSTGRES, STORE, Fault, Ground, all_faults
+from chaos_machine import Machine
+from chaos_overload import EXCHANGES as OVERLOAD_EXCHANGES
+from chaos_overload import NAME as OVERLOAD
+from chaos_overload import run_overload
+from chaos_overload import settings as overload_settings
+from chaos_plan import short_run, single_rounds, whole_run
+from chaos_plot import plot
+from chaos_report import Row, merged, page, quantile, rows_of
+from chaos_round import Round, Setting, Verdict, run_round
 from chaos_storage import Postgres, Volume
 from stack import Stack, running
 
@@ -43,69 +43,116 @@ from voxbus_testing.postgres import find_binaries
 ROOT: Final = Path(__file__).parents[2]
 BUILD: Final = ROOT / "build" / "chaos"
 TWINS: Final = ",".join(f"{service}=2" for service in (*CLAIMED, "tool-runner"))
+FULL: Final = "overload"
+"""The place of callers beyond the slots: one worker of each stage, with as many slots as there are calls."""
 _RESTS_S: Final = 2.0
+_CALM_EXCHANGES: Final = 2
 
 
-def chosen(names: list[str]) -> list[Fault]:
-    """The faults named on the command line; all without names. Ends the program at a name it does not know."""
-    every = (*all_faults(), *cluster_faults(), *storage_faults())
-    known = {fault.name.replace(" ", ":"): fault for fault in every}
-    known |= {f"roll:{service}": Fault("roll", service) for service in SERVICES}
-    unknown = [name for name in names if name not in known]
+def chosen(options: argparse.Namespace) -> list[Round]:
+    """What is asked for. Ends the program at a name it does not know."""
+    if not options.faults:
+        make = short_run if options.short else whole_run
+        rounds = [plan for plan in make(options.calls, options.seed) if _can_be_had(plan.faults[0])]
+        return rounds if options.short else [*rounds, _overload(options)]
+    known = {fault.name.replace(" ", ":"): fault for fault in all_faults()}
+    unknown = [name for name in options.faults if name not in known and name != FULL]
     if unknown:
-        sys.exit(f"no fault is called {unknown[0]}; there are {', '.join(known)}")
-    return [known[name] for name in names] or [fault for fault in every if _can_be_had(fault)]
+        sys.exit(f"no fault is called {unknown[0]}; there are {', '.join((*known, FULL))}")
+    named = [known[name] for name in options.faults if name in known]
+    rounds = single_rounds(named, options.calls, options.exchanges, options.strikes, options.seed)
+    return [*rounds, *([_overload(options)] if FULL in options.faults else [])]
+
+
+def _overload(options: argparse.Namespace) -> Round:
+    return Round(OVERLOAD, (Fault(FULL, FULL),), options.calls, OVERLOAD_EXCHANGES, options.seed)
 
 
 def _can_be_had(fault: Fault) -> bool:
     """Says so where it cannot: all faults were asked for, and this machine is no place for some."""
     if fault.target in (LEADER, STORE) and os.geteuid() != 0:
-        _say(f"{fault.name} is left out: it needs root, for network namespaces and file systems")
+        say(f"{fault.name} is left out: it needs root, for network namespaces and file systems")
         return False
     if fault.target == POSTGRES and find_binaries() is None:
-        _say(f"{fault.name} is left out: PostgreSQL is not installed")
+        say(f"{fault.name} is left out: PostgreSQL is not installed")
         return False
     return True
 
 
-def quantile(values: list[float], share: float) -> float:
-    """Nearest rank; 0 without values."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(len(ranked) * share))] if ranked else 0.0
-
-
 def line_of(verdict: Verdict) -> str:
     """One row of the report."""
-    gaps = verdict.gaps_ms
+    gaps = verdict.all_gaps_ms
     told = f"gap p50 {quantile(gaps, 0.5):5.0f}  p95 {quantile(gaps, 0.95):5.0f}  max {max(gaps, default=0):5.0f} ms"
+    trials = verdict.gaps_disturbed
+    held_up = f"  (held up: {len(trials)} trials, p95 {quantile(trials, 0.95):.0f} ms, {verdict.disturbed} calls)"
+    note = held_up if trials or verdict.disturbed else ""
     state = "ok" if not verdict.wrong else f"{len(verdict.wrong)} WRONG"
-    return f"{verdict.fault:<24} {verdict.strikes:2} x {verdict.calls:2} calls  {told}  {state}"
+    return f"{verdict.fault:<24} {verdict.strikes:2} x {verdict.calls:2} calls  {told}  {state}{note}"
 
 
-async def run(options: argparse.Namespace, faults: list[Fault]) -> list[Verdict]:
-    """All rounds: those on a stack as `make up` has it, then those that need a cluster, a full disk, PostgreSQL."""
-    server = BookingServer()
-    verdicts: list[Verdict] = []
-    for place in ("", *PLACES):
-        chosen_here = [fault for fault in faults if (fault.target if fault.target in PLACES else "") == place]
-        if chosen_here:
-            with tempfile.TemporaryDirectory(prefix="voxbus-chaos-") as folder:
-                await _run_on(Path(folder), options, chosen_here, server, verdicts)
-    server.stop()
-    return verdicts
+@dataclass
+class Run:
+    """One run of the suite."""
+
+    options: argparse.Namespace
+    server: BookingServer
+    machine: Machine
+    began_s: float = field(default_factory=time.monotonic)
+    verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    left_out: list[str] = field(default_factory=list[str])
+
+    async def all_of(self, rounds: list[Round]) -> None:
+        """Those on a stack as `make up` has it, then those that need a cluster, a full disk, PostgreSQL, few slots."""
+        for place in ("", *PLACES, FULL):
+            here = [plan for plan in rounds if _place_of(plan) == place]
+            if here and self._has_time(here[0]):
+                with tempfile.TemporaryDirectory(prefix="voxbus-chaos-") as folder:
+                    await self._on_stack(Path(folder), place, here)
+            else:
+                self.left_out += [plan.name for plan in here]
+
+    def _has_time(self, plan: Round) -> bool:
+        limit_s = self.options.minutes * 60
+        return not limit_s or time.monotonic() - self.began_s + plan.length_s <= limit_s
+
+    async def _on_stack(self, folder: Path, place: str, rounds: list[Round]) -> None:
+        slots = {"VOXBUS_SLOTS": str(self.options.calls + 10)}
+        settings = {"VOXBUS_STUB_PROVIDERS": "1", **slots}
+        replicas = () if self.options.single or place == FULL else ("--replicas", TWINS)
+        async with _standing_on(place, folder, self.options.calls) as ground:
+            with running(folder / "data", *replicas, **{**settings, **ground.settings}) as stack:
+                async with BusWatch.at(stack.nats) as watch:
+                    setting = Setting(ground.ground(stack), watch, self.server, self.machine, say)
+                    await self._rounds(rounds, setting)
+                if self.options.logs:
+                    (BUILD / f"stack{'-' if place else ''}{place}.log").write_text(stack.logs())
+
+    async def _rounds(self, rounds: list[Round], setting: Setting) -> None:
+        if _place_of(rounds[0]) == FULL:
+            self._take(await run_overload(self.options.calls, setting))
+            return
+        calm = await run_round(Round("nothing", (), self.options.calls, _CALM_EXCHANGES, self.options.seed), setting, 0)
+        usual_ms = statistics.median(calm.late_ms) if calm.late_ms else 0.0
+        self._take(calm)
+        say(f"    answers begin {usual_ms:.0f} ms after the question")
+        for plan in rounds:
+            if not self._has_time(plan):
+                self.left_out.append(plan.name)
+                continue
+            await asyncio.sleep(_RESTS_S)
+            self._take(await run_round(plan, setting, usual_ms))
+
+    def _take(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+        minutes = (time.monotonic() - self.began_s) / 60
+        say("\n    ".join((f"{minutes:5.1f} min  {line_of(verdict)}", *verdict.wrong)))
+        BUILD.mkdir(parents=True, exist_ok=True)
+        (BUILD / "chaos.json").write_text(json.dumps([asdict(each) for each in self.verdicts], indent=1))
 
 
-async def _run_on(
-    folder: Path, options: argparse.Namespace, faults: list[Fault], server: BookingServer, verdicts: list[Verdict]
-) -> None:
-    settings = {"VOXBUS_STUB_PROVIDERS": "1", "VOXBUS_SLOTS": str(options.calls + 10)}
-    replicas = () if options.single else ("--replicas", TWINS)
-    async with _place(faults[0].target, folder) as place:
-        with running(folder / "data", *replicas, **settings, **place.settings) as stack:
-            async with BusWatch.at(stack.nats) as watch:
-                await _rounds(options, faults, place.ground(stack), watch, server, verdicts)
-            if options.logs:
-                (BUILD / "stack.log").write_text(stack.logs())
+def _place_of(plan: Round) -> str:
+    target = plan.faults[0].target
+    return target if target in (*PLACES, FULL) else ""
 
 
 @dataclass
@@ -122,7 +169,7 @@ class _Place:
 
 
 @contextlib.asynccontextmanager
-async def _place(target: str, folder: Path) -> AsyncGenerator[_Place]:
+async def _standing_on(target: str, folder: Path, calls: int) -> AsyncGenerator[_Place]:
     """Raises PermissionError or FileNotFoundError where this machine cannot have it."""
     with contextlib.ExitStack() as leaving:
         match target:
@@ -139,53 +186,71 @@ async def _place(target: str, folder: Path) -> AsyncGenerator[_Place]:
                 postgres = await asyncio.to_thread(Postgres.start)
                 leaving.callback(postgres.stop)
                 yield _Place({"VOXBUS_DATABASE_URL": postgres.url}, postgres=postgres)
+            case "overload":
+                yield _Place(overload_settings(calls))
             case _:
                 yield _Place()
 
 
-async def _rounds(
-    options: argparse.Namespace,
-    faults: list[Fault],
-    ground: Ground,
-    watch: BusWatch,
-    server: BookingServer,
-    verdicts: list[Verdict],
-) -> None:
-    calm = await run_round(Round(None, options.calls, 2, 0, options.seed), ground, watch, server, 0.0, _say)
-    verdicts.append(calm)
-    usual_ms = statistics.median(calm.late_ms)
-    _say(f"{line_of(calm)}; answers begin {usual_ms:.0f} ms after the question")
-    for number, fault in enumerate(faults):
-        await asyncio.sleep(_RESTS_S)
-        plan = Round(fault, options.calls, options.exchanges, options.strikes, options.seed + number)
-        verdict = await run_round(plan, ground, watch, server, usual_ms, _say)
-        verdicts.append(verdict)
-        _say("\n    ".join((line_of(verdict), *verdict.wrong)))
-        _keep(verdicts)
+def write_report(verdicts: list[Verdict], machine: Machine) -> None:
+    """docs/reliability.md and its plot; rows of faults that were not measured now stay as they are."""
+    at = time.strftime("%Y-%m-%d")
+    kept = BUILD / "rows.json"
+    earlier = [Row(**row) for row in json.loads(kept.read_text())] if kept.exists() else []
+    rows = merged(earlier, [row for verdict in verdicts for row in rows_of(verdict, at)])
+    kept.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    conditions = {
+        "on": f"{at}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}",
+        "standstills of the machine over 100 ms:": f"{machine.standstills}, the longest {machine.longest_ms:.0f} ms",
+    }
+    (ROOT / "docs" / "reliability.md").write_text(page(rows, conditions))
+    plot(rows, ROOT / "docs" / "reliability.png")
 
 
-def _keep(verdicts: list[Verdict]) -> None:
-    BUILD.mkdir(parents=True, exist_ok=True)
-    (BUILD / "chaos.json").write_text(json.dumps([asdict(verdict) for verdict in verdicts], indent=1))
-
-
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(text, flush=True)
+
+
+async def run(options: argparse.Namespace, rounds: list[Round]) -> Run:
+    server, machine = BookingServer(), Machine()
+    suite = Run(options, server, machine)
+    minutes = sum(plan.length_s + _RESTS_S for plan in rounds) / 60
+    say(
+        f"{len(rounds)} rounds with {options.calls} calls each, some {minutes:.0f} minutes without the starts of stacks"
+    )
+    try:
+        await suite.all_of(rounds)
+    finally:
+        server.stop()
+        machine.stop()
+    return suite
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("faults", nargs="*", help="as kill:vad or roll:stt-worker; all but the rolling ones by default")
+    parser.add_argument("faults", nargs="*", help=f"as kill:vad, restart:stt-worker, {FULL}; everything by default")
+    parser.add_argument(
+        "--short", action="store_true", help="four rounds for CI: owners killed, frozen, replaced; NATS"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=0, help="leave out rounds that would not end in time (no limit)"
+    )
     parser.add_argument("--calls", type=int, default=20, help="simultaneous calls (20)")
-    parser.add_argument("--strikes", type=int, default=5, help="how often a fault strikes in a round (5)")
-    parser.add_argument("--exchanges", type=int, default=5, help="questions per call, 9 s each (5)")
+    parser.add_argument("--strikes", type=int, default=5, help="how often a fault that is named strikes (5)")
+    parser.add_argument("--exchanges", type=int, default=5, help="questions per call, 8 s each, for named faults (5)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
     parser.add_argument("--single", action="store_true", help="one worker per stage, as `make up` starts them")
-    parser.add_argument("--logs", action="store_true", help="keep the stack's logs in build/chaos/stack.log")
+    parser.add_argument("--report", action="store_true", help="write docs/reliability.md after a partial run, too")
+    parser.add_argument("--logs", action="store_true", help="keep the stack's logs in build/chaos")
     options = parser.parse_args()
-    verdicts = asyncio.run(run(options, chosen(options.faults)))
-    wrong = sum(len(verdict.wrong) for verdict in verdicts)
-    _say("every call came through" if not wrong else f"{wrong} things went wrong; {BUILD / 'chaos.json'} has all")
+    suite = asyncio.run(run(options, chosen(options)))
+    is_whole = not (options.faults or options.short or suite.left_out)
+    if is_whole or options.report:
+        write_report(suite.verdicts, suite.machine)
+    for name in suite.left_out:
+        say(f"left out, no time: {name}")
+    wrong = sum(len(verdict.wrong) for verdict in suite.verdicts)
+    say("every call came through" if not wrong else f"{wrong} things went wrong; {BUILD / 'chaos.json'} has all")
     sys.exit(bool(wrong))
 
 

@@ -29,6 +29,7 @@ class Trial:
     problem: str = ""
     evidence: Evidence | None = None
     call_id: str = ""
+    ended_s: float = 0.0
 
 
 class Conversation:
@@ -54,6 +55,7 @@ class Conversation:
                 keeping.cancel()
                 await asyncio.gather(keeping, return_exceptions=True)
                 self._trial.broken = self._caller.lost_s
+                self._trial.ended_s = time.monotonic()
         except (OSError, httpx.HTTPError, websockets.WebSocketException, AssertionError) as wrong:
             self._trial.problem = f"{type(wrong).__name__}: {wrong}"
         return self._caller

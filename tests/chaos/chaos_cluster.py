@@ -13,11 +13,13 @@ import nats
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
+from voxbus_cli.stack.broker import broker_environment
+
 NODES: Final = 3
 _NETWORK: Final = "10.213.77"
 """Of the bridge between the namespaces; .254 is this machine."""
 _BRIDGE: Final = "vxchaos0"
-_READY_WITHIN_S: Final = 20.0
+_READY_WITHIN_S: Final = 60.0
 
 
 @dataclass
@@ -77,7 +79,8 @@ class Cluster:
         log = (self.folder / f"{node.name}.log").open("ab")
         with log:
             command = ["ip", "netns", "exec", node.namespace, str(binary), "-c", str(node.config)]
-            node.process = subprocess.Popen(command, stdout=log, stderr=log)
+            environment = broker_environment(os.environ, os.cpu_count() or 1)
+            node.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
     def kill_node(self, node: Node) -> None:
         assert node.process is not None
@@ -96,7 +99,9 @@ class Cluster:
         async with asyncio.timeout(_READY_WITHIN_S):
             while True:
                 try:
-                    nc = await nats.connect(self.urls.split(","), connect_timeout=1, allow_reconnect=False)
+                    nc = await nats.connect(
+                        self.urls.split(","), connect_timeout=1, allow_reconnect=False, error_cb=_says_nothing
+                    )
                     try:
                         await nc.jetstream(timeout=1).account_info()
                         return
@@ -123,6 +128,10 @@ class Cluster:
             subprocess.run(["ip", "netns", "del", f"vxchaos{number}"], capture_output=True, check=False)
         subprocess.run(["ip", "link", "del", _BRIDGE], capture_output=True, check=False)
         self.nodes = []
+
+
+async def _says_nothing(_: Exception) -> None:
+    """nats-py would print each server that is not there yet."""
 
 
 def _plug(node: Node) -> None:

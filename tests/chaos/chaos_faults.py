@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from chaos_cluster import Cluster
 from chaos_storage import Postgres, Volume, database_files, locked
 from stack import Stack
+
+from voxbus_cli.stack.door import ask_for_restart
 
 FROZEN_S: Final = 3.0
 """Past the limit of the heartbeats (1 s), so that peers take the calls over."""
@@ -39,7 +39,9 @@ _AWAY_S: Final = 5.0
 _UNSTORED_S: Final = 12.0
 """Past a segment's length (5 s), and twice what SQLite waits for a lock or PostgreSQL for a connection (5 s)."""
 CLAIMED: Final = ("vad", "stt-worker", "llm-orchestrator", "tts-worker")
-SERVICES: Final = (*CLAIMED, "tool-runner", "media-ingress", "control-api", "billing")
+SERVICES: Final = (*CLAIMED, "tool-runner", "media-ingress", "control-api", "billing", "recorder")
+STRUCK: Final = ("kill", "freeze", "term", "restart")
+"""What is done to services; `term` = SIGTERM without a successor, `restart` = `voxbus restart`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +67,16 @@ class Fault:
 
 
 def all_faults() -> tuple[Fault, ...]:
-    """Every fault of the suite on one machine's own bus."""
-    per_service = [Fault(kind, service) for service in SERVICES for kind in ("kill", "freeze", "term")]
-    return (*per_service, Fault("kill", BUS), Fault("break", DATABASE))
-
-
-def cluster_faults() -> tuple[Fault, ...]:
-    """Those that need a cluster of three."""
-    return (Fault("kill", LEADER), Fault("freeze", LEADER), Fault("cut", LEADER))
-
-
-def storage_faults() -> tuple[Fault, ...]:
-    """Those that need a stack with storage of another kind."""
-    return (Fault("fill", STORE), Fault("kill", POSTGRES), Fault("freeze", POSTGRES))
+    """Every fault the suite knows."""
+    return (
+        *(Fault(kind, service) for kind in STRUCK for service in SERVICES),
+        Fault("kill", BUS),
+        Fault("break", DATABASE),
+        *(Fault(kind, LEADER) for kind in ("kill", "freeze", "cut")),
+        Fault("fill", STORE),
+        Fault("kill", POSTGRES),
+        Fault("freeze", POSTGRES),
+    )
 
 
 async def inflict(fault: Fault, ground: Ground, rng: random.Random) -> str:
@@ -170,21 +169,16 @@ async def _freeze(fault: Fault, stack: Stack, rng: random.Random) -> str:
     return f"froze {fault.target} {pid} for {FROZEN_S:g} s"
 
 
-async def _roll(fault: Fault, stack: Stack, _rng: random.Random) -> str:
-    """A rolling restart: each process in turn, the next when the one before has been replaced."""
-    pids = stack.pids(fault.target)
-    for pid in pids:
-        os.kill(pid, signal.SIGTERM)
-        until_s = time.monotonic() + _SETTLED_WITHIN_S
-        while time.monotonic() < until_s and (psutil.pid_exists(pid) or len(stack.pids(fault.target)) < len(pids)):
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(2.0)
-    return f"restarted {len(pids)} x {fault.target} one by one"
+async def _restart(fault: Fault, stack: Stack, _rng: random.Random) -> str:
+    """As an operator does it: each process in turn, the new one ready before the old one leaves."""
+    said: list[str] = []
+    await ask_for_restart(stack.data_dir, [fault.target], said.append)
+    return "; ".join(said)
 
 
 _KINDS: Final[dict[str, Callable[[Fault, Stack, random.Random], Awaitable[str]]]] = {
     "kill": _kill,
     "term": _term,
     "freeze": _freeze,
-    "roll": _roll,
+    "restart": _restart,
 }

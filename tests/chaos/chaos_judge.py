@@ -60,6 +60,44 @@ class Silence:
     hole_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one call lost or had twice."""
+
+    words_lost: int = 0
+    words_doubled: int = 0
+    sentences_lost: int = 0
+    sentences_doubled: int = 0
+    effects_doubled: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+def tally_of(talk: Talk, seen: Evidence) -> Tally:
+    """Counted as `faults_of` judges: what was said into a dead line is left out."""
+    wanted, words = _wanted_and_heard(talk, seen)
+    lost, doubled = Counter(wanted) - Counter(words), Counter(words) - Counter(wanted)
+    heard = _heard(seen)
+    answers = [exchange.answer for exchange in talk.exchanges if exchange not in excused(talk, seen.away_ms)]
+    told = Counter(sentence for answer in answers for sentence in _sentences(answer))
+    too_often = {sentence: heard.count(sentence) - count for sentence, count in told.items()}
+    keys = {key for key, _ in seen.booked}
+    return Tally(
+        words_lost=lost.total(),
+        words_doubled=doubled.total(),
+        sentences_lost=sum(max(0, -count) for count in too_often.values()),
+        sentences_doubled=sum(max(0, count) for count in too_often.values()),
+        effects_doubled=len(keys) - len({parcel for _, parcel in seen.booked}),
+    )
+
+
+def unexcused(talk: Talk, seen: Evidence) -> list[str]:
+    """What no standstill of the machine explains: a call that did not end once, an effect under two keys."""
+    doubled = tally_of(talk, seen).effects_doubled
+    return [*_ending(seen), *([f"{doubled} side effects doubled"] if doubled else [])]
+
+
 def faults_of(talk: Talk, seen: Evidence) -> list[str]:
     """What is wrong, in words; empty when the call is as it would have been without the fault."""
     return [
@@ -118,12 +156,16 @@ def excused(talk: Talk, away_ms: Sequence[tuple[float, float]]) -> list[Exchange
     return [e for e in talk.exchanges if any(lost < e.asked_ms and back > e.at_ms for lost, back in away_ms)]
 
 
-def _words(talk: Talk, seen: Evidence) -> list[str]:
+def _wanted_and_heard(talk: Talk, seen: Evidence) -> tuple[list[str], list[str]]:
     without = excused(talk, seen.away_ms)
     turns = [payload for name, payload in seen.log if name == "turn.committed"]
     kept = [turn for turn in turns if not any(e.at_ms <= turn["anchor_pts_ms"] < e.at_ms + PERIOD_MS for e in without)]
     wanted = [word for exchange in talk.exchanges if exchange not in without for word in exchange.question.split()]
-    words = " ".join(str(turn["text"]) for turn in kept).split()
+    return wanted, " ".join(str(turn["text"]) for turn in kept).split()
+
+
+def _words(talk: Talk, seen: Evidence) -> list[str]:
+    wanted, words = _wanted_and_heard(talk, seen)
     if words == wanted:
         return []
     lost, doubled = Counter(wanted) - Counter(words), Counter(words) - Counter(wanted)
@@ -132,10 +174,18 @@ def _words(talk: Talk, seen: Evidence) -> list[str]:
     return [f"words of the caller out of order: {words}"]
 
 
+def _heard(seen: Evidence) -> str:
+    spoken = [str(payload["heard"]) for name, payload in seen.log if name == "reply.finished"]
+    return " ".join(text for text in spoken if text)
+
+
+def _sentences(answer: str) -> list[str]:
+    return [f"{sentence.strip()}." for sentence in answer.split(".") if sentence.strip()]
+
+
 def _answers(talk: Talk, seen: Evidence) -> list[str]:
     without = excused(talk, seen.away_ms)
-    spoken = [str(payload["heard"]) for name, payload in seen.log if name == "reply.finished"]
-    heard = " ".join(text for text in spoken if text)
+    heard = _heard(seen)
     if without:
         answers = [exchange.answer for exchange in talk.exchanges if exchange not in without]
         return [f"heard {heard.count(answer)} times: {answer!r}" for answer in answers if heard.count(answer) != 1]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from voxbus_testing.speech import saying
 
 LEAD_MS: Final = 1_500
-PERIOD_MS: Final = 9_000
+PERIOD_MS: Final = 8_000
 """From one question to the next: room for question, answer and a gap of some seconds."""
 WORD_MS: Final = 240
 MS_PER_CHARACTER: Final = 30

@@ -10,7 +10,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from chaos_judge import NORMAL_END, Evidence, Kept, faults_of, losses_of, silences_of
+from chaos_judge import (
+    NORMAL_END,
+    Evidence,
+    Kept,
+    Tally,
+    faults_of,
+    losses_of,
+    silences_of,
+    tally_of,
+    unexcused,
+)
 from chaos_talk import PERIOD_MS, talk_of
 
 from voxbus_testing.stub_voice import stub_tone
@@ -64,6 +74,25 @@ def test_a_tool_run_under_two_keys_is_a_fault_and_a_repeated_delivery_under_one_
     assert "under 2 keys" in fault
     (fault,) = faults_of(TALK, replace(good(), booked=[]))
     assert "saw [] under 0 keys" in fault
+
+
+def test_what_is_lost_and_doubled_is_counted() -> None:
+    assert tally_of(TALK, good()) == Tally()
+    words = without("turn.committed", good(), text="tell me me where parcel is")
+    assert tally_of(TALK, words) == Tally(words_lost=1, words_doubled=1)
+    first, second = f"Parcel {ALPHA.parcel} left our house this morning.", "It will be at your door before the evening."
+    told = tally_of(TALK, without("reply.finished", good(), heard=f"{first} {first}"))
+    assert (told.sentences_lost, told.sentences_doubled) == (1, 1), "the second is the answer of others, too"
+    assert ALPHA.answer == f"{first} {second}"
+    assert tally_of(TALK, replace(good(), booked=[("1", "charlie"), ("2", "charlie")])) == Tally(effects_doubled=1)
+
+
+def test_of_a_call_that_was_held_up_only_its_end_and_its_side_effects_are_judged() -> None:
+    hurt = without("turn.committed", good())
+    assert faults_of(TALK, hurt) != []
+    assert unexcused(TALK, hurt) == []
+    assert unexcused(TALK, replace(hurt, booked=[("1", "charlie"), ("2", "charlie")])) == ["1 side effects doubled"]
+    assert unexcused(TALK, without("call.ended", hurt)) == ["ended 0 times"]
 
 
 @pytest.mark.parametrize("ends", [0, 2])

@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 
 READY = re.compile(r"voxbus ready api=(\S+) nats=(\S+) key=(\S+)")
-START_WITHIN_S = 120
+START_WITHIN_S = 260
+"""Past the time after which `voxbus up` itself gives up and says why."""
 
 
 def free_ports(count: int) -> int:

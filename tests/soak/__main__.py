@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 
 from bus_watch import BusWatch
-from chaos_round import BookingServer
+from chaos_booking import BookingServer
 from soak_judge import Course, Finding, State, judge
 from soak_plot import plot
 from soak_report import as_json, table

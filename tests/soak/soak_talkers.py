@@ -14,9 +14,9 @@ from typing import Final
 import httpx
 import websockets
 from bus_watch import BusWatch
+from chaos_booking import BookingServer
 from chaos_caller import Conversation, Trial, close
 from chaos_judge import Evidence, faults_of
-from chaos_round import BookingServer
 from chaos_talk import WORD_MS, assistant_of, talk_of
 
 from voxbus_testing.caller import Caller

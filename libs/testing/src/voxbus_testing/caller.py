@@ -17,6 +17,8 @@ from voxbus_testing.speech import hush
 FRAME_BYTES = 640
 FRAME_S = 0.02
 LOUD = 500
+HELD_UP_MS = 100.0
+"""Half of the shortest silence that ends a turn."""
 MOVED = 1012
 """The server moves the call: the line is to be opened again at once."""
 _REDIAL_EVERY_S = 0.2
@@ -43,6 +45,8 @@ class Caller:
         self.heard = Heard()
         self.sent_frames = 0
         self.late_ms: list[float] = []
+        self.held_up_s: list[float] = []
+        """When the machine kept the caller from speaking for so long that it sounded like a pause; monotonic clock."""
         self._say = bytearray()
         self._started_s = 0.0
         self._socket: ClientConnection | None = None
@@ -151,6 +155,8 @@ class Caller:
                     await self._socket.send(frame)
                 self.sent_frames += 1
                 self.late_ms.append((time.monotonic() - due_s) * 1000)
+                if self.late_ms[-1] > HELD_UP_MS:
+                    self.held_up_s.append(time.monotonic())
                 due_s += FRAME_S
                 await asyncio.sleep(max(0.0, due_s - time.monotonic()))
 

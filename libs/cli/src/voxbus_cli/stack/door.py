@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ _NAME: Final = "door"
 
 
 @contextlib.contextmanager
-def _address(folder: Path) -> Iterator[str]:
+def _address(folder: Path) -> Generator[str]:
     """A socket's address has room for 107 bytes and folders may lie deep: through a descriptor it is always short."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -39,8 +39,8 @@ class Patience:
     """How long the supervisor waits, s."""
 
     broker: float = 15.0
-    services: float = 120.0
-    """A first start on a slow machine compiles every module."""
+    services: float = 240.0
+    """A first start on a slow or busy machine compiles every module."""
     grace: float = 5.0
     """From SIGTERM to SIGKILL: services put their calls back meanwhile."""
     drain: float = 60.0

@@ -1,0 +1,116 @@
+"""Callers beyond the slots: told what they wait for, then refused with the reason; those who talk notice nothing."""
+
+import asyncio
+import contextlib
+import statistics
+import time
+from typing import Any, Final
+
+import httpx
+from chaos_booking import BookingServer
+from chaos_caller import Conversation, Trial, close
+from chaos_judge import silences_of
+from chaos_round import RAMP_S, Setting, Verdict
+from chaos_talk import Talk, assistant_of, talk_of
+
+from voxbus_testing.caller import Caller
+
+NAME: Final = "calls beyond the slots"
+EXCHANGES: Final = 6
+WAITS_MS: Final = 8_000
+"""VOXBUS_MEDIA_CLAIMS_TIMEOUT_MS of the stack: how long a caller beyond the slots is kept waiting."""
+_BEYOND: Final = 5
+_TRY_AGAIN: Final = 3
+_REFUSED: Final = 1013
+_REASON: Final = "call.in-progress.error-vapifault-worker-not-available"
+_WORSE: Final = 1.1
+_FRAME_MS: Final = 20.0
+
+
+def settings(calls: int) -> dict[str, str]:
+    """Of a stack that is full with `calls` calls."""
+    return {"VOXBUS_SLOTS": str(calls), "VOXBUS_MEDIA_CLAIMS_TIMEOUT_MS": str(WAITS_MS)}
+
+
+async def run_overload(calls: int, setting: Setting) -> Verdict:
+    """`calls` talk; from the middle of their talk on five more try, three times each, and none gets in."""
+    talk = talk_of(EXCHANGES)
+    stack = setting.ground.stack
+    trials = [Trial(number, talk) for number in range(calls)]
+    began_s = time.monotonic()
+    conversations = [Conversation(trial, stack.api, stack.key, setting.server.url) for trial in trials]
+    starts = [began_s + RAMP_S * trial.number / calls for trial in trials]
+    running = [asyncio.create_task(c.run(at_s)) for c, at_s in zip(conversations, starts, strict=True)]
+    await asyncio.sleep(RAMP_S + talk.exchanges[EXCHANGES // 2].at_ms / 1_000)
+    beyond_s = time.monotonic()
+    waves = [_wave(stack.api, stack.key, talk, setting.server) for _ in range(_BEYOND)]
+    problems = [problem for wave in await asyncio.gather(*waves) for problem in wave]
+    until_s = time.monotonic()
+    callers = await asyncio.gather(*running)
+    verdict = Verdict(NAME, calls, _BEYOND * _TRY_AGAIN, wrong=problems)
+    before, after = _waits(trials, callers, beyond_s, verdict, setting)
+    for caller in callers:
+        await close(caller)
+    verdict.did.append(
+        f"{_BEYOND * _TRY_AGAIN} calls more for {until_s - beyond_s:.0f} s: answers began after p95 "
+        f"{_p95(before):.0f} ms before, {_p95(after):.0f} ms meanwhile"
+    )
+    if before and after and _p95(after) > max(_p95(before) * _WORSE, _p95(before) + _FRAME_MS):
+        verdict.wrong.append(f"running calls got slower: p95 {_p95(before):.0f} ms, then {_p95(after):.0f} ms")
+    setting.say(f"    {verdict.did[-1]}")
+    return verdict
+
+
+def _waits(
+    trials: list[Trial], callers: list[Caller], beyond_s: float, verdict: Verdict, setting: Setting
+) -> tuple[list[float], list[float]]:
+    """How late answers began before and after more callers came, ms; calls that were held up are left out."""
+    before: list[float] = []
+    after: list[float] = []
+    for trial, caller in zip(trials, callers, strict=True):
+        if trial.problem:
+            verdict.wrong.append(f"call {trial.number}: {trial.problem}")
+            continue
+        if caller.held_up_s or setting.machine.stood_still(trial.began_s, trial.ended_s):
+            verdict.disturbed += 1
+            continue
+        for silence in silences_of(trial.talk, caller.heard.audio):
+            asked_s = trial.began_s + silence.asked_ms / 1_000
+            (before if asked_s < beyond_s else after).append(silence.late_ms)
+    usual_ms = statistics.median(before) if before else 0.0
+    verdict.gaps_ms[NAME] = [max(0.0, late_ms - usual_ms) for late_ms in after]
+    verdict.late_ms = [*before, *after]
+    return before, after
+
+
+async def _wave(api: str, key: str, talk: Talk, server: BookingServer) -> list[str]:
+    """What was wrong with the refusals of one caller who tries again and again."""
+    problems: list[str] = []
+    for _ in range(_TRY_AGAIN):
+        caller = Caller(api, key)
+        try:
+            await caller.place(assistant_of(talk, server.url))
+            await caller.dial()
+            await asyncio.wait_for(caller.closed.wait(), WAITS_MS / 1_000 + 10)
+            problems += _of_refusal(caller, await caller.ended_record(20))
+        except (AssertionError, TimeoutError, OSError, httpx.HTTPError) as problem:
+            problems.append(f"call {caller.call_id} beyond the slots: {type(problem).__name__}: {problem}")
+        finally:
+            with contextlib.suppress(httpx.HTTPError):
+                await caller.close()
+    return problems
+
+
+def _of_refusal(caller: Caller, record: dict[str, Any]) -> list[str]:
+    waits = [update for update in caller.messages("status-update") if update.get("voxbusWaitingFor")]
+    wrong = [] if waits else ["was not told what it waits for"]
+    if caller.heard.close_code != _REFUSED:
+        wrong.append(f"was closed with {caller.heard.close_code}")
+    if record.get("endedReason") != _REASON or "had a free slot" not in str(record.get("endedMessage")):
+        wrong.append(f"ended with {record.get('endedReason')}: {record.get('endedMessage')}")
+    return [f"call {caller.call_id} beyond the slots {what}" for what in wrong]
+
+
+def _p95(values: list[float]) -> float:
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(len(ranked) * 0.95))] if ranked else 0.0

@@ -1,0 +1,50 @@
+"""Which rounds a run has, and how long it takes. Pure."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from chaos_faults import BUS, CLAIMED, DATABASE, LEADER, POSTGRES, SERVICES, STORE, Fault
+from chaos_round import Round
+
+KILLED_ALONE: Final = (*CLAIMED, "tool-runner", "media-ingress", "control-api")
+"""Five kills × 20 calls each: the hundred trials of which the 95th percentile is said."""
+_KILLS: Final = 5
+_REST: Final = tuple(service for service in SERVICES if service not in KILLED_ALONE)
+
+
+def whole_run(calls: int, seed: int) -> list[Round]:
+    """Some 24 minutes with their stacks. Freezes and ends strike a different service each time, of five in a round."""
+    half = (len(SERVICES) + 1) // 2
+    rounds = [
+        *((f"kill {service}", (Fault("kill", service),) * _KILLS, 5) for service in KILLED_ALONE),
+        ("kill the others", tuple(Fault("kill", service) for service in _REST), 3),
+        *(
+            (f"{kind} {part}", tuple(Fault(kind, s) for s in services), 5)
+            for kind in ("freeze", "term")
+            for part, services in (("one by one", SERVICES[:half]), ("the others", SERVICES[half:]))
+        ),
+        ("restart every stage", tuple(Fault("restart", service) for service in SERVICES), 8),
+        ("kill the bus", (Fault("kill", BUS),) * 3, 5),
+        ("break the database", (Fault("break", DATABASE),) * 2, 5),
+        *((f"{kind} the leader", (Fault(kind, LEADER),) * 3, 5) for kind in ("kill", "freeze", "cut")),
+        ("fill the object store", (Fault("fill", STORE),) * 2, 5),
+        *((f"{kind} PostgreSQL", (Fault(kind, POSTGRES),) * 2, 5) for kind in ("kill", "freeze")),
+    ]
+    return [Round(name, faults, calls, n, seed + number) for number, (name, faults, n) in enumerate(rounds)]
+
+
+def short_run(calls: int, seed: int) -> list[Round]:
+    """Every owner of a call killed, frozen and replaced once, and the bus restarted: within four minutes."""
+    owners = (*CLAIMED, "tool-runner")
+    rounds = [
+        ("kill the owners", tuple(Fault("kill", service) for service in owners), 5),
+        ("freeze the owners", tuple(Fault("freeze", service) for service in CLAIMED), 4),
+        ("restart every stage", tuple(Fault("restart", service) for service in (*owners, "media-ingress")), 5),
+        ("kill the bus", (Fault("kill", BUS),), 2),
+    ]
+    return [Round(name, faults, calls, n, seed + number) for number, (name, faults, n) in enumerate(rounds)]
+
+
+def single_rounds(faults: Iterable[Fault], calls: int, exchanges: int, strikes: int, seed: int) -> list[Round]:
+    """One round for each fault asked for by name."""
+    return [Round(fault.name, (fault,) * strikes, calls, exchanges, seed + n) for n, fault in enumerate(faults)]
