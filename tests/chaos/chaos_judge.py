@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chaos_talk import PERIOD_MS, Exchange, Talk
+from chaos_talk import MS_PER_CHARACTER, PERIOD_MS, Exchange, Talk
 
 from voxbus_audio import peak
+from voxbus_llm_orchestrator.rows_supervisor import FILLERS
 
 LOUD: Final = 1_000
 NORMAL_END: Final = "customer-ended-call"
@@ -175,8 +176,12 @@ def _words(talk: Talk, seen: Evidence) -> list[str]:
 
 
 def _heard(seen: Evidence) -> str:
-    spoken = [str(payload["heard"]) for name, payload in seen.log if name == "reply.finished"]
-    return " ".join(text for text in spoken if text)
+    """What is said while a tool takes more than four seconds is no answer, and no fault."""
+    return " ".join(text for text in _spoken(seen) if text and text not in FILLERS)
+
+
+def _spoken(seen: Evidence) -> list[str]:
+    return [str(payload["heard"]) for name, payload in seen.log if name == "reply.finished"]
 
 
 def _sentences(answer: str) -> list[str]:
@@ -193,7 +198,8 @@ def _answers(talk: Talk, seen: Evidence) -> list[str]:
     if seen.away_ms:
         return wrong
     sounded_ms = sum(len(pcm) for _, pcm in seen.audio if peak(pcm) > LOUD) / _BYTES_PER_MS
-    wanted_ms = sum(exchange.answer_ms for exchange in talk.exchanges)
+    fillers_ms = sum(len(text) * MS_PER_CHARACTER for text in _spoken(seen) if text in FILLERS)
+    wanted_ms = sum(exchange.answer_ms for exchange in talk.exchanges) + fillers_ms
     if abs(sounded_ms - wanted_ms) > SENTENCE_LOSS_MS * len(talk.exchanges):
         wrong.append(f"{sounded_ms:.0f} ms of speech reached the caller instead of {wanted_ms}")
     return wrong

@@ -82,7 +82,7 @@ def assistant_of(talk: Talk, tool_url: str) -> dict[str, Any]:
     """Scripted model, position recognizer, stub voice; a turn ends after 200 ms of silence."""
     silence = {f"on{look}Seconds": 0.2 for look in ("Punctuation", "NoPunctuation", "Number")}
     function = {"name": TOOL, "parameters": {"type": "object"}}
-    tool = {"type": "function", "function": function, "server": {"url": tool_url}}
+    tool = {"type": "function", "function": function, "server": {"url": tool_url}, "messages": []}
     script = {"rules": [*_after_tool(talk.exchanges), *_rules(talk.exchanges)], "otherwise": "I did not get that."}
     return {
         "firstMessageMode": "assistant-waits-for-user",

@@ -76,6 +76,13 @@ def test_a_tool_run_under_two_keys_is_a_fault_and_a_repeated_delivery_under_one_
     assert "saw [] under 0 keys" in fault
 
 
+def test_what_is_said_while_a_tool_is_slow_is_no_fault() -> None:
+    filler = "One moment, please."
+    slow = replace(good(), log=[*good().log, ("reply.finished", {"heard": filler})])
+    slow = replace(slow, audio=[*slow.audio, *sound(BRAVO.asked_ms + 4_000, len(filler) * 30)])
+    assert faults_of(TALK, slow) == []
+
+
 def test_what_is_lost_and_doubled_is_counted() -> None:
     assert tally_of(TALK, good()) == Tally()
     words = without("turn.committed", good(), text="tell me me where parcel is")

@@ -18,6 +18,9 @@ RETRY_AFTER_S: Final = 2.0
 """A 3-node cluster took 7.3 s to elect a stream leader (measured November 2026); retries bridge that."""
 
 _TICK_S: Final = 0.25
+_REFUSED_FIRST_S: Final = 0.25
+"""A stream without a leader says so at once; then it is asked again soon, and more and more rarely up to RETRY_AFTER_S:
+a tool that waits for its order to be stored starts as soon as there is a leader."""
 
 
 @dataclass(slots=True)
@@ -26,6 +29,7 @@ class _Pending:
     payload: bytes
     headers: dict[str, str]
     tried_at_s: float = 0.0
+    refusals: int = 0
     stored: asyncio.Future[int] | None = field(default=None)
 
 
@@ -97,7 +101,16 @@ class Outbox:
         try:
             sequence = int(json.loads(payload)["seq"])
         except (ValueError, KeyError, TypeError):
-            return  # no responders or an API error: the retry asks again
+            self._on_refusal(token)
+            return
         pending = self._pending.pop(token, None)
         if pending and pending.stored and not pending.stored.done():
             pending.stored.set_result(sequence)
+
+    def _on_refusal(self, token: int) -> None:
+        """No responders, or an error of the API: the retry asks again, the first ones earlier than after silence."""
+        pending = self._pending.get(token)
+        if pending is not None:
+            wait_s = min(RETRY_AFTER_S, _REFUSED_FIRST_S * 2**pending.refusals)
+            pending.refusals += 1
+            pending.tried_at_s = time.monotonic() - RETRY_AFTER_S + wait_s
