@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -243,6 +244,8 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md after a partial run, too")
     parser.add_argument("--logs", action="store_true", help="keep the stack's logs in build/chaos")
     options = parser.parse_args()
+    # Ended by a time limit from outside, it cleans up as after Ctrl-C: stacks, namespaces, mounts.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     suite = asyncio.run(run(options, chosen(options)))
     is_whole = not (options.faults or options.short or suite.left_out)
     if is_whole or options.report:
