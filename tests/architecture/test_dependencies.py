@@ -25,6 +25,7 @@ CAPS = {
         "grpcio-reflection",
         "httpcore",
         "httpx",
+        "jsonschema-rs",
         "nats-py",
         "opentelemetry-exporter-otlp-proto-grpc",
         "opentelemetry-sdk",

@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from answering import Answering
 
 from voxbus_contracts import DEFAULT_ORG, CallRef, Command
-from voxbus_contracts.commands import EndCall
+from voxbus_contracts.commands import AnalyseCall, EndCall
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.events import AnalysisMade
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
@@ -66,6 +67,7 @@ class Listening:
         self.claimed = False
         self.away = False
         self.is_mute = False
+        self.made: AnalysisMade | None = None
 
     async def store_config(self, config: CallConfig) -> None:
         if self.away:
@@ -99,6 +101,10 @@ class Listening:
 
     async def command(self, ref: CallRef, command: Command) -> None:
         self.commands.append((ref, command))
+
+    async def analysed(self, ref: CallRef, command: AnalyseCall) -> AnalysisMade | None:
+        self.commands.append((ref, command))
+        return self.made
 
     async def asked_to_end(self, ref: CallRef) -> EndCall | None:
         return next((c for r, c in self.commands if r == ref and isinstance(c, EndCall)), None)

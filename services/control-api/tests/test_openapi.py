@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from voxbus_contracts.events import ReplyFinished
+from voxbus_contracts.events import AnalysisMade, CallEnded, ReplyFinished
 
 COUNT = {"table": "call", "name": "n", "operations": [{"operation": "count", "column": "id"}]}
 TABLE: list[tuple[str, str, dict[str, Any]]] = [
@@ -85,28 +85,44 @@ async def test_every_reference_leads_somewhere_and_every_operation_tells_its_err
         jsonschema.Draft202012Validator.check_schema({**schema, "title": name})
 
 
-async def test_a_regex_is_tried_on_a_call_and_what_cannot_be_is_told(server: Any, document: Document) -> None:
-    call = await server.call()
-    await server.happened(call["id"], ReplyFinished(reply=1, turn=0, heard="Your order is 1234.", pts_ms=1))
-    output = {"name": "order", "type": "regex", "regex": "/ORDER is \\d+/i", "schema": {"type": "boolean"}}
-    asked = {"callIds": [call["id"]], "previewEnabled": True, "structuredOutput": output}
+async def test_a_structured_output_is_read_out_of_calls_of_the_past(server: Any, document: Document) -> None:
+    first, second = await server.call(), await server.call()
+    for call in (first, second):
+        heard = ReplyFinished(reply=1, turn=0, heard="Your order is 1234.", pts_ms=1)
+        await server.happened(call["id"], heard, CallEnded(pts_ms=2, reason="customer-ended-call"))
+    output = {"name": "order", "schema": {"type": "integer"}, "model": {"provider": "openai", "model": "m"}}
+    server.bus.made = AnalysisMade(part="structuredOutput:x", output_name="order", result={"value": 1234}, run="r")
+    asked = {"callIds": [first["id"]], "previewEnabled": True, "structuredOutput": output}
     tried = await server.client.post("/structured-output/run", json=asked)
     assert tried.status_code == 200, tried.text
-    assert list(tried.json().values()) == [{"name": "order", "result": True}]
+    assert list(tried.json().values()) == [{"name": "order", "result": 1234}]
     document.check("/structured-output/run", "post", tried)
-    stored = (await server.client.post("/structured-output", json={**output, "regex": "refund"})).json()
-    by_id = {"callIds": [call["id"]], "previewEnabled": True, "structuredOutputId": stored["id"]}
-    again = await server.client.post("/structured-output/run", json=by_id)
-    assert again.json() == {stored["id"]: {"name": "order", "result": False}}
-    theirs = await server.client.post("/structured-output/run", json=asked, headers=server.theirs)
-    assert theirs.status_code == 404
-    refused = await server.client.post(
-        "/structured-output/run", json={"callIds": ["a", "b"], "structuredOutput": {"name": "x", "schema": {}}}
-    )
-    assert refused.status_code == 400
-    assert [told.split(" ")[0] for told in refused.json()["message"]] == [
-        "previewEnabled",
-        "callIds",
-        "structuredOutput.type",
-        "structuredOutput.schema.type",
-    ]
+    _, command = server.bus.commands[-1]
+    assert command.is_preview
+    assert command.messages == ({"role": "assistant", "content": "Your order is 1234."},)
+    assert command.outputs[0].model == output["model"]
+    stored = (await server.client.post("/structured-output", json=output)).json()
+    by_id = {"callIds": [first["id"], second["id"]], "structuredOutputId": stored["id"]}
+    both = (await server.client.post("/structured-output/run", json=by_id)).json()
+    assert both == {call["id"]: {stored["id"]: {"name": "order", "result": 1234}} for call in (first, second)}
+    server.bus.made = None
+    late = (await server.client.post("/structured-output/run", json=asked)).json()
+    assert "no llm-orchestrator" in next(iter(late.values()))["error"]
+
+
+async def test_a_structured_output_that_cannot_be_run_is_refused_by_its_fields(server: Any) -> None:
+    call = await server.call()
+    for output, told in (
+        (
+            {"name": "x", "type": "regex", "schema": {"type": "string"}},
+            ["structuredOutput.regex", "structuredOutput.schema.type"],
+        ),
+        ({"name": "x", "schema": {"type": "nope"}}, ["structuredOutput.schema"]),
+        ({"name": "x", "schema": {"$ref": "http://127.0.0.1/x"}}, ["structuredOutput.schema"]),
+        ({"name": "x", "schema": {}}, ["callIds:"]),
+    ):
+        asked = {"callIds": [call["id"]], "structuredOutput": output}
+        refused = await server.client.post("/structured-output/run", json=asked)
+        assert refused.status_code == 400, output
+        message = refused.json()["message"]
+        assert [each.split(" ")[0] for each in ([message] if isinstance(message, str) else message)] == told

@@ -52,6 +52,25 @@ async def test_tools_of_another_organisation_are_no_tools(server: Any) -> None:
     assert (await server.client.post("/call", json=body, headers=server.theirs)).status_code == 400
 
 
+async def test_a_call_reads_the_structured_outputs_its_assistant_names_and_brings(server: Any) -> None:
+    output = {"name": "order", "schema": {"type": "integer"}, "description": "its number"}
+    stored = (await server.client.post("/structured-output", json=output)).json()
+    plan = {
+        "structuredOutputIds": [stored["id"]],
+        "structuredOutputs": [{"name": "mood", "schema": {"type": "string"}}],
+    }
+    call = {"assistant": {"artifactPlan": plan}, "transport": WEBSOCKET}
+    response = await server.client.post("/call", json=call)
+    assert response.status_code == 201, response.text
+    own, named = server.bus.configs[-1].assistant.artifact_plan.structured_outputs
+    assert (own.name, bool(own.id)) == ("mood", True)
+    assert (named.id, named.name, named.schema_) == (stored["id"], "order", {"type": "integer"})
+    plan["structuredOutputIds"] = ["nobody"]
+    refused = await server.client.post("/call", json=call)
+    assert refused.status_code == 400
+    assert "assistant.artifactPlan.structuredOutputIds.0 must be the id of a structured output" in refused.text
+
+
 async def test_a_hook_gets_the_tool_it_names_and_the_model_does_not(server: Any) -> None:
     lookup = (await server.client.post("/tool", json=LOOKUP)).json()
     hook = {"on": "call.timeElapsed", "options": {"seconds": 5}, "do": [{"type": "tool", "toolId": lookup["id"]}]}

@@ -12,7 +12,15 @@ from voxbus_bus import Again, Received
 from voxbus_contracts import CallRef, Envelope, Message
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.delivery import Delivery, Place
-from voxbus_contracts.events import CallEnded, CallRinging, CallStarted, CostUpdated, RecordingStored, SpeechStarted
+from voxbus_contracts.events import (
+    AnalysisCompleted,
+    CallEnded,
+    CallRinging,
+    CallStarted,
+    CostUpdated,
+    RecordingStored,
+    SpeechStarted,
+)
 from voxbus_control_api.call_store import CallRecord
 from voxbus_control_api.messages.outbox import LaneOutbox
 from voxbus_control_api.messages.report import missing, report_fields
@@ -190,16 +198,17 @@ COST = CostUpdated(version=2, rows=(), breakdown={}, total="0", ended=True)
 SOUND = RecordingStored(files=(), start_pts_ms=0, duration_ms=1, missing_ms=0)
 BEGUN = CallStarted(pts_ms=0, setup_ms=1)
 OVER = CallEnded(pts_ms=1, reason="customer-ended-call")
+ANALYSED = AnalysisCompleted(parts=0)
 
 
 def test_a_report_waits_for_end_cost_and_recording_and_for_no_recording_that_will_not_come() -> None:
     assert missing([], is_recorded=True) == ["end", "cost"]
-    assert missing([past(BEGUN), past(OVER)], is_recorded=True) == ["cost", "recording"]
-    assert missing([past(BEGUN), past(OVER), past(COST)], is_recorded=False) == []
+    assert missing([past(BEGUN), past(OVER), past(ANALYSED)], is_recorded=True) == ["cost", "recording"]
+    assert missing([past(BEGUN), past(OVER), past(COST), past(ANALYSED)], is_recorded=False) == []
     assert missing([past(OVER), past(COST)], is_recorded=True) == [], "it was never answered"
-    assert missing([past(BEGUN), past(OVER), past(COST), past(SOUND)], is_recorded=True) == []
+    assert missing([past(BEGUN), past(OVER), past(COST), past(SOUND), past(ANALYSED)], is_recorded=True) == []
     running = COST.model_copy(update={"ended": False})
-    assert missing([past(BEGUN), past(OVER), past(running), past(SOUND)], is_recorded=True) == ["cost"]
+    assert missing([past(BEGUN), past(OVER), past(running), past(SOUND)], is_recorded=True) == ["cost", "analysis"]
 
 
 RECORD = {
@@ -267,12 +276,14 @@ class Desk:
         async def shown(call: CallRecord) -> dict[str, Any]:
             return call.record
 
-        reporter = Reporter(self.listener, self, events_of, shown, lambda: self.now_ms, 10_000, structlog.get_logger())
+        reporter = Reporter(
+            self.listener, self, events_of, shown, lambda: self.now_ms, 10_000, 30_000, structlog.get_logger()
+        )
         await reporter.on_call_ended(TALK[-1])
 
 
 async def test_a_report_is_asked_for_again_until_everything_is_there() -> None:
-    desk = Desk(events=[past(BEGUN), past(OVER), past(COST)])
+    desk = Desk(events=[past(BEGUN), past(OVER), past(COST), past(ANALYSED)])
     with pytest.raises(Again):
         await desk.ended()
     desk.events.append(past(SOUND))
@@ -282,6 +293,15 @@ async def test_a_report_is_asked_for_again_until_everything_is_there() -> None:
 
 async def test_a_report_goes_without_what_does_not_come_in_time() -> None:
     desk = Desk(events=[past(BEGUN), past(OVER)], now_ms=11_000)
+    await desk.ended()
+    assert len(desk.listener.reports) == 1
+
+
+async def test_a_report_waits_longer_for_the_analysis_alone_but_not_for_ever() -> None:
+    desk = Desk(events=[past(BEGUN), past(OVER), past(COST), past(SOUND)], now_ms=29_000)
+    with pytest.raises(Again):
+        await desk.ended()
+    desk.now_ms = 31_000
     await desk.ended()
     assert len(desk.listener.reports) == 1
 

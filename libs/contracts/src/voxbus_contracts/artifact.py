@@ -2,16 +2,18 @@
 
 from typing import Literal
 
+from voxbus_contracts.analysis import StructuredOutput
 from voxbus_contracts.api_model import ApiModel
 
 RecordingFormat = Literal["wav;l16", "mp3"]
 
 
 class ArtifactPlan(ApiModel):
-    """The parts of the plan that the recorder acts on."""
+    """The parts of the plan that the services act on."""
 
     recording_enabled: bool = True
     recording_format: RecordingFormat = "wav;l16"
+    structured_outputs: tuple[StructuredOutput, ...] = ()
 
 
 class CompliancePlan(ApiModel):

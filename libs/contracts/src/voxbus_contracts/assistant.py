@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from voxbus_contracts.analysis import AnalysisPlan
 from voxbus_contracts.api_model import ApiModel, Server
 from voxbus_contracts.artifact import ArtifactPlan, CompliancePlan, RecordingFormat
 from voxbus_contracts.hook import Hook
@@ -159,6 +160,7 @@ class Assistant(ApiModel):
     client_messages: tuple[str, ...] = DEFAULT_CLIENT_MESSAGES
     server_messages: tuple[str, ...] = DEFAULT_SERVER_MESSAGES
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+    analysis_plan: AnalysisPlan | None = None
     artifact_plan: ArtifactPlan | None = None
     compliance_plan: CompliancePlan | None = None
     recording_enabled: bool | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from voxbus_contracts.analysis import StructuredOutput
 from voxbus_contracts.destination import FIRST
 from voxbus_contracts.message import Command, Personal, PersonalText, UtteranceSeq
 from voxbus_contracts.tool import RemoteTool
@@ -198,6 +199,24 @@ class FindDestination(Command, name="destination.find", owner="llm-orchestrator"
     pts_ms: int = Field(default=0, ge=0, description="when it was asked, on the audio clock")
 
 
+class AnalyseCall(Command, name="analysis.run", owner="control-api", consumer="llm-orchestrator"):
+    """Read structured outputs out of a call of the past; the answers are analysis.made with the same `run`."""
+
+    example: ClassVar = {
+        "run": "7c9e6679",
+        "outputs": [{"id": "o-1", "name": "order", "schema": {"type": "integer"}}],
+        "model": {"provider": "openai", "model": "gpt-4.1"},
+        "messages": [{"role": "user", "content": "where is order 4711"}],
+    }
+
+    run: str
+    outputs: tuple[StructuredOutput, ...]
+    model: dict[str, Any] = Field(description="of the call's assistant, secrets sealed; an output may have its own")
+    messages: Annotated[tuple[dict[str, Any], ...], Field(json_schema_extra=Personal)]
+    ended_reason: str = ""
+    is_preview: bool = Field(default=False, description="the call's record stays as it is")
+
+
 ALL_COMMANDS: tuple[type[Command], ...] = (
     SaySentence,
     CancelSpeech,
@@ -210,6 +229,7 @@ ALL_COMMANDS: tuple[type[Command], ...] = (
     SayOnCall,
     AddMessage,
     ControlCall,
+    AnalyseCall,
     TransferCall,
     HandOffCall,
     FindDestination,

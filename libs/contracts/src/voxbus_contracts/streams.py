@@ -153,7 +153,19 @@ ERASER: Final = ConsumerSpec(
     ack_wait_s=_FINISHED_WITHIN_S,
     max_ack_pending=1_000,
 )
-_RECORDED: Final = ("call", "media", "stage", "turn", "reply", "tool", "cost", "fault", "recording", "archive")
+_RECORDED: Final = (
+    "analysis",
+    "call",
+    "media",
+    "stage",
+    "turn",
+    "reply",
+    "tool",
+    "cost",
+    "fault",
+    "recording",
+    "archive",
+)
 CONTROL_API: Final = ConsumerSpec(
     EVENTS.name,
     "control-api",
@@ -189,6 +201,23 @@ REPORTS: Final = ConsumerSpec(
     ack_wait_s=_FINISHED_WITHIN_S,
     max_ack_pending=10_000,
 )
+_ANALYSED_WITHIN_S: Final = 6
+"""An analyst says every third of it that it is still at it; of one that is lost the call comes to another then."""
+
+ANALYST: Final = ConsumerSpec(
+    EVENTS.name,
+    "llm-orchestrator-analyses",
+    (subjects.events_named("call", "ended"),),
+    ack_wait_s=_ANALYSED_WITHIN_S,
+    max_ack_pending=10_000,
+)
+ANALYSIS_RUNS: Final = ConsumerSpec(
+    EVENTS.name,
+    "llm-orchestrator-runs",
+    (subjects.commands_named("analysis", "run"),),
+    ack_wait_s=_ANALYSED_WITHIN_S,
+    max_ack_pending=1_000,
+)
 DELIVERER: Final = ConsumerSpec(
     DELIVERIES.name,
     "tool-runner-deliveries",
@@ -208,5 +237,7 @@ CONSUMERS: Final = (
     CONTROL_API,
     SERVER_MESSAGES,
     REPORTS,
+    ANALYST,
+    ANALYSIS_RUNS,
     DELIVERER,
 )

@@ -97,6 +97,8 @@ class ModelCapabilities:
     """What a model can do."""
 
     tools: bool = True
+    follows_prompts: bool = True
+    """It can be asked anything, not only what its script foresees."""
     deterministic: bool = False
     """The same request gives the same parts: an answer cut off by a fault is asked for again and continued."""
 

@@ -1,21 +1,25 @@
 """What the API says on the bus about a call."""
 
+import asyncio
 from typing import Final
 
 from voxbus_bus import FactPublisher
 from voxbus_contracts import CallRef, Command
-from voxbus_contracts.commands import EndCall
+from voxbus_contracts.commands import AnalyseCall, EndCall
 from voxbus_contracts.config import CallConfig, Owner, config_hash
-from voxbus_contracts.events import CallDeleted, CallEnded, CallQueued
+from voxbus_contracts.events import AnalysisMade, CallDeleted, CallEnded, CallQueued
 from voxbus_contracts.streams import CONFIGS, DEAD_LETTERS, DELIVERIES, EVENTS, OWNERS
 from voxbus_control_api.bus_away import answering
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.sequencing import LoggedMessage
-from voxbus_runtime.stream_reader import last
+from voxbus_runtime.stream_reader import last, read
 from voxbus_runtime.telemetry import CALL_SPAN, PastSpan, is_traced, record
 
 _ORCHESTRATOR: Final = "llm-orchestrator"
 _MINE: Final = "control-api"
+_LOOK_S: Final = 0.25
+_LOOKS: Final = 180
+"""45 s: an output may take 20 s, and is asked for once more where that helps."""
 
 
 class CallBus:
@@ -73,6 +77,23 @@ class CallBus:
         async with answering():
             config = await self._bus.read_config(ref)
             await self._publisher.publish_stored(ref, command, traceparent=config.traceparent if config else "")
+
+    async def analysed(self, ref: CallRef, command: AnalyseCall) -> AnalysisMade | None:
+        """Has a structured output read out of a call; None when nobody answers in time."""
+        async with answering():
+            seq = await self._publisher.publish_stored(ref, command)
+            for _ in range(_LOOKS):
+                if (made := await self._made(ref, command.run, seq)) is not None:
+                    return made
+                await asyncio.sleep(_LOOK_S)
+            return None
+
+    async def _made(self, ref: CallRef, run: str, from_seq: int) -> AnalysisMade | None:
+        async for stored in read(self._bus.nc, EVENTS.name, AnalysisMade.subject(ref), from_seq=from_seq):
+            made = AnalysisMade.model_validate_json(stored.data)
+            if made.run == run:
+                return made
+        return None
 
     async def asked_to_end(self, ref: CallRef) -> EndCall | None:
         """The newest command to end the call, None when nobody gave one."""

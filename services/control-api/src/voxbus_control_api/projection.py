@@ -16,6 +16,7 @@ from voxbus_contracts.events import (
     CostUpdated,
     MediaAttached,
 )
+from voxbus_control_api.analysis import analysis, structured_outputs
 from voxbus_control_api.calls.artifacts import recorded_files
 from voxbus_control_api.conversation import messages, openai_formatted, transcript
 from voxbus_control_api.latency import performance_metrics
@@ -69,6 +70,9 @@ def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
     files = recorded_files(ordered)
     if files:
         artifact[FILES] = files
+    outputs = structured_outputs(ordered)
+    if outputs:
+        artifact["structuredOutputs"] = outputs
     metrics = performance_metrics(ordered)
     if metrics:
         artifact["performanceMetrics"] = metrics
@@ -84,6 +88,7 @@ def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
         **_cost(ordered),
         "transport": call.transport,
         "messages": spoken,
+        "analysis": analysis(ordered),
         "artifact": artifact,
     }
 

@@ -61,6 +61,9 @@ class Settings(ServiceSettings):
     report_within_ms: int = Field(default=10_000, ge=0, le=600_000)
     """An end-of-call report waits this long for recording and cost, then goes without; recordings take some seconds."""
 
+    analysis_within_ms: int = Field(default=30_000, ge=0, le=600_000)
+    """And so long for the analysis of the call, which asks a model and is asked again once where that helps."""
+
     default_assistant: str = DEMO_ASSISTANT
     """Id of the demo assistant made at first start."""
 

@@ -181,6 +181,7 @@ def _reporter(
         shown=lambda call: addressed(call, artifacts),
         now_ms=unix_ms,
         limit_ms=runtime.settings.report_within_ms,
+        analysis_limit_ms=runtime.settings.analysis_within_ms,
         log=runtime.log,
     )
 

@@ -6,6 +6,10 @@ from contextlib import suppress
 
 import httpx
 
+from voxbus_bus import EventBroker
+from voxbus_bus.publishing import StoredPublisher
+from voxbus_contracts.streams import ANALYSIS_RUNS, ANALYST
+from voxbus_llm_orchestrator.analysis.analyst import ANALYSES_AT_A_TIME, Analyst
 from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
 from voxbus_llm_orchestrator.handlers import INTERESTS, CallControl, serving
 from voxbus_llm_orchestrator.models import Models
@@ -47,6 +51,11 @@ class Orchestrator(StageWorker):
         self._models = Models(lambda name: make_model(runtime.settings, name, tls))
         guard = Guard.parse(runtime.settings.guard_allow)
         self._endpointing_server = EndpointingServer(customer_client(guard, tls=tls))
+        self._analyses = EventBroker(runtime.settings.nats_url, runtime.name, runtime.log)
+        publisher = StoredPublisher(runtime.bus, "llm-orchestrator")
+        analyst = Analyst(runtime.bus, publisher, self._models, runtime.settings.cluster_key)
+        self._analyses.consumes(ANALYST, workers=ANALYSES_AT_A_TIME)(analyst.on_call_ended)
+        self._analyses.consumes(ANALYSIS_RUNS, workers=ANALYSES_AT_A_TIME)(analyst.on_run)
         serve = serving(runtime, self._models, self._endpointing_server)
         super().__init__(runtime, "llm-orchestrator", serve, INTERESTS)
 
@@ -56,6 +65,12 @@ class Orchestrator(StageWorker):
             await warm_up(self._tls)
         await self.runtime.peers.listen(MEDIA)
         await super().start()
+        await self._analyses.start()
+
+    async def drain(self) -> int:
+        """What is being asked about calls that are over is answered, or comes to another worker."""
+        await self._analyses.stop()
+        return await super().drain()
 
     async def close(self) -> None:
         await super().close()

@@ -1,5 +1,6 @@
 """Facts that happen on a call, one file per spoken concept."""
 
+from voxbus_contracts.events.analysis import AnalysisCompleted, AnalysisMade
 from voxbus_contracts.events.call import CallEnded, CallQueued, CallRinging, CallStarted, CallTransferred
 from voxbus_contracts.events.chat import ChatEnded, ChatLine, ChatRequested, ChatToolCall, ChatWorded
 from voxbus_contracts.events.cost import BudgetExceeded, BudgetWarned, CostRow, CostUpdated, UsageRecorded
@@ -54,6 +55,8 @@ from voxbus_contracts.events.transcript import TranscriptDismissed, TranscriptFi
 from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured, TurnWaitAdvised
 
 __all__ = [
+    "AnalysisCompleted",
+    "AnalysisMade",
     "ArchiveStored",
     "BudgetExceeded",
     "BudgetWarned",

@@ -10,6 +10,7 @@ from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.calls.call_credentials import call_credentials
 from voxbus_control_api.calls.message_server import chosen_server, message_server
+from voxbus_control_api.calls.stored_outputs import with_stored_outputs
 from voxbus_control_api.calls.stored_tools import with_stored_tools
 from voxbus_control_api.calls.tool_files import tool_files
 from voxbus_control_api.errors import BadRequest
@@ -39,6 +40,8 @@ class Speaker:
     layers: tuple[Layer, ...] = ()
     tools: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
     """The stored tools that the assistant or what lies over it may name, by id."""
+    outputs: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
+    """The structured outputs that they may name, by id."""
     credentials: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
     """Those that the call names, then the organisation's for its vendors; by id, secrets open."""
     files: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
@@ -99,6 +102,7 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
         variables |= layer.overrides.get("variableValues", {})
     place = layers[-1].field if layers else speaker.field
     assistant = with_stored_tools(modernised(assistant), speaker.tools, place)
+    assistant = with_stored_outputs(assistant, speaker.outputs, place)
     validate_assistant(assistant, place)
     return CallPlan(
         kind=kind,

@@ -8,6 +8,7 @@ from voxbus_control_api.call_request import CallRequest
 from voxbus_control_api.calls.call_credentials import named_credentials, providers_in
 from voxbus_control_api.calls.message_server import chosen_server
 from voxbus_control_api.calls.planning import Layer, Speaker, first_member, member_layers, own_layers
+from voxbus_control_api.calls.stored_outputs import STRUCTURED_OUTPUT, output_ids
 from voxbus_control_api.calls.stored_tools import tool_ids
 from voxbus_control_api.calls.tool_files import tool_file_ids
 from voxbus_control_api.errors import BadRequest, NotFound
@@ -70,10 +71,12 @@ async def resolve(stored: Stored, org: str, request: CallRequest, alike: Sequenc
     layers = [*speaker.layers, *(layer for each in (request, *alike) for layer in own_layers(each))]
     bodies = [speaker.assistant, *(layer.overrides for layer in layers)]
     tools = await _by_id(stored, org, TOOL, tool_ids(bodies))
+    outputs = await _by_id(stored, org, STRUCTURED_OUTPUT, output_ids(bodies))
     owner = {} if chosen_server(speaker.assistant, number) else await stored.org_body(org)
-    credentials = await credentials_for(stored, org, [*bodies, *tools.values(), number, owner])
+    credentials = await credentials_for(stored, org, [*bodies, *tools.values(), *outputs.values(), number, owner])
     files = await files_for(stored, org, [*bodies, *tools.values()])
-    return Resolved(replace(speaker, tools=tools, credentials=credentials, files=files, org=owner), number)
+    named = {"tools": tools, "outputs": outputs, "credentials": credentials, "files": files}
+    return Resolved(replace(speaker, **named, org=owner), number)
 
 
 async def files_for(stored: Stored, org: str, bodies: Sequence[Json | None]) -> dict[str, Json]:

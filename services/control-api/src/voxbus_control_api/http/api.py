@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from fastapi import Request
 
 from voxbus_contracts import CallRef, Command
+from voxbus_contracts.commands import AnalyseCall
+from voxbus_contracts.events import AnalysisMade
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_store import CallStore
@@ -24,6 +26,8 @@ class BusOfCalls(Protocol):
     """What is said on the bus about calls; every method raises Unavailable when the bus does not answer."""
 
     async def command(self, ref: CallRef, command: Command) -> None: ...
+
+    async def analysed(self, ref: CallRef, command: AnalyseCall) -> AnalysisMade | None: ...
 
     async def end_unclaimed(self, ref: CallRef, reason: str, message: str | None = None) -> bool: ...
 

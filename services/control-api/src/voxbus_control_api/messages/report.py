@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from voxbus_contracts.events import CallEnded, CallStarted, CostUpdated, RecordingStored
+from voxbus_control_api.analysis import missing_analysis
 from voxbus_control_api.past_events import PastEvent
 
 Json = dict[str, Any]
@@ -18,7 +19,7 @@ _ALSO_FLAT: Final = ("messages", "transcript", "recordingUrl", "stereoRecordingU
 
 
 def missing(events: Iterable[PastEvent], *, is_recorded: bool) -> list[str]:
-    """What is still to come before the report is whole: `end`, `cost`, `recording`."""
+    """What is still to come before the report is whole: `end`, `cost`, `recording`, `analysis` and its cost."""
     there = [event.message for event in events]
     out: list[str] = []
     if not any(isinstance(each, CallEnded) for each in there):
@@ -28,6 +29,8 @@ def missing(events: Iterable[PastEvent], *, is_recorded: bool) -> list[str]:
     was_started = any(isinstance(each, CallStarted) for each in there)
     if is_recorded and was_started and not any(isinstance(each, RecordingStored) for each in there):
         out.append("recording")
+    if was_started and (analysis := missing_analysis(there)):
+        out.append(analysis)
     return out
 
 

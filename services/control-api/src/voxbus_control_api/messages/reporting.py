@@ -9,6 +9,7 @@ from structlog.stdlib import BoundLogger
 from voxbus_bus import Again, Received
 from voxbus_contracts import CallRef
 from voxbus_control_api import metrics
+from voxbus_control_api.analysis import ANALYSIS
 from voxbus_control_api.call_store import CallRecord
 from voxbus_control_api.messages.report import missing, report_fields
 from voxbus_control_api.past_events import PastEvent
@@ -34,7 +35,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """`shown` gives a record the addresses that may be used now; `limit_ms` is counted from the call's end."""
+    """`shown` gives a record the addresses that may be used now; both limits are counted from the call's end."""
 
     listener: Listener
     records: Records
@@ -42,6 +43,7 @@ class Reporter:
     shown: Callable[[CallRecord], Awaitable[Json]]
     now_ms: Callable[[], int]
     limit_ms: int
+    analysis_limit_ms: int
     log: BoundLogger
 
     async def on_call_ended(self, received: Received) -> None:
@@ -50,8 +52,9 @@ class Reporter:
         if not await self.listener.cares(ref):
             return
         record = await self.records.get(ref.org, ref.call)
-        is_late = self.now_ms() - received.envelope.occurred_at_ms >= self.limit_ms
         lacking = missing(await self.events_of(ref.call), is_recorded=record.is_recorded) if record else ["record"]
+        limit_ms = self.analysis_limit_ms if all(ANALYSIS in each for each in lacking) else self.limit_ms
+        is_late = self.now_ms() - received.envelope.occurred_at_ms >= limit_ms
         if lacking and not is_late:
             raise Again(_LOOK_AGAIN_S)
         if record is None:

@@ -9,7 +9,7 @@ from voxbus_control_api.schemas.fields import Json, Sentence, Url
 from voxbus_control_api.schemas.hooks import HookBody
 from voxbus_control_api.schemas.language_model import ModelBody
 from voxbus_control_api.schemas.plans import (
-    AnalysisPlan,
+    AnalysisPlanBody,
     ArtifactPlanBody,
     CompliancePlanBody,
     DenoisingPlan,
@@ -37,7 +37,7 @@ class AssistantBody(Assistant):
     background_speech_denoising_plan: DenoisingPlan | None = None
     voicemail_message: Sentence | None = None
     voicemail_detection: Literal["off"] | VoicemailPlan | None = None
-    analysis_plan: AnalysisPlan | None = None
+    analysis_plan: AnalysisPlanBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     artifact_plan: ArtifactPlanBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     monitor_plan: MonitorPlan | None = None
     transport_configurations: tuple[TransportConfiguration, ...] = ()

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, field_validator
 
+from voxbus_contracts.analysis import AnalysisPlan, KeyedDataPlan, StructuredDataPlan, StructuredOutput
 from voxbus_contracts.api_model import ApiModel
 from voxbus_contracts.artifact import ArtifactPlan, CompliancePlan
 from voxbus_control_api.schemas.fields import Json, JsonSchema
-
-Timeout = Annotated[float, Field(ge=1, le=60)]
+from voxbus_control_api.schemas.json_schema import checked_schema
 
 
 class TranscriptPlan(ApiModel):
@@ -17,6 +17,15 @@ class TranscriptPlan(ApiModel):
     enabled: bool = True
     assistant_name: str = "AI"
     user_name: str = "User"
+
+
+class OutputBody(StructuredOutput):
+    """A structured output that is given with the call."""
+
+    @field_validator("schema_")
+    @classmethod
+    def _is_a_schema(cls, schema: Any) -> Any:
+        return checked_schema(schema)
 
 
 class ArtifactPlanBody(ArtifactPlan):
@@ -34,62 +43,28 @@ class ArtifactPlanBody(ArtifactPlan):
     full_message_history_enabled: bool = False
     transcript_plan: TranscriptPlan | None = None
     structured_output_ids: tuple[str, ...] = ()
-    structured_outputs: tuple[Json, ...] = ()
+    structured_outputs: tuple[OutputBody, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
     scorecard_ids: tuple[str, ...] = ()
     scorecards: tuple[Json, ...] = ()
 
 
-class _Analysis(ApiModel):
-    """What every question about a call has; `messages` is the prompt."""
-
-    messages: tuple[dict[str, Any], ...] = ()
-    timeout_seconds: Timeout = 5
-
-
-class SummaryPlan(_Analysis):
-    """What the call was about."""
-
-    enabled: bool = True
-
-
-class StructuredDataPlan(_Analysis):
+class DataPlanBody(StructuredDataPlan):
     """What was said, as data."""
 
-    enabled: bool = False
-    schema_: Annotated[JsonSchema | None, Field(alias="schema")] = None
+    schema_: Annotated[JsonSchema | None, AfterValidator(checked_schema), Field(alias="schema")] = None
 
 
-class KeyedDataPlan(ApiModel):
+class KeyedDataPlanBody(KeyedDataPlan):
     """One of several questions for data."""
 
-    key: str
-    plan: StructuredDataPlan
+    plan: DataPlanBody  # pyright: ignore[reportIncompatibleVariableOverride]  # the same, checked
 
 
-class SuccessEvaluationPlan(_Analysis):
-    """Whether the call reached its goal."""
-
-    enabled: bool = True
-    rubric: Literal[
-        "NumericScale",
-        "DescriptiveScale",
-        "Checklist",
-        "Matrix",
-        "PercentageScale",
-        "LikertScale",
-        "AutomaticRubric",
-        "PassFail",
-    ] = "PassFail"
-
-
-class AnalysisPlan(ApiModel):
+class AnalysisPlanBody(AnalysisPlan):
     """What is asked about a call that is over."""
 
-    min_messages_threshold: Annotated[float, Field(ge=0)] = 2
-    summary_plan: SummaryPlan | None = None
-    structured_data_plan: StructuredDataPlan | None = None
-    structured_data_multi_plan: tuple[KeyedDataPlan, ...] = ()
-    success_evaluation_plan: SuccessEvaluationPlan | None = None
+    structured_data_plan: DataPlanBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    structured_data_multi_plan: tuple[KeyedDataPlanBody, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
     outcome_ids: tuple[str, ...] = ()
 
 

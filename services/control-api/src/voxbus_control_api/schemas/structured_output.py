@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from voxbus_contracts.api_model import ApiModel
 from voxbus_contracts.pattern import Pattern
 from voxbus_control_api.schemas.fields import Json, Name40
+from voxbus_control_api.schemas.json_schema import checked_schema
 
 _FLAGS: Final = {"i": "ignore-case", "m": "multi-line"}
 
@@ -16,7 +17,7 @@ class StructuredOutputBody(ApiModel):
 
     type: Literal["ai", "regex"] = "ai"
     name: Annotated[Name40, Field(min_length=1)]
-    schema_: Annotated[Json, Field(alias="schema", description="a JSON Schema")]
+    schema_: Annotated[Json, AfterValidator(checked_schema), Field(alias="schema", description="a JSON Schema")]
     description: str | None = None
     regex: str | None = None
     model: Json | None = None

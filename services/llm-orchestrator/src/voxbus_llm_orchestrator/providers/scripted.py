@@ -221,7 +221,7 @@ class ScriptedModel(LanguageModel):
     """
 
     name: ClassVar[str] = "scripted"
-    capabilities: ClassVar[ModelCapabilities] = ModelCapabilities(deterministic=True)
+    capabilities: ClassVar[ModelCapabilities] = ModelCapabilities(deterministic=True, follows_prompts=False)
 
     def __init__(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         self._sleep = sleep

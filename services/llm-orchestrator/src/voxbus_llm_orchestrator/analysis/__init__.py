@@ -1,0 +1,1 @@
+"""Turns `call.ended` into `analysis.made` and `analysis.completed`; never touches a call that is still going on."""
