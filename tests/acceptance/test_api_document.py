@@ -12,10 +12,10 @@ import pytest
 from stack import Stack
 from tenants import Tenant
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(960)]
 
 CASES_PER_OPERATION = 8
-AT_MOST_S = 480
+AT_MOST_S = 900
 CHECKS = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"),
     *("response_headers_conformance", "ignored_auth", "use_after_free", "ensure_resource_availability"),
@@ -53,7 +53,7 @@ def test_answers_to_made_up_requests_are_as_the_document_says(
         *("--include-path-regex", paths, "--phases", phases, "--max-examples", str(cases)),
         *("--generation-deterministic", "--no-shrink"),
         *("--continue-on-failure", "--request-timeout", "20", "--suppress-health-check", "all", "--warnings", "off"),
-        *("--workers", "2"),
+        *("--workers", "2" if phases == "fuzzing" else "1"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=AT_MOST_S, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]

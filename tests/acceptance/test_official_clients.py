@@ -104,20 +104,28 @@ def _spoken(chat: Json) -> list[str]:
     return [each["content"] for each in (*chat["messages"], *chat["output"]) if each["role"] != "system"]
 
 
-def test_calls_are_narrowed_renamed_and_counted_by_the_client(official: Official, http: httpx.Client) -> None:
+def test_calls_are_narrowed_renamed_and_deleted_by_the_client(official: Official, http: httpx.Client) -> None:
     assistant = http.post("/assistant", json={"name": f"counted by {official.name}"}).json()["id"]
     body = {"assistantId": assistant, "transport": {"provider": "vapi.websocket"}}
     calls = [http.post("/call", json=body).json()["id"] for _ in range(3)]
     listed = official.do("calls", "list", query={"assistantId": assistant, "limit": 2})
     assert [each["id"] for each in listed] == calls[:0:-1], "newest first, as many as asked for"
     assert official.do("calls", "update", id=calls[0], body={"name": "the first"})["name"] == "the first"
+    for call in calls:
+        assert official.do("calls", "delete", id=call)["id"] == call
+
+
+def test_calls_are_counted_by_the_client(official: Official, http: httpx.Client) -> None:
+    if official.name == "python-0.4.0":
+        pytest.skip("it makes nothing of the answer")
+    assistant = http.post("/assistant", json={"name": f"called by {official.name}"}).json()["id"]
+    body = {"assistantId": assistant, "transport": {"provider": "vapi.websocket"}}
+    calls = [http.post("/call", json=body).json()["id"] for _ in range(3)]
     timed = {"step": "day", "start": "2020-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z", "timezone": "UTC"}
     counted = {"operation": "count", "column": "id", "alias": "n"}
     query = {"table": "call", "name": "all", "operations": [counted], "groupBy": ["assistantId"], "timeRange": timed}
     (answer,) = official.do("analytics", "get", body={"queries": [query]})
     assert sum(row["n"] for row in answer["result"] if row["assistantId"] == assistant) == len(calls)
-    for call in calls:
-        assert official.do("calls", "delete", id=call)["id"] == call
 
 
 def test_a_wrong_body_is_refused_with_the_fields_named_as_the_client_reports_it(official: Official) -> None:
