@@ -21,6 +21,8 @@ NOT_OF_A_TENANT = {
     "/openapi.json": "the document, which anybody may read",
     SIGNED: "opens to whoever has the signed address",
 }
+STREAM = "/event"
+"""Never ends by itself: has a test of its own."""
 NOBODY = "00000000-0000-4000-8000-00000000dead"
 _CALL = {"transport": {"provider": "vapi.websocket"}}
 _SCHEMA = {"type": "object", "properties": {}}
@@ -85,7 +87,11 @@ begins one of its own.)"""
 OPERATIONS = [each for each in operations() if each.path != SIGNED]
 POSTS = [each for each in OPERATIONS if each.method == "POST" and not each.kinds]
 OF_OBJECTS = [each for each in OPERATIONS if each.kinds]
-LISTS = [each for each in OPERATIONS if each.method == "GET" and not each.kinds and each.path not in NOT_OF_A_TENANT]
+LISTS = [
+    each
+    for each in OPERATIONS
+    if each.method == "GET" and not each.kinds and each.path not in {*NOT_OF_A_TENANT, STREAM}
+]
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +162,25 @@ def test_lists_show_nothing_of_another_whatever_is_asked(owner: Tenant, asker: T
         shows_nothing(answer)
         seen = [each for each in owner.ids.values() if f'"{each}"' in answer.text]
         assert not (seen and answer.status_code == 200), f"{operation} {query}: {answer.text[:300]}"
+
+
+def test_a_stream_of_events_tells_of_no_call_of_another(owner: Tenant, asker: Tenant) -> None:
+    """Neither what comes nor what is there from before, whatever place in the stream is asked for."""
+    for before in ({}, {"Last-Event-ID": "1"}):
+        seen: list[Json] = []
+        with asker.http.stream("GET", STREAM, headers=before) as answer:
+            assert answer.status_code == 200
+            lines = answer.iter_lines()
+            theirs = owner.http.post("/call", json=owner.filled(OWNED["call"]["body"])).json()["id"]
+            mine = asker.http.post("/call", json={"assistant": {}, **_CALL}).json()["id"]
+            for line in lines:
+                if line.startswith("data: "):
+                    seen.append(json.loads(line.removeprefix("data: ")))
+                    if seen[-1].get("callId") == mine:
+                        break
+        assert {each.get("orgId", asker.org) for each in seen} == {asker.org}
+        assert theirs not in json.dumps(seen)
+        assert MARK not in json.dumps(seen)
 
 
 @pytest.mark.parametrize("operation", POSTS, ids=str)

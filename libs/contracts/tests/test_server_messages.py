@@ -110,7 +110,8 @@ def test_a_call_is_told_in_order_by_default_and_nothing_follows_its_end() -> Non
 
 
 def test_every_message_says_which_call_and_assistant_and_shows_no_secret() -> None:
-    made = everything(ServerMessages(config(assistant_id="a-1"), "https://api/control"), *facts(*TALK))
+    monitor = {"controlUrl": "https://api/control", "listenUrl": "sealed:v1:x"}
+    made = everything(ServerMessages(config(assistant_id="a-1", monitor=monitor)), *facts(*TALK))
     for each in told(made):
         assert each["call"]["id"] == CALL
         assert each["call"]["orgId"] == "org-1"

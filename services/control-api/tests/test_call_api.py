@@ -167,4 +167,4 @@ async def test_a_control_message_that_is_none_is_refused_by_field(server: Any) -
     call = await server.call()
     response = await server.client.post(f"/call/{call['id']}/control", json={"type": "say"})
     assert response.status_code == 400
-    assert response.json()["message"] == ["content must be a text"]
+    assert response.json()["message"] == ["content must be a string"]

@@ -68,12 +68,3 @@ async def test_another_tenants_credential_is_not_there(server: Server) -> None:
     body = {"assistant": {"credentialIds": ["somebody-elses"]}, **_CALL}
     assert (await server.client.post("/call", json=body)).status_code == 201
     assert server.bus.configs[0].credentials == ()
-
-
-async def test_the_address_that_controls_a_call_is_told_to_a_customers_own_model_only(server: Server) -> None:
-    own = {"provider": "custom-llm", "url": "https://m.example", "model": "m"}
-    await server.client.post("/call", json={"assistant": {"model": own}, **_CALL})
-    await server.client.post("/call", json={"assistant": {}, **_CALL})
-    told, untold = server.bus.configs
-    assert told.control_url.startswith("sealed:v1:")
-    assert untold.control_url == ""

@@ -34,9 +34,9 @@ def test_messages_controls_and_endings_become_commands() -> None:
         ({}, "type must be one of"),
         ({"type": 3}, "type must be one of"),
         ({"type": "transfer"}, "transfer is not supported"),
-        ({"type": "say"}, "content must be a text"),
-        ({"type": "say", "content": " "}, "content must be a text"),
-        ({"type": "say", "content": "x", "endCallAfterSpoken": "yes"}, "endCallAfterSpoken must be a boolean"),
+        ({"type": "say"}, "content must be a string"),
+        ({"type": "say", "content": " "}, "content must not be empty"),
+        ({"type": "say", "content": "x", "endCallAfterSpoken": "yes"}, "endCallAfterSpoken must be true or false"),
         ({"type": "add-message", "message": "hi"}, "message must be an object"),
         ({"type": "add-message", "message": {"role": "robot", "content": "x"}}, "message.role must be"),
         ({"type": "control", "control": "dance"}, "control must be"),
@@ -45,3 +45,14 @@ def test_messages_controls_and_endings_become_commands() -> None:
 def test_what_is_no_command_is_refused_by_field(body: dict[str, Any], told: str) -> None:
     with pytest.raises(BadRequest, match=told):
         command_of(body)
+
+
+def test_every_field_that_is_wrong_is_named() -> None:
+    message = {"role": "robot", "content": ""}
+    with pytest.raises(BadRequest) as refused:
+        command_of({"type": "add-message", "message": message, "triggerResponseEnabled": 1})
+    assert refused.value.problems == [
+        "triggerResponseEnabled must be true or false",
+        "message.role must be one of: system, user, assistant",
+        "message.content must not be empty",
+    ]

@@ -21,6 +21,7 @@ from voxbus_contracts.events import (
     RecordingStored,
     SpeechStarted,
 )
+from voxbus_contracts.monitor import MonitorAddresses
 from voxbus_control_api.call_store import CallRecord
 from voxbus_control_api.messages.outbox import LaneOutbox
 from voxbus_control_api.messages.report import missing, report_fields
@@ -98,7 +99,13 @@ TALK = [
 
 
 def teller(logs: Logs, stream: Stream) -> ServerTeller:
-    return ServerTeller(logs, stream, lambda _: "https://api/control", lambda: 5_000, structlog.get_logger())
+    return ServerTeller(
+        logs,
+        stream,
+        lambda _: MonitorAddresses(control_url="https://api/control"),
+        lambda: 5_000,
+        structlog.get_logger(),
+    )
 
 
 def places(stream: Stream) -> list[tuple[int, int]]:

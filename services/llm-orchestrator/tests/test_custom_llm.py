@@ -59,7 +59,7 @@ def lent(provider: str, **fields: Any) -> CallCredential:
 def test_a_customers_model_is_told_of_the_call_its_caller_and_where_it_is_controlled() -> None:
     assistant = Assistant.model_validate({"model": {"provider": "custom-llm"}, "metadata": {"shop": 7}})
     called = config(
-        control_url=seal("https://api.example/call/call-1/control?token=t", KEY),
+        monitor={"controlUrl": seal("https://api.example/call/call-1/control?token=t", KEY)},
         variables={"customer": {"number": "+14155552671"}, "phoneNumber": {"number": "+14155550000"}, "plan": "gold"},
     )
     about = access_of(called, assistant, KEY).about

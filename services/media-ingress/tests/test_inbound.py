@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from voxbus_contracts.commands import AddMessage, ControlCall, SayOnCall
+from voxbus_contracts.told.inbound import Hangup
 from voxbus_media_ingress.errors import InboundRefused
-from voxbus_media_ingress.inbound import Hangup, error_text, read_inbound
+from voxbus_media_ingress.inbound import error_text, read_inbound
 
 
 def read(**fields: Any) -> object:
@@ -70,7 +71,7 @@ def test_the_client_may_end_the_call_in_two_words(kind: str) -> None:
         ('{"type": "add-message", "message": "hi"}', "wrong-type", "message"),
         ('{"type": "add-message", "message": {"role": "judge", "content": "x"}}', "unknown-value", "message.role"),
         ('{"type": "add-message", "message": {"role": "user"}}', "missing-field", "message.content"),
-        ('{"type": "control"}', "unknown-value", "control"),
+        ('{"type": "control"}', "missing-field", "control"),
         ('{"type": "control", "control": ["mute-customer"]}', "unknown-value", "control"),
         ('{"type": "transfer", "destination": {}}', "not-supported", "type"),
         ('{"type": "handoff"}', "not-supported", "type"),

@@ -11,6 +11,7 @@ from voxbus_contracts.analysis import AnalysisPlan
 from voxbus_contracts.api_model import ApiModel, Server
 from voxbus_contracts.artifact import ArtifactPlan, CompliancePlan, RecordingFormat
 from voxbus_contracts.hook import Hook
+from voxbus_contracts.monitor import MonitorPlan
 from voxbus_contracts.script import Script
 from voxbus_contracts.silence import KeypadInputPlan, MessagePlan
 from voxbus_contracts.speaking import StartSpeakingPlan
@@ -163,6 +164,7 @@ class Assistant(ApiModel):
     analysis_plan: AnalysisPlan | None = None
     artifact_plan: ArtifactPlan | None = None
     compliance_plan: CompliancePlan | None = None
+    monitor_plan: MonitorPlan | None = None
     recording_enabled: bool | None = None
     """Older name of artifactPlan.recordingEnabled, which counts if both are given."""
     hipaa_enabled: bool | None = None

@@ -12,6 +12,9 @@ from voxbus_contracts.destination import FIRST
 from voxbus_contracts.message import Command, Personal, PersonalText, UtteranceSeq
 from voxbus_contracts.tool import RemoteTool
 
+Control = Literal["mute-assistant", "unmute-assistant", "mute-customer", "unmute-customer", "say-first-message"]
+Role = Literal["system", "user", "assistant"]
+
 _CONTROLLERS = ("media-ingress", "control-api", "llm-orchestrator")
 
 
@@ -138,7 +141,7 @@ class AddMessage(Command, name="call.add-message", owner=_CONTROLLERS, consumer=
 
     example: ClassVar = {"role": "system", "content": "The caller is a premium customer.", "trigger_response": True}
 
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: PersonalText
     trigger_response: bool = True
 
@@ -148,7 +151,7 @@ class ControlCall(Command, name="call.control", owner=_CONTROLLERS, consumer="ll
 
     example: ClassVar = {"control": "mute-assistant"}
 
-    control: Literal["mute-assistant", "unmute-assistant", "mute-customer", "unmute-customer", "say-first-message"]
+    control: Control
 
 
 class TransferCall(Command, name="call.transfer", owner=_CONTROLLERS, consumer="llm-orchestrator"):

@@ -9,6 +9,7 @@ from voxbus_contracts.api_model import Server
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.destination import FIRST
 from voxbus_contracts.identity import CLAIMED_STAGES, RECORDER
+from voxbus_contracts.monitor import MonitorAddresses, MonitorPlan
 from voxbus_contracts.subjects import CallRef
 
 CHAT: Final = "chat"
@@ -104,8 +105,8 @@ class CallConfig(_Entry):
     variables: dict[str, Any] = {}
     message_server: MessageServer | None = None
     credentials: tuple[CallCredential, ...] = Field(default=(), description="the assistant's own before the tenant's")
-    control_url: str = Field(default="", description="whoever has it may control the call; itself sealed")
     tool_files: dict[str, KnowledgeFile] = Field(default={}, description="by id, as query tools name them")
+    monitor: MonitorAddresses | None = Field(default=None, description="where it is listened to and controlled; sealed")
     is_waiting: bool = Field(default=False, description="no place for it yet: nobody may attach")
     personal_key: str = Field(default="", description="of a private call: seals its personal fields; itself sealed")
     private: bool = Field(default=False, description="the installation wants nothing stored of what is said")
@@ -135,6 +136,10 @@ class CallConfig(_Entry):
     def ended_subject(self) -> str:
         """The event after which nobody serves it any more."""
         return self.ref.event("chat" if self.is_chat else "call", "ended")
+
+    @property
+    def monitor_plan(self) -> MonitorPlan:
+        return self.assistant.monitor_plan or MonitorPlan()
 
     @property
     def is_private(self) -> bool:

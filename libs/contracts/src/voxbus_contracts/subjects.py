@@ -155,3 +155,8 @@ def workers_of(stage: str) -> str:
 def followed_by_call(call: str) -> str:
     """Events of a call whose organisation the reader does not know."""
     return f"event.v1.*.{partition(call)}.{checked_token(call, 'call')}.>"
+
+
+def events_of(org: str) -> str:
+    """Everything that happens in one organisation."""
+    return f"event.v1.{checked_token(org, 'org')}.>"

@@ -6,6 +6,8 @@ from typing import Any, Final
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
+from voxbus_contracts.config import CallConfig
+from voxbus_contracts.monitor import MonitorAddresses
 from voxbus_runtime.errors import BadSeal
 
 _MARK: Final = "sealed:v1:"
@@ -31,6 +33,15 @@ def open_seal(value: str, cluster_key: SecretStr | None) -> str:
         return _fernet(cluster_key).decrypt(value.removeprefix(_MARK).encode()).decode()
     except InvalidToken:
         raise BadSeal("a secret was sealed with another cluster key (VOXBUS_CLUSTER_KEY)") from None
+
+
+def with_open_monitor(config: CallConfig, cluster_key: SecretStr | None) -> CallConfig:
+    """For whoever tells an endpoint of the customer about the call: with the addresses of `monitor` readable."""
+    if config.monitor is None or cluster_key is None:
+        return config
+    given = config.monitor.model_dump(exclude_none=True)
+    opened = MonitorAddresses(**{name: open_seal(url, cluster_key) for name, url in given.items()})
+    return config.model_copy(update={"monitor": opened})
 
 
 def seal_config(tree: Any, cluster_key: SecretStr | None) -> Any:

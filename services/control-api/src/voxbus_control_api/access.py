@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from voxbus_contracts import CallRef
+from voxbus_contracts.monitor import MonitorAddresses, MonitorPlan
 
 
 def new_key() -> str:
@@ -41,6 +42,21 @@ class Addresses:
 
     def may_control(self, ref: CallRef, token: str) -> bool:
         return hmac.compare_digest(self._token("control", ref).encode(), token.encode())
+
+    def listen_url(self, ref: CallRef) -> str:
+        """A WebSocket of this API; whoever has it may hear this call, and nothing else."""
+        query = urlencode({"token": self._token("listen", ref), "org": ref.org})
+        return f"ws{self.api_url.rstrip('/').removeprefix('http')}/call/{ref.call}/listen?{query}"
+
+    def may_listen(self, ref: CallRef, token: str) -> bool:
+        return hmac.compare_digest(self._token("listen", ref).encode(), token.encode())
+
+    def monitor(self, ref: CallRef, plan: MonitorPlan) -> MonitorAddresses:
+        """What of it the plan allows."""
+        return MonitorAddresses(
+            listen_url=self.listen_url(ref) if plan.listen_enabled else None,
+            control_url=self.control_url(ref) if plan.control_enabled else None,
+        )
 
     def _token(self, purpose: str, ref: CallRef) -> str:
         digest = hmac.new(self.secret, f"{purpose}:{ref}".encode(), hashlib.sha256).digest()

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts import CallRef
+from voxbus_contracts.monitor import MonitorPlan
 from voxbus_control_api.calls.places import Standing, counted
 from voxbus_control_api.calls.repeats import RepeatKey, check_same
 from voxbus_control_api.database import CALL_EVENTS, CALLS, REPEATS, Database, to_text
@@ -55,6 +56,7 @@ class CallRecord:
     record: Json
     is_recorded: bool = True
     is_logged: bool = True
+    monitor_plan: MonitorPlan = field(default_factory=MonitorPlan)
 
 
 class CallStore:
@@ -226,6 +228,7 @@ class CallStore:
             system_prompts=tuple(json.loads(row.system_prompts)),
             is_recorded=row.is_recorded is not False,
             is_logged=row.is_logged is not False,
+            monitor_plan=json.loads(row.monitor_plan) if row.monitor_plan else {},
         )
 
 
@@ -261,6 +264,7 @@ def _changing(facts: CallFacts) -> Json:
         "system_prompts": to_text(facts.system_prompts),
         "is_recorded": facts.is_recorded,
         "is_logged": facts.is_logged,
+        "monitor_plan": to_text(facts.monitor_plan) if facts.monitor_plan else None,
     }
 
 
@@ -269,4 +273,5 @@ def _of(org: str) -> tuple[Any, ...]:
 
 
 def _known(facts: CallFacts, record: Json, has_ended: bool) -> CallRecord:
-    return CallRecord(CallRef(facts.org, facts.id), has_ended, record, facts.is_recorded, facts.is_logged)
+    plan = MonitorPlan.model_validate(facts.monitor_plan)
+    return CallRecord(CallRef(facts.org, facts.id), has_ended, record, facts.is_recorded, facts.is_logged, plan)

@@ -108,6 +108,7 @@ CALLS = Table(
     Column("cost_version", Integer),
     Column("is_recorded", Boolean),
     Column("is_logged", Boolean),
+    Column("monitor_plan", Text),
     Column("erased_at_ms", BigInteger),
     Index("calls_of_org", "org", "created_at_ms"),
     Index("calls_open", "ended_at_ms", "started_at_ms"),

@@ -1,6 +1,6 @@
 """Instruments of the control API."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter("voxbus_api_requests", "Requests, by route pattern and status.", ["method", "route", "status"])
 REQUEST_S = Histogram("voxbus_api_request_seconds", "Time to the answer, by route pattern.", ["method", "route"])
@@ -10,6 +10,7 @@ CALLS_SCHEDULED_STARTED = Counter("voxbus_api_scheduled_calls_started", "Schedul
 CALLS_REAPED = Counter("voxbus_api_calls_reaped", "Calls ended because nobody connected or claimed.", ["reason"])
 CHATS = Counter("voxbus_api_chats", "Chats that somebody waited for, by their error or `answered`.", ["outcome"])
 EVENTS_STORED = Counter("voxbus_api_events_stored", "Events of calls written for the records.")
+EVENT_LISTENERS = Gauge("voxbus_api_event_listeners", "Clients that follow events.")
 MESSAGES_MADE = Counter("voxbus_api_server_messages", "Messages made for customers' servers, by type.", ["message"])
 MESSAGES_TOO_LONG = Counter("voxbus_api_server_messages_too_long", "Messages that the bus does not take, left out.")
 REPORTS_INCOMPLETE = Counter("voxbus_api_reports_incomplete", "End-of-call reports that waited in vain for a record.")

@@ -48,6 +48,8 @@ class CallFacts:
     system_prompts: tuple[str, ...] = ()
     is_recorded: bool = True
     is_logged: bool = True
+    monitor_plan: Json = field(default_factory=Json)
+    """As the assistant has it; empty = the defaults."""
 
     @property
     def is_scheduled(self) -> bool:

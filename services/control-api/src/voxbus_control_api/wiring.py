@@ -31,6 +31,7 @@ from voxbus_control_api.http.app import create_app
 from voxbus_control_api.http.call_answers import addressed
 from voxbus_control_api.http.server import ApiServer, bound_socket
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.live.events import LiveEvents
 from voxbus_control_api.messages.dead_letters import DeadLetters
 from voxbus_control_api.messages.outbox import DeliveryStream
 from voxbus_control_api.messages.reporting import Reporter
@@ -63,11 +64,13 @@ class ControlApi:
         database: Database,
         broker: EventBroker,
         server: ApiServer,
+        live: LiveEvents,
         loops: Mapping[str, Callable[[], Coroutine[Any, Any, None]]],
     ) -> None:
         self._runtime = runtime
         self._database = database
         self._broker = broker
+        self._live = live
         self._loops = loops
         self.server = server
         self._tasks: list[asyncio.Task[Any]] = []
@@ -82,6 +85,7 @@ class ControlApi:
 
     async def drain(self) -> int:
         """Answers what was asked, takes no more, writes what it has read."""
+        await self._live.stop()
         self.server.stop()
         serving, *loops = self._tasks
         await end(*loops)
@@ -120,8 +124,13 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     chats = _chats(runtime, resources, publisher)
     add_handlers(broker, events, chats)
     artifacts = await _artifacts(settings, addresses, bus, events)
+    live = LiveEvents(runtime.bus, artifacts.objects)
     teller = ServerTeller(
-        runtime.bus, DeliveryStream(runtime.bus, runtime.log), addresses.control_url, unix_ms, runtime.log
+        runtime.bus,
+        DeliveryStream(runtime.bus, runtime.log),
+        lambda config: addresses.monitor(config.ref, config.monitor_plan),
+        unix_ms,
+        runtime.log,
     )
     add_message_handlers(broker, teller, _reporter(runtime, teller, calls, events, artifacts))
     api = Api(
@@ -137,6 +146,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         starter=starter,
         artifacts=artifacts,
         dead_letters=DeadLetters(runtime.bus),
+        live=live,
         addresses=addresses,
         max_body_bytes=settings.api_max_body_bytes,
         max_file_bytes=settings.api_max_file_bytes,
@@ -150,7 +160,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     due_calls = DueCalls(open_calls, waiting, starter, bus, runtime.log)
     eraser = Eraser(open_calls, bus, unix_ms, runtime.log)
     loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run, "late-answers": teller.run}
-    return ControlApi(runtime, database, broker, server, loops)
+    return ControlApi(runtime, database, broker, server, live, loops)
 
 
 def _starter(

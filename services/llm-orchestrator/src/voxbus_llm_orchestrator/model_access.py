@@ -11,7 +11,7 @@ from voxbus_providers.errors import ProviderRejected
 from voxbus_providers.model import NO_ACCESS, ModelAccess
 from voxbus_runtime.errors import BadSeal
 from voxbus_runtime.owned_call import OwnedCall
-from voxbus_runtime.sealing import open_seal
+from voxbus_runtime.sealing import open_seal, with_open_monitor
 
 _CUSTOM: Final = "custom-llm"
 
@@ -42,9 +42,7 @@ def access_of(
 
 def _about(config: CallConfig, assistant: Assistant, cluster_key: SecretStr | None) -> dict[str, Any]:
     customer, number = config.variables.get("customer"), config.variables.get("phoneNumber")
-    call = told_call(config, "in-progress")
-    if config.control_url:
-        call["monitor"] = {"controlUrl": open_seal(config.control_url, cluster_key)}
+    call = told_call(with_open_monitor(config, cluster_key), "in-progress")
     if customer:
         call["customer"] = customer
     about = {"call": call, "customer": customer, "phoneNumber": number, "metadata": assistant.metadata}

@@ -41,10 +41,11 @@ from voxbus_contracts.events import (
     TranscriptPartial,
     TurnCommitted,
 )
+from voxbus_contracts.told.inbound import Hangup
 from voxbus_media_ingress.attachment import Attachment
 from voxbus_media_ingress.ending import CALL_ENDED, hung_up
 from voxbus_media_ingress.errors import InboundRefused
-from voxbus_media_ingress.inbound import Hangup, error_text, read_inbound
+from voxbus_media_ingress.inbound import error_text, read_inbound
 
 INTERESTS: Final = frozenset(
     message.name()

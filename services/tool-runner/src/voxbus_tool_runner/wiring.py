@@ -74,7 +74,7 @@ def tool_kinds(
     receipts = Receipts(publisher, first_attempt_in_log(runtime.bus), runtime.name)
     mcp = McpTools(client, access, max_answer_bytes=most)
     kinds: dict[str, Kind] = {
-        "function": FunctionTools(asker, access),
+        "function": FunctionTools(asker, access, key),
         "apiRequest": ApiRequestTools(asker, access, key),
         "query": QueryTools(Library(open_store(settings.objects_address))),
         "mcp": mcp,

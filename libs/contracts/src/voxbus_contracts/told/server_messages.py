@@ -70,9 +70,8 @@ class LoggedFact:
 class ServerMessages:
     """One call's. Feed it the log in stream order; what comes twice or out of an epoch that is over is nothing."""
 
-    def __init__(self, config: CallConfig, control_url: str = "") -> None:
+    def __init__(self, config: CallConfig) -> None:
         self._config = config
-        self._control_url = control_url
         self._wanted = wanted_of(config)
         self._messages = CallMessages(config.assistant, config.call, self._wanted, config.assistant_id)
         self._epochs: dict[str, int] = {}
@@ -136,10 +135,7 @@ class ServerMessages:
         """`call`, `assistant`, `customer`, `phoneNumber`: the same in every message while the status is."""
         status = self._messages.status
         if status not in self._tails:
-            call = told_call(self._config, status)
-            if self._control_url:
-                call["monitor"] = {"controlUrl": self._control_url}
-            shared: Fields = {"call": call, "assistant": whole_assistant(self._config)}
+            shared: Fields = {"call": told_call(self._config, status), "assistant": whole_assistant(self._config)}
             known = {name: self._config.variables.get(name) for name in ("customer", "phoneNumber")}
             shared |= {name: value for name, value in known.items() if isinstance(value, dict)}
             self._tails[status] = json.dumps(shared, ensure_ascii=False)[1:]

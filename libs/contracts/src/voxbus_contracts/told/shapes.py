@@ -57,7 +57,8 @@ def told_tool_with_call(assistant: Assistant, call: dict[str, Any]) -> dict[str,
 
 
 def told_call(config: CallConfig, status: str) -> dict[str, Any]:
-    """`call` of a server message."""
+    """`call` of a server message; with `monitor` where the configuration's is open."""
+    monitor = config.monitor.model_dump(by_alias=True, exclude_none=True) if config.monitor else {}
     call = {
         "id": config.call,
         "orgId": config.org,
@@ -65,6 +66,7 @@ def told_call(config: CallConfig, status: str) -> dict[str, Any]:
         "status": status,
         "assistantId": config.assistant_id,
         "assistantOverrides": {"variableValues": config.variables} if config.variables else None,
+        "monitor": without_sealed(monitor) or None,
     }
     return {name: value for name, value in call.items() if value is not None}
 

@@ -15,6 +15,7 @@ from structlog.stdlib import BoundLogger
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig, CallCredential, KnowledgeFile, MessageServer
+from voxbus_contracts.monitor import MonitorAddresses, MonitorPlan
 from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.call_store import Added, CallStore, NewCall
@@ -101,7 +102,6 @@ class Starter:
             assistant = Assistant.model_validate(seal_config(plan.assistant, self.cluster_key))
             server = seal_config(plan.message_server, self.cluster_key)
             credentials = seal_config(plan.credentials, self.cluster_key)
-            control_url = seal(self.addresses.control_url(ref), self.cluster_key) if _is_told_control(plan) else ""
             is_private = self.private or assistant.is_private
             personal_key = new_personal_key(self.cluster_key) if is_private else ""
         except BadSeal as missing:
@@ -120,14 +120,21 @@ class Starter:
             variables=plan.variables,
             message_server=MessageServer.model_validate(server) if server else None,
             tool_files={each: KnowledgeFile.model_validate(file) for each, file in plan.tool_files.items()},
+            monitor=self._monitor(ref, assistant.monitor_plan or MonitorPlan()),
         )
         lent = (
             {"credentials": tuple(CallCredential.model_validate(each) for each in credentials)} if credentials else {}
         )
-        told = {"control_url": control_url} if control_url else {}
-        config = config.model_copy(update={**lent, **told})
+        config = config.model_copy(update=lent)
         private = {"private": self.private, "personal_key": personal_key}
         return config.model_copy(update=private) if is_private else config
+
+    def _monitor(self, ref: CallRef, plan: MonitorPlan) -> MonitorAddresses | None:
+        """Sealed, for those who tell a customer's endpoints about the call."""
+        if self.cluster_key is None:
+            return None
+        given = self.addresses.monitor(ref, plan).model_dump(exclude_none=True)
+        return MonitorAddresses(**{name: seal(url, self.cluster_key) for name, url in given.items()})
 
     async def _let_wait(self, config: CallConfig) -> None:
         try:
@@ -168,12 +175,8 @@ def facts_of(config: CallConfig, body: Json, created_at_ms: int) -> CallFacts:
         system_prompts=tuple(prompts),
         is_recorded=config.is_recorded,
         is_logged=not config.is_private and _wants_logs(config),
+        monitor_plan=config.monitor_plan.model_dump(by_alias=True, exclude_unset=True),
     )
-
-
-def _is_told_control(plan: CallPlan) -> bool:
-    """A customer's own model is told where its call is controlled; so may a stand-in be."""
-    return "custom-llm" in str(plan.assistant.get("model"))
 
 
 def _wants_logs(config: CallConfig) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from voxbus_contracts import CallRef, Command
 from voxbus_contracts.commands import AnalyseCall
@@ -16,6 +16,7 @@ from voxbus_control_api.calls.artifact_access import Artifacts
 from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.key_store import KeyStore
+from voxbus_control_api.live.events import LiveEvents
 from voxbus_control_api.messages.dead_letters import DeadLetters
 from voxbus_control_api.org_store import OrgStore
 from voxbus_control_api.rate_limit import RateLimit
@@ -48,6 +49,7 @@ class Api:
     starter: Starter
     artifacts: Artifacts
     dead_letters: DeadLetters
+    live: LiveEvents
     addresses: Addresses
     max_body_bytes: int
     max_file_bytes: int
@@ -56,10 +58,10 @@ class Api:
     health: Callable[[], dict[str, Any]]
 
 
-def api_of(request: Request) -> Api:
+def api_of(request: HTTPConnection) -> Api:
     return request.app.state.api
 
 
-async def api_for(request: Request) -> Api:
+async def api_for(request: HTTPConnection) -> Api:
     """The same as a dependency: a plain function would be run in a thread, once per request."""
     return api_of(request)

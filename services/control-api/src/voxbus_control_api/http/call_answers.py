@@ -37,7 +37,7 @@ async def shown(api: Api, call: CallRecord) -> Json:
     record = await addressed(call, api.artifacts)
     if call.has_ended:
         return record
-    monitor = {"controlUrl": api.addresses.control_url(call.ref)}
+    monitor = api.addresses.monitor(call.ref, call.monitor_plan).model_dump(by_alias=True, exclude_none=True)
     return {**record, **_where_to_connect(api, call), "monitor": monitor}
 
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.commands import EndCall
+from voxbus_contracts.monitor import MonitorPlan
 from voxbus_control_api import metrics
 from voxbus_control_api.call_request import CallPatch, CallRequest, Kind, kind_of, parse_request, parse_web_request
 from voxbus_control_api.call_store import CallRecord
@@ -14,8 +15,7 @@ from voxbus_control_api.calls.customers import split
 from voxbus_control_api.calls.places import Standing
 from voxbus_control_api.calls.repeats import RepeatKey, repeat_key
 from voxbus_control_api.calls.starting import Prepared
-from voxbus_control_api.control_messages import command_of
-from voxbus_control_api.errors import Conflict, NotFound, Unauthorized
+from voxbus_control_api.errors import Conflict
 from voxbus_control_api.http.api import Api, api_for
 from voxbus_control_api.http.body import read_object
 from voxbus_control_api.http.call_answers import found_call, shown
@@ -37,12 +37,6 @@ OnceKey = Annotated[
 _ASKED: Json = CallRequest.model_json_schema()
 _PLACED: Json = described({"anyOf": [ref("Call"), ref("CallBatch")]}, status=201, body=_ASKED)
 _CALL: Json = described(ref("Call"))
-_CONTROL: Json = {
-    "type": "object",
-    "required": ["type"],
-    "properties": {"type": {"enum": ["say", "add-message", "control", "end-call", "hangup"]}},
-    "additionalProperties": True,
-}
 _FILTERS = {"id": "id", "assistantId": "assistant_id", "phoneNumberId": "phone_number_id"}
 
 router = APIRouter(prefix="/call", tags=["calls"])
@@ -118,7 +112,9 @@ async def _prepared(api: Api, org: str, kind: Kind, bodies: list[Json]) -> list[
 async def _as_placed(api: Api, placed: Prepared, standing: Standing) -> Json:
     """`subscriptionLimits.concurrencyBlocked`: the call waits until others of its organisation have ended."""
     facts = placed.new.facts
-    call = await shown(api, CallRecord(CallRef(facts.org, facts.id), False, project(facts, ())))
+    plan = MonitorPlan.model_validate(facts.monitor_plan)
+    record = CallRecord(CallRef(facts.org, facts.id), False, project(facts, ()), monitor_plan=plan)
+    call = await shown(api, record)
     call["subscriptionLimits"] = standing.shown(facts.id)
     if facts.call_type == "webCall":
         call["artifactPlan"] = placed.plan.assistant.get("artifactPlan", {})
@@ -160,33 +156,3 @@ async def delete_call(call_id: str, org: Org, api: Services) -> JSONResponse:
     answer = await shown(api, call)
     await api.calls.remove(org, call_id, api.now_ms())
     return JSONResponse(answer)
-
-
-@router.post("/{call_id}/control", **described(ref("Accepted"), body=_CONTROL))
-async def control_call(
-    call_id: str,
-    request: Request,
-    api: Services,
-    body: Body,
-    token: Annotated[str, Query()] = "",
-    org: Annotated[str, Query()] = "",
-) -> Json:
-    """With a private key, or by the call's own `monitor.controlUrl`, which carries a token."""
-    call = await found_call(api, await _controller(request, api, call_id, token, org), call_id)
-    command = command_of(body)
-    if call.has_ended:
-        raise Conflict(f"call {call_id} has ended")
-    await api.bus.command(call.ref, command)
-    return {"status": "accepted"}
-
-
-async def _controller(request: Request, api: Api, call_id: str, token: str, org: str) -> str:
-    if not token:
-        return await org_of(request)
-    try:
-        ref = CallRef(org, call_id)
-    except ValueError:
-        raise NotFound(f"there is no call {call_id[:64]}") from None
-    if not api.addresses.may_control(ref, token):
-        raise Unauthorized("this token is not valid for this call")
-    return org

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from voxbus_contracts import DEFAULT_ORG
 from voxbus_control_api.errors import Forbidden, TooManyRequests, Unauthorized
@@ -13,7 +14,7 @@ from voxbus_control_api.key_store import Key
 Json = dict[str, Any]
 
 
-async def key_of(request: Request) -> Key:
+async def key_of(request: HTTPConnection) -> Key:
     """The key the request carries; raises Unauthorized or TooManyRequests."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
@@ -29,7 +30,7 @@ async def key_of(request: Request) -> Key:
     return key
 
 
-async def private_key_of(request: Request) -> Key:
+async def private_key_of(request: HTTPConnection) -> Key:
     """Raises Forbidden for a public key, which may only begin conversations of the web."""
     key = await key_of(request)
     if key.tag != "private":
@@ -37,7 +38,7 @@ async def private_key_of(request: Request) -> Key:
     return key
 
 
-async def org_of(request: Request) -> str:
+async def org_of(request: HTTPConnection) -> str:
     """The organisation whose private key the request carries; raises Unauthorized or Forbidden."""
     return (await private_key_of(request)).org
 

@@ -1,10 +1,11 @@
 """The named schemas of the OpenAPI document: everything that may be posted, and what is answered."""
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import TypeAdapter
 
+from voxbus_contracts.commands import Control
 from voxbus_control_api.http.described import ref
 from voxbus_control_api.http.record_schemas import COUNT, RECORDS, TEXT, TIME
 from voxbus_control_api.kinds import KINDS
@@ -27,6 +28,19 @@ _BODIES: Final[dict[str, Any]] = {
 
 _FILE_FACTS: Final[Json] = {"mimetype": TEXT, "bytes": COUNT, "status": TEXT}
 
+_CONTROL_MESSAGE: Final[Json] = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {
+        "type": {"enum": ["say", "add-message", "control", "end-call", "hangup"]},
+        "content": {"type": "string", "description": "say: the text; `message` as a string means the same"},
+        "message": {"description": "add-message: `{role, content}`; say: the text"},
+        "control": {"enum": list(get_args(Control))},
+        **{name: {"type": "boolean", "default": False} for name in ("endCallAfterSpoken", "interruptAssistantEnabled")},
+        **{name: {"type": "boolean", "default": True} for name in ("interruptionsEnabled", "triggerResponseEnabled")},
+    },
+}
+
 _ANSWERS: Final[dict[str, Json]] = {
     "Error": {
         "type": "object",
@@ -37,6 +51,7 @@ _ANSWERS: Final[dict[str, Json]] = {
             "statusCode": {"type": "integer"},
         },
     },
+    "ControlMessage": _CONTROL_MESSAGE,
     "Stored": {
         "type": "object",
         "required": ["id", "orgId", "createdAt", "updatedAt"],

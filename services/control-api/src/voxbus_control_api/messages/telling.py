@@ -16,6 +16,7 @@ from voxbus_bus import Received
 from voxbus_contracts import BadPayload, CallRef, UnknownMessage, decode
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.delivery import SERVER
+from voxbus_contracts.monitor import MonitorAddresses
 from voxbus_contracts.told.server_messages import LoggedFact, ServerMessages, wanted_of
 from voxbus_control_api import metrics
 from voxbus_control_api.messages.outbox import LaneOutbox, Stored
@@ -54,13 +55,13 @@ class ServerTeller:
         self,
         logs: CallLogs,
         stream: Stored,
-        control_url: Callable[[CallRef], str],
+        monitor: Callable[[CallConfig], MonitorAddresses],
         now_ms: Callable[[], int],
         log: BoundLogger,
     ) -> None:
         self._logs = logs
         self._stream = stream
-        self._control_url = control_url
+        self._monitor = monitor
         self._now_ms = now_ms
         self._log = log
         self._followed: OrderedDict[CallRef, _Followed | None] = OrderedDict()
@@ -157,7 +158,7 @@ class ServerTeller:
     def _begin(self, config: CallConfig | None) -> _Followed | None:
         if config is None or not wanted_of(config):
             return None
-        messages = ServerMessages(config, self._control_url(config.ref))
+        messages = ServerMessages(config.model_copy(update={"monitor": self._monitor(config)}))
         return _Followed(messages, LaneOutbox(config.ref.delivery(SERVER), self._stream))
 
 

@@ -13,7 +13,6 @@ from voxbus_control_api.schemas.plans import (
     ArtifactPlanBody,
     CompliancePlanBody,
     DenoisingPlan,
-    MonitorPlan,
     ObservabilityPlan,
     TransportConfiguration,
     VoicemailPlan,
@@ -39,7 +38,6 @@ class AssistantBody(Assistant):
     voicemail_detection: Literal["off"] | VoicemailPlan | None = None
     analysis_plan: AnalysisPlanBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     artifact_plan: ArtifactPlanBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
-    monitor_plan: MonitorPlan | None = None
     transport_configurations: tuple[TransportConfiguration, ...] = ()
     credentials: tuple[dict[str, Any], ...] = ()
     credential_ids: tuple[str, ...] = ()

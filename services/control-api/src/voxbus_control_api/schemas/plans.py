@@ -68,16 +68,6 @@ class AnalysisPlanBody(AnalysisPlan):
     outcome_ids: tuple[str, ...] = ()
 
 
-class MonitorPlan(ApiModel):
-    """Who may listen to a call and control it."""
-
-    listen_enabled: bool = True
-    listen_authentication_enabled: bool = False
-    control_enabled: bool = True
-    control_authentication_enabled: bool = False
-    monitor_ids: tuple[str, ...] = ()
-
-
 class SmartDenoisingPlan(ApiModel):
     """A model takes background speech away."""
 

@@ -3,6 +3,9 @@
 import json
 from dataclasses import dataclass
 
+from pydantic import SecretStr
+
+from voxbus_runtime.sealing import with_open_monitor
 from voxbus_runtime.server_access import ServerAccess
 from voxbus_runtime.signing import Signed
 from voxbus_tool_runner.answer import Answer, read_answer
@@ -17,11 +20,14 @@ class FunctionTools:
 
     asker: Asker
     access: ServerAccess
+    cluster_key: SecretStr | None = None
 
     def job(self, run: Run) -> Job:
         """Raises ServerMissing."""
         target = target_of(run.config, run.command, run.tool)
-        body = json.dumps(message_of(run.config, run.command, run.tool, run.now_ms)).encode()
+        body = json.dumps(
+            message_of(with_open_monitor(run.config, self.cluster_key), run.command, run.tool, run.now_ms)
+        ).encode()
 
         async def act() -> Answer:
             signed = Signed(target.url, body, run.key, run.now_ms)

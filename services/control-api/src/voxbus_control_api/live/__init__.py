@@ -1,0 +1,1 @@
+"""What is told of calls while they go on: their events, their sound."""
