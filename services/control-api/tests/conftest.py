@@ -230,6 +230,7 @@ async def server(database: Database, app: Any, tmp_path: Path) -> AsyncIterator[
         artifacts=Artifacts(objects, signer, LogReader(objects, bus.live_log, events.of_call), 3_600, starter.now_ms),
         dead_letters=cast(Any, None),
         live=cast(Any, None),
+        sound=cast(Any, None),
         addresses=addresses,
         max_body_bytes=100_000,
         max_file_bytes=100_000,

@@ -11,6 +11,7 @@ CALLS_REAPED = Counter("voxbus_api_calls_reaped", "Calls ended because nobody co
 CHATS = Counter("voxbus_api_chats", "Chats that somebody waited for, by their error or `answered`.", ["outcome"])
 EVENTS_STORED = Counter("voxbus_api_events_stored", "Events of calls written for the records.")
 EVENT_LISTENERS = Gauge("voxbus_api_event_listeners", "Clients that follow events.")
+SOUND_LISTENERS = Gauge("voxbus_api_sound_listeners", "Clients that listen to a call.")
 MESSAGES_MADE = Counter("voxbus_api_server_messages", "Messages made for customers' servers, by type.", ["message"])
 MESSAGES_TOO_LONG = Counter("voxbus_api_server_messages_too_long", "Messages that the bus does not take, left out.")
 REPORTS_INCOMPLETE = Counter("voxbus_api_reports_incomplete", "End-of-call reports that waited in vain for a record.")

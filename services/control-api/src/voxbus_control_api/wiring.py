@@ -32,6 +32,7 @@ from voxbus_control_api.http.call_answers import addressed
 from voxbus_control_api.http.server import ApiServer, bound_socket
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.live.events import LiveEvents
+from voxbus_control_api.live.sound import LiveSound
 from voxbus_control_api.messages.dead_letters import DeadLetters
 from voxbus_control_api.messages.outbox import DeliveryStream
 from voxbus_control_api.messages.reporting import Reporter
@@ -64,7 +65,7 @@ class ControlApi:
         database: Database,
         broker: EventBroker,
         server: ApiServer,
-        live: LiveEvents,
+        live: tuple[LiveEvents, LiveSound],
         loops: Mapping[str, Callable[[], Coroutine[Any, Any, None]]],
     ) -> None:
         self._runtime = runtime
@@ -85,7 +86,8 @@ class ControlApi:
 
     async def drain(self) -> int:
         """Answers what was asked, takes no more, writes what it has read."""
-        await self._live.stop()
+        for each in self._live:
+            await each.stop()
         self.server.stop()
         serving, *loops = self._tasks
         await end(*loops)
@@ -124,7 +126,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     chats = _chats(runtime, resources, publisher)
     add_handlers(broker, events, chats)
     artifacts = await _artifacts(settings, addresses, bus, events)
-    live = LiveEvents(runtime.bus, artifacts.objects)
+    live, sound = LiveEvents(runtime.bus, artifacts.objects), LiveSound(runtime.bus)
     teller = ServerTeller(
         runtime.bus,
         DeliveryStream(runtime.bus, runtime.log),
@@ -147,6 +149,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
         artifacts=artifacts,
         dead_letters=DeadLetters(runtime.bus),
         live=live,
+        sound=sound,
         addresses=addresses,
         max_body_bytes=settings.api_max_body_bytes,
         max_file_bytes=settings.api_max_file_bytes,
@@ -160,7 +163,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     due_calls = DueCalls(open_calls, waiting, starter, bus, runtime.log)
     eraser = Eraser(open_calls, bus, unix_ms, runtime.log)
     loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run, "late-answers": teller.run}
-    return ControlApi(runtime, database, broker, server, live, loops)
+    return ControlApi(runtime, database, broker, server, (live, sound), loops)
 
 
 def _starter(

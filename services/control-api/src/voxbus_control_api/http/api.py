@@ -17,6 +17,7 @@ from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.live.events import LiveEvents
+from voxbus_control_api.live.sound import LiveSound
 from voxbus_control_api.messages.dead_letters import DeadLetters
 from voxbus_control_api.org_store import OrgStore
 from voxbus_control_api.rate_limit import RateLimit
@@ -50,6 +51,7 @@ class Api:
     artifacts: Artifacts
     dead_letters: DeadLetters
     live: LiveEvents
+    sound: LiveSound
     addresses: Addresses
     max_body_bytes: int
     max_file_bytes: int

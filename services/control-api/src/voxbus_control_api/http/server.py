@@ -3,11 +3,15 @@
 import contextlib
 import socket
 from collections.abc import Generator
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
 from voxbus_control_api.errors import PortTaken
+
+_MOST_HEARD_BYTES: Final = 64 * 1024
+"""Of one message; what listeners send is ignored."""
 
 
 class ApiServer(uvicorn.Server):
@@ -20,7 +24,10 @@ class ApiServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=_MOST_HEARD_BYTES,
+                ws_per_message_deflate=False,
+                log_level="warning",  # it would tell the addresses of WebSockets, which are secrets
                 server_header=False,
                 timeout_graceful_shutdown=5,
             )
