@@ -189,9 +189,7 @@ def app() -> Any:
 async def server(database: Database, app: Any, tmp_path: Path) -> AsyncIterator[Server]:
     keys, events = KeyStore(database), EventStore(database)
     orgs = OrgStore(database)
-    for number, (secret, org) in enumerate(((KEY, ORG), (OTHER_KEY, OTHER_ORG), (OPERATOR_KEY, DEFAULT_ORG))):
-        await orgs.ensure(Org(org, number, number, {"name": org}))
-        await keys.add(secret, Key(f"key-{number}", org, "private", number, number))
+    await add_tenants(orgs, keys)
     bus, rate_limit = Listening(), RateLimit(0, 1)
     clock = {"ms": 1_700_000_000_000}
     numbers = iter(range(0x1000, 0x2000))
@@ -248,6 +246,12 @@ async def server(database: Database, app: Any, tmp_path: Path) -> AsyncIterator[
         made = Server(client, bus, events, resources, due, objects, eraser, clock, app=app, rate_limit=rate_limit)
         made.answering, made.starter = answering, starter
         yield made
+
+
+async def add_tenants(orgs: OrgStore, keys: KeyStore) -> None:
+    for number, (secret, org) in enumerate(((KEY, ORG), (OTHER_KEY, OTHER_ORG), (OPERATOR_KEY, DEFAULT_ORG))):
+        await orgs.ensure(Org(org, number, number, {"name": org}))
+        await keys.add(secret, Key(f"key-{number}", org, "private", number, number))
 
 
 def chats_of(starter: Starter, resources: ResourceStore, answering: Answering) -> Conversations:

@@ -127,13 +127,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     add_handlers(broker, events, chats)
     artifacts = await _artifacts(settings, addresses, bus, events)
     live, sound = LiveEvents(runtime.bus, artifacts.objects), LiveSound(runtime.bus)
-    teller = ServerTeller(
-        runtime.bus,
-        DeliveryStream(runtime.bus, runtime.log),
-        lambda config: addresses.monitor(config.ref, config.monitor_plan),
-        unix_ms,
-        runtime.log,
-    )
+    teller = _teller(runtime, addresses)
     add_message_handlers(broker, teller, _reporter(runtime, teller, calls, events, artifacts))
     api = Api(
         keys=keys,
@@ -164,6 +158,13 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     eraser = Eraser(open_calls, bus, unix_ms, runtime.log)
     loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run, "late-answers": teller.run}
     return ControlApi(runtime, database, broker, server, (live, sound), loops)
+
+
+def _teller(runtime: Runtime[Settings], addresses: Addresses) -> ServerTeller:
+    stream = DeliveryStream(runtime.bus, runtime.log)
+    return ServerTeller(
+        runtime.bus, stream, lambda call: addresses.monitor(call.ref, call.monitor_plan), unix_ms, runtime.log
+    )
 
 
 def _starter(
