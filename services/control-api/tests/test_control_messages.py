@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from voxbus_contracts.commands import AddMessage, ControlCall, EndCall, SayOnCall
+from voxbus_contracts.commands import AddMessage, ControlCall, EndCall, HandOffCall, SayOnCall, TransferCall
 from voxbus_control_api.control_messages import command_of
 from voxbus_control_api.errors import BadRequest
 
@@ -33,7 +33,10 @@ def test_messages_controls_and_endings_become_commands() -> None:
     [
         ({}, "type must be one of"),
         ({"type": 3}, "type must be one of"),
-        ({"type": "transfer"}, "transfer is not supported"),
+        ({"type": "transfer"}, "destination must be an object"),
+        ({"type": "transfer", "destination": {"type": "number"}}, "destination.number is required"),
+        ({"type": "handoff", "destination": {"type": "sip", "sipUri": "sip:a"}}, "destination.type must be one of"),
+        ({"type": "send-transport-message"}, "is not supported yet"),
         ({"type": "say"}, "content must be a string"),
         ({"type": "say", "content": " "}, "content must not be empty"),
         ({"type": "say", "content": "x", "endCallAfterSpoken": "yes"}, "endCallAfterSpoken must be true or false"),
@@ -56,3 +59,11 @@ def test_every_field_that_is_wrong_is_named() -> None:
         "message.role must be one of: system, user, assistant",
         "message.content must not be empty",
     ]
+
+
+def test_transfers_and_handoffs_become_commands_with_their_destination_as_it_came() -> None:
+    number = {"type": "number", "number": "+14155550123", "extension": "7"}
+    assert command_of({"type": "transfer", "destination": number}) == TransferCall(destination=number)
+    billing = {"type": "assistant", "assistantName": "billing"}
+    told = command_of({"type": "handoff", "destination": billing, "content": "One moment."})
+    assert told == HandOffCall(destination=billing, content="One moment.")

@@ -169,3 +169,14 @@ def test_a_say_that_ends_the_call_ends_it_once_it_was_heard() -> None:
     virtual.run(20_000)
     assert virtual.end_reason == "assistant-ended-call"
     assert virtual.said(e.ReplyFinished)[-1].heard == "Goodbye."
+
+
+def test_the_first_message_is_said_again_when_that_is_ordered_and_holds_nothing_up_where_there_is_none() -> None:
+    virtual, silent = call(GREETING), call(Plan())
+    for each in (virtual, silent):
+        each.happens(500, "control-api", c.ControlCall(control="say-first-message"))
+        each.happens(600, "control-api", c.SayOnCall(content="Please hold."))
+        each.run(12_000)
+    first = GREETING.first_message
+    assert [r.heard for r in virtual.said(e.ReplyFinished)] == [first, first, "Please hold."]
+    assert [r.heard for r in silent.said(e.ReplyFinished)] == ["Please hold."]

@@ -73,8 +73,8 @@ def test_the_client_may_end_the_call_in_two_words(kind: str) -> None:
         ('{"type": "add-message", "message": {"role": "user"}}', "missing-field", "message.content"),
         ('{"type": "control"}', "missing-field", "control"),
         ('{"type": "control", "control": ["mute-customer"]}', "unknown-value", "control"),
-        ('{"type": "transfer", "destination": {}}', "not-supported", "type"),
-        ('{"type": "handoff"}', "not-supported", "type"),
+        ('{"type": "transfer", "destination": {}}', "missing-field", "destination.type"),
+        ('{"type": "handoff"}', "missing-field", "destination"),
         ('{"type": "send-transport-message"}', "not-supported", "type"),
     ],
 )

@@ -6,6 +6,8 @@ from typing import Any, Final
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
+from voxbus_contracts import Command
+from voxbus_contracts.commands import HandOffCall, TransferCall
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.monitor import MonitorAddresses
 from voxbus_runtime.errors import BadSeal
@@ -42,6 +44,13 @@ def with_open_monitor(config: CallConfig, cluster_key: SecretStr | None) -> Call
     given = config.monitor.model_dump(exclude_none=True)
     opened = MonitorAddresses(**{name: open_seal(url, cluster_key) for name, url in given.items()})
     return config.model_copy(update={"monitor": opened})
+
+
+def with_sealed_secrets(command: Command, cluster_key: SecretStr | None) -> Command:
+    """What an order brings along (an assistant with keys of its own) as it may go on the bus. Raises BadSeal."""
+    if not isinstance(command, TransferCall | HandOffCall):
+        return command
+    return command.model_copy(update={"destination": seal_config(command.destination, cluster_key)})
 
 
 def seal_config(tree: Any, cluster_key: SecretStr | None) -> Any:

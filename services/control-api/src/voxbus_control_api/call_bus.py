@@ -11,6 +11,7 @@ from voxbus_contracts.events import AnalysisMade, CallDeleted, CallEnded, CallQu
 from voxbus_contracts.streams import CONFIGS, DEAD_LETTERS, DELIVERIES, EVENTS, OWNERS
 from voxbus_control_api.bus_away import answering
 from voxbus_runtime.bus import Bus, unix_ms
+from voxbus_runtime.sealing import with_sealed_secrets
 from voxbus_runtime.sequencing import LoggedMessage
 from voxbus_runtime.stream_reader import last, read
 from voxbus_runtime.telemetry import CALL_SPAN, PastSpan, is_traced, record
@@ -76,6 +77,7 @@ class CallBus:
     async def command(self, ref: CallRef, command: Command) -> None:
         async with answering():
             config = await self._bus.read_config(ref)
+            command = with_sealed_secrets(command, self._bus.cluster_key)
             await self._publisher.publish_stored(ref, command, traceparent=config.traceparent if config else "")
 
     async def analysed(self, ref: CallRef, command: AnalyseCall) -> AnalysisMade | None:

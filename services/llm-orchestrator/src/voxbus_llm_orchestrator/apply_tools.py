@@ -89,6 +89,13 @@ def _message_ordered(state: CallState, command: c.AddMessage, event_id: str) -> 
     return replace(state, orders=with_entry(state.orders, event_id, order))
 
 
+def _control_ordered(state: CallState, command: c.ControlCall, event_id: str) -> CallState:
+    """The mutes are media-ingress's."""
+    if command.control != "say-first-message":
+        return state
+    return replace(state, orders=with_entry(state.orders, event_id, Order("first-message", "")))
+
+
 TOOL_CHANGES: Constant[Changes] = {
     e.ToolRequested: _tool_requested,
     c.RunTool: _tool_ordered,
@@ -98,4 +105,5 @@ TOOL_CHANGES: Constant[Changes] = {
     e.ToolsDiscovered: _discovered,
     c.SayOnCall: _say_ordered,
     c.AddMessage: _message_ordered,
+    c.ControlCall: _control_ordered,
 }

@@ -81,14 +81,23 @@ def carry_out_orders(view: View) -> Decide | None:
             continue
         if order.kind == "message":
             return Decide("message-added", _added(view, cause, order))
+        fixed = _ordered_words(view, cause, order)
+        if fixed is None:
+            continue
         if not state.open_replies:
-            fixed = Fixed(order.content, "say", cause=cause, interruptible=order.interruptible, end_call=order.end_call)
-            outs = fixed_reply(state, view.plan, fixed, view.now_ms)
-            return Decide("told-to-say", outs)
+            return Decide("told-to-say", fixed_reply(state, view.plan, fixed, view.now_ms))
         if order.interrupt and any(reply.given_up_pts_ms is None for _, reply in state.open_replies):
             return Decide("told-to-say-at-once", give_up(view, "told-to-say"))
         return None
     return None
+
+
+def _ordered_words(view: View, cause: str, order: Order) -> Fixed | None:
+    """None = the assistant that speaks has no first message to say."""
+    if order.kind != "first-message":
+        return Fixed(order.content, "say", cause=cause, interruptible=order.interruptible, end_call=order.end_call)
+    words, interruptible = view.plan.first_message, view.plan.first_message_interruptible
+    return Fixed(words, "say", cause=cause, interruptible=interruptible) if words else None
 
 
 def speak_first(view: View) -> Decide | None:

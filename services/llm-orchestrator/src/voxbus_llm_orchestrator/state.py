@@ -169,9 +169,9 @@ class ToolRun:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command from outside that waits to be carried out: say this, or put this message in."""
+    """A command from outside that waits to be carried out: say this, say the first message, or put this message in."""
 
-    kind: Literal["say", "message"]
+    kind: Literal["say", "first-message", "message"]
     content: str
     role: str = "assistant"
     end_call: bool = False

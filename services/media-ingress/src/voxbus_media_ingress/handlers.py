@@ -46,6 +46,7 @@ from voxbus_media_ingress.attachment import Attachment
 from voxbus_media_ingress.ending import CALL_ENDED, hung_up
 from voxbus_media_ingress.errors import InboundRefused
 from voxbus_media_ingress.inbound import error_text, read_inbound
+from voxbus_runtime.sealing import with_sealed_secrets
 
 INTERESTS: Final = frozenset(
     message.name()
@@ -110,7 +111,7 @@ def on_text(attachment: Attachment, text: str) -> None:
         return
     if isinstance(inbound, ControlCall):
         attachment.control(inbound.control)
-    attachment.publisher.say(inbound)
+    attachment.publisher.say(with_sealed_secrets(inbound, attachment.call.bus.cluster_key))
 
 
 def _on_say(attachment: Attachment, command: SaySentence) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
-from voxbus_contracts.commands import AddMessage, Control, ControlCall, Role, SayOnCall
+from voxbus_contracts.commands import AddMessage, Control, ControlCall, HandOffCall, Role, SayOnCall, TransferCall
 from voxbus_contracts.message import Command
 
 MAX_CONTENT_CHARACTERS: Final = 32_000
@@ -107,6 +107,11 @@ class _Asked:
         self.refuse(key, f"must be one of: {', '.join(choices)}", "missing-field" if value is None else "unknown-value")
         return None
 
+    def text_or_none(self, key: str) -> str | None:
+        """Left out = None; empty stays empty."""
+        value = self.fields.get(key)
+        return value if value is None or value == "" else self.text(key)
+
     def inner(self, key: str, example: str) -> "_Asked | None":
         value = self.fields.get(key)
         if isinstance(value, dict):
@@ -142,15 +147,43 @@ def _control(asked: _Asked) -> ControlCall | None:
     return ControlCall(control=cast(Control, control)) if control is not None else None
 
 
+def _transfer(asked: _Asked) -> TransferCall | None:
+    destination, content = _destination(asked, _TARGETS), asked.text_or_none("content")
+    return None if asked.problems else TransferCall(destination=destination, content=content)
+
+
+def _handoff(asked: _Asked) -> HandOffCall | None:
+    destination, content = _destination(asked, {"assistant": _TARGETS["assistant"]}), asked.text_or_none("content")
+    return None if asked.problems else HandOffCall(destination=destination, content=content)
+
+
+def _destination(asked: _Asked, targets: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    inner = asked.inner("destination", '{"type": "assistant", "assistantName": "billing"}')
+    kind = inner.choice("type", tuple(targets)) if inner is not None else None
+    if inner is None or kind is None:
+        return {}
+    names = targets[kind]
+    if not any(inner.fields.get(name) for name in names):
+        inner.refuse(names[0], f"is required: a destination of type {kind} has {' or '.join(names)}", "missing-field")
+    return dict(inner.fields)
+
+
 def _hang_up(asked: _Asked) -> Hangup:
     return Hangup(asked.fields["type"])
 
 
-_NOT_YET: Final = ("transfer", "handoff", "send-transport-message")
+_NOT_YET: Final = ("send-transport-message",)
+_TARGETS: Final[Mapping[str, tuple[str, ...]]] = {
+    "number": ("number",),
+    "sip": ("sipUri",),
+    "assistant": ("assistantId", "assistantName", "assistant"),
+}
 _READERS: Final[Mapping[str, Callable[[_Asked], Inbound | None]]] = {
     "say": _say,
     "add-message": _add_message,
     "control": _control,
+    "transfer": _transfer,
+    "handoff": _handoff,
     "end-call": _hang_up,
     "hangup": _hang_up,
 }

@@ -32,7 +32,8 @@ _CONTROL_MESSAGE: Final[Json] = {
     "type": "object",
     "required": ["type"],
     "properties": {
-        "type": {"enum": ["say", "add-message", "control", "end-call", "hangup"]},
+        "type": {"enum": ["say", "add-message", "control", "end-call", "hangup", "transfer", "handoff"]},
+        "destination": {"type": "object", "description": "transfer, handoff: `{type, number|sipUri|assistantName …}`"},
         "content": {"type": "string", "description": "say: the text; `message` as a string means the same"},
         "message": {"description": "add-message: `{role, content}`; say: the text"},
         "control": {"enum": list(get_args(Control))},
