@@ -73,9 +73,9 @@ class McpTools:
 
     async def discover(self, config: CallConfig, tool: Tool) -> tuple[DiscoveredTool, ...]:
         """Raises ToolError."""
+        sdk = await _sdk()
         with told(DISCOVERY_S):
             async with asyncio.timeout(DISCOVERY_S):
-                sdk = await _sdk()
                 server = await self._server(sdk, config, tool, {"user-agent": "voxbus-tool-runner"})
                 key = (config.org, server.url, *sorted(f"{name}={value}" for name, value in server.headers.items()))
                 known = self._found.get(key)
