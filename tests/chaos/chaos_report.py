@@ -89,6 +89,8 @@ def _line(row: Row) -> str:
         return f"| · {row.fault} | | {row.trials} | {told} | | | | | |\n"
     tally = row.tally
     words, sentences = (f"{tally[f'{what}_lost']} / {tally[f'{what}_doubled']}" for what in ("words", "sentences"))
+    if row.disturbed >= row.calls:
+        words = sentences = "not judged"
     return (
         f"| **{row.fault}** | {row.calls} | {row.trials} | {told} | {words} | {sentences} "
         f"| {tally['effects_doubled']} | {row.wrong} | {_held_up(row)} |\n"
