@@ -60,6 +60,13 @@ class ChatMessage(ApiModel):
     content: str | None = None
 
 
+class KnowledgeBase(ApiModel):
+    """Documents the model is given before it answers; `custom-knowledge-base` asks the customer's server."""
+
+    provider: str = ""
+    server: Server | None = None
+
+
 class Model(ApiModel):
     """Which language model answers. `vapi` = the platform's own: the scripted model."""
 
@@ -73,6 +80,14 @@ class Model(ApiModel):
     max_tokens: Annotated[int, Field(ge=50, le=10_000)] = 250
     timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 20
     script: Script | None = None
+    knowledge_base: KnowledgeBase | None = None
+
+    @property
+    def knowledge_server(self) -> Server | None:
+        """The customer's own, where the model is to be told what it knows."""
+        base = self.knowledge_base
+        is_custom = base is not None and base.provider == "custom-knowledge-base"
+        return base.server if base is not None and is_custom else None
 
 
 class WordLabel(BaseModel):

@@ -1,8 +1,9 @@
-"""The language models of this worker, made when first asked for."""
+"""The language models of this worker, made when first asked for, and the customers' knowledge that goes before them."""
 
 from collections.abc import Callable
 
 from voxbus_contracts.assistant import Model
+from voxbus_llm_orchestrator.knowledge_server import KnowledgeServer
 from voxbus_llm_orchestrator.providers.registry import resolve
 from voxbus_providers.model import LanguageModel
 
@@ -10,9 +11,10 @@ Make = Callable[[str], LanguageModel]
 
 
 class Models:
-    """One of each per worker."""
+    """One of each per worker. `knowledge` None = customers' knowledge is not asked."""
 
-    def __init__(self, make: Make) -> None:
+    def __init__(self, make: Make, knowledge: KnowledgeServer | None = None) -> None:
+        self.knowledge = knowledge
         self._make = make
         self._made: dict[str, LanguageModel] = {}
 
@@ -26,3 +28,5 @@ class Models:
     async def close(self) -> None:
         for model in self._made.values():
             await model.close()
+        if self.knowledge is not None:
+            await self.knowledge.close()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from voxbus_contracts.api_model import Server
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.offering import mcp_tools
@@ -31,6 +32,9 @@ NOT_UNDERSTOOD_VOICED_MS: Final = 600
 
 MODEL_PATIENCE_MS: Final = 8_000
 """A model that has said nothing for this long is asked once more, unless the assistant sets `model.timeoutSeconds`."""
+
+KNOWLEDGE_WITHIN_S: Final = 10.0
+"""A knowledge server's own `timeoutSeconds` only counts below this; the caller hears fillers meanwhile."""
 
 TOOL_TIMEOUT_MS: Final = 20_000
 """A server's limit where it sets none; the public API's default."""
@@ -149,9 +153,17 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
     )
 
 
+def knowledge_limit_s(server: Server) -> float:
+    """How long the customer's own knowledge may take."""
+    return min(KNOWLEDGE_WITHIN_S, server.timeout_seconds)
+
+
 def _patience_ms(assistant: Assistant) -> int:
-    model = assistant.model
-    return round(model.timeout_seconds * 1000) if "timeout_seconds" in model.model_fields_set else MODEL_PATIENCE_MS
+    """What the model is told before is not its own time."""
+    model, knows = assistant.model, assistant.model.knowledge_server
+    looked_up_ms = round(knowledge_limit_s(knows) * 1000) if knows else 0
+    own_ms = round(model.timeout_seconds * 1000) if "timeout_seconds" in model.model_fields_set else MODEL_PATIENCE_MS
+    return own_ms + looked_up_ms
 
 
 def _tool_timeouts_ms(assistant: Assistant) -> dict[str, int]:

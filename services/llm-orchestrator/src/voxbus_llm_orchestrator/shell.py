@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 
+from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.events import (
     CallEnded,
     DestinationResolved,
@@ -24,6 +25,7 @@ from voxbus_llm_orchestrator.cast import Cast
 from voxbus_llm_orchestrator.conversation import messages_for, openai_messages, said_so_far, without_continuation
 from voxbus_llm_orchestrator.decision import NOTHING_SPENT, AskEndpointing, AskModel, At, Decide, DropModel, Out, View
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
+from voxbus_llm_orchestrator.knowledge_server import NOTHING, Knowledge, said_instead, with_documents
 from voxbus_llm_orchestrator.model_access import model_access
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.saying import Spoken
@@ -34,7 +36,7 @@ from voxbus_llm_orchestrator.table import decide
 from voxbus_llm_orchestrator.tracing import CallTrace
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_providers.errors import ProviderError
-from voxbus_providers.model import ModelRequest, ModelUsage
+from voxbus_providers.model import ModelRequest, ModelUsage, Turn
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
@@ -46,7 +48,7 @@ _CLOCK_STAGES = frozenset({MEDIA, "vad"})
 _LINE_CHECK_MS = 1_000
 _TOO_MANY_DECISIONS = 200
 
-Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | Advice | None
+Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | tuple[int, Knowledge] | Advice | None
 
 
 def _stamp_ms(body: Message) -> float | None:
@@ -150,6 +152,9 @@ class CallShell:
                 await self._on_heard(reply, heard)
             case Advice():
                 await self._on_advice(item)
+            case (int(), Knowledge(problem=problem)):
+                fault = FaultRaised(code="knowledge-server-failed", detail=problem, retryable=True)
+                await self._publish(fault)
             case _:
                 return
 
@@ -298,6 +303,12 @@ class CallShell:
             else:
                 before = Before()
                 self._spent = estimated(messages)
+            looked_up = await self._look_up(reply, assistant, messages)
+            if looked_up.message:
+                for heard in said_instead(looked_up.message, len(said_so_far(self._state, known)) if known else 0):
+                    self._inputs.put_nowait((reply, heard))
+                return
+            messages = with_documents(messages, looked_up.documents)
             access = model_access(self._call, assistant)
             ref, tools = self._call.ref, assistant.model.tools
             request = ModelRequest(assistant.model, messages, tools, call=ref.call, org=ref.org, access=access)
@@ -311,6 +322,13 @@ class CallShell:
         except ProviderError as problem:
             metrics.MODEL_FAILURES.labels(problem.provider, problem.code).inc()
             self._inputs.put_nowait((reply, problem))
+
+    async def _look_up(self, reply: int, assistant: Assistant, messages: tuple[Turn, ...]) -> Knowledge:
+        server = self._models.knowledge
+        found = await server.ask(self._call.config, assistant, messages) if server is not None else NOTHING
+        if found.problem:
+            self._inputs.put_nowait((reply, found))
+        return found
 
     async def _on_heard(self, reply: int, heard: Heard) -> None:
         state, plan, now_ms = self._state, self._plan, self._now_ms()

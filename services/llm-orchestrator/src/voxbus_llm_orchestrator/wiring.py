@@ -12,6 +12,7 @@ from voxbus_contracts.streams import ANALYSIS_RUNS, ANALYST
 from voxbus_llm_orchestrator.analysis.analyst import ANALYSES_AT_A_TIME, Analyst
 from voxbus_llm_orchestrator.endpointing_server import EndpointingServer
 from voxbus_llm_orchestrator.handlers import INTERESTS, CallControl, serving
+from voxbus_llm_orchestrator.knowledge_server import KnowledgeServer
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.providers.custom_llm import CustomLlm
 from voxbus_llm_orchestrator.providers.openai import OpenAiModel
@@ -48,8 +49,10 @@ class Orchestrator(StageWorker):
 
     def __init__(self, runtime: Runtime[Settings]) -> None:
         self._tls = tls = tls_context()
-        self._models = Models(lambda name: make_model(runtime.settings, name, tls))
         guard = Guard.parse(runtime.settings.guard_allow)
+        asking = customer_client(guard, tls=tls)
+        knowledge = KnowledgeServer(asking, ServerAccess(asking, runtime.settings.cluster_key))
+        self._models = Models(lambda name: make_model(runtime.settings, name, tls), knowledge)
         self._endpointing_server = EndpointingServer(customer_client(guard, tls=tls))
         self._analyses = EventBroker(runtime.settings.nats_url, runtime.name, runtime.log)
         publisher = StoredPublisher(runtime.bus, "llm-orchestrator")

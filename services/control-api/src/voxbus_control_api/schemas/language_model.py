@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from voxbus_contracts.api_model import ApiModel
-from voxbus_contracts.assistant import Model
+from voxbus_contracts.assistant import KnowledgeBase, Model
 from voxbus_control_api.schemas.fields import Json, Url
 from voxbus_control_api.schemas.server import ServerBody
 from voxbus_control_api.schemas.tools import ToolBody
@@ -18,11 +18,18 @@ class ToolRef(ApiModel):
     version: str | None = None
 
 
-class ModelKnowledge(ApiModel):
-    """Documents the model is given before it answers; `custom-knowledge-base` asks the customer's server."""
+class ModelKnowledge(KnowledgeBase):
+    """Whoever knows something; `custom-knowledge-base` is the customer's own, at `server`."""
 
     provider: str
-    server: ServerBody | None = None
+    server: Annotated[ServerBody | None, Field(validate_default=True)] = None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    @field_validator("server")
+    @classmethod
+    def _is_known_of_a_custom_one(cls, server: ServerBody | None, info: ValidationInfo) -> ServerBody | None:
+        if info.data.get("provider") == "custom-knowledge-base" and (server is None or not server.url):
+            raise ValueError("with its url is required when provider is custom-knowledge-base")
+        return server
 
 
 class ModelBody(Model):
@@ -33,7 +40,7 @@ class ModelBody(Model):
     tools: tuple[ToolBody, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]  # more is known of them
     tool_ids: tuple[str, ...] = ()
     tool_refs: tuple[ToolRef, ...] = ()
-    knowledge_base: ModelKnowledge | None = None
+    knowledge_base: ModelKnowledge | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     knowledge_base_id: str | None = None
     emotion_recognition_enabled: bool = False
     num_fast_turns: Annotated[float, Field(ge=0)] = 0
