@@ -30,6 +30,7 @@ evidence = st.builds(
     pauses=st.builds(lambda heard: pauses(*heard), st.lists(st.integers(200, 1_500), max_size=12)),
     speech_ms=st.integers(0, 20_000),
     audio=st.none() | st.floats(0, 1),
+    prosody=st.none() | st.floats(0, 1),
 )
 policies = st.builds(Policy, st.floats(0.01, 0.99), st.integers(0, 500), st.integers(500, 4_000))
 
@@ -71,6 +72,38 @@ def test_the_wait_is_over_when_the_probability_has_grown_to_the_threshold(known:
 @given(evidence, st.integers(0, 3_000))
 def test_the_silence_so_far_does_not_change_the_wait(known: Evidence, silence_ms: int) -> None:
     assert silence_needed_ms(known) == silence_needed_ms(replace(known, silence_ms=silence_ms))
+
+
+@given(evidence, st.floats(0, 1), st.floats(0, 1))
+def test_the_more_finished_a_voice_sounds_the_shorter_the_wait(known: Evidence, a: float, b: float) -> None:
+    less, more = sorted((a, b))
+    assert silence_needed_ms(replace(known, prosody=more)) <= silence_needed_ms(replace(known, prosody=less))
+
+
+def test_a_falling_voice_after_a_sentence_is_answered_sooner_and_full_voice_is_waited_for() -> None:
+    text = "i want a large coffee"
+    unheard = needed(text)
+    assert needed(text, prosody=0.95) <= unheard - 100
+    assert needed(text, prosody=0.05) >= unheard + 300
+
+
+def test_no_voice_shortens_the_wait_for_what_is_read_out_nor_for_who_is_thinking() -> None:
+    for text in ("four two seven", "my number is", "um", "j o h n"):
+        assert needed(text, prosody=0.98) == needed(text)
+        assert needed(text) >= 1_300
+
+
+def test_the_prosody_of_the_latest_stop_decides() -> None:
+    commits = []
+    for finished in (0.97, 0.03):
+        judge = ByEvidence()
+        call = VirtualCall(Plan(endpointing=Endpointing(judge=judge), wait_ms=0, first_message=""))
+        call.attach()
+        call.caller_says("i want a large coffee", 1_000, finished=finished)
+        call.run(6_000)
+        (turn,) = call.said(e.TurnCommitted)
+        commits.append(turn.endpointing_ms)  # type: ignore[attr-defined]
+    assert commits[0] + 500 < commits[1]
 
 
 @given(evidence, st.floats(0, 1), st.floats(0, 1))

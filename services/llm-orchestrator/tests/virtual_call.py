@@ -136,6 +136,7 @@ class VirtualCall(VirtualModel):
         *,
         is_final_lost: bool = False,
         confidence: float | None = None,
+        finished: float | None = None,
     ) -> None:
         """Speech, its partial and its final as vad and recognizer report them."""
         self._speech_seq += 1
@@ -150,7 +151,9 @@ class VirtualCall(VirtualModel):
                 transcript_seq=seq, text=text.split(maxsplit=1)[0], start_pts_ms=start_ms, end_pts_ms=start_ms + 300
             )
             self.happens(start_ms + 350, "stt-worker", partial)
-        stopped = e.SpeechStopped(speech_seq=seq, pts_ms=end_ms, detected_pts_ms=end_ms + 200, voiced_ms=length_ms)
+        stopped = e.SpeechStopped(
+            speech_seq=seq, pts_ms=end_ms, detected_pts_ms=end_ms + 200, voiced_ms=length_ms, finished=finished
+        )
         self.happens(end_ms + 200, "vad", stopped)
         final = e.TranscriptFinal(
             transcript_seq=seq,

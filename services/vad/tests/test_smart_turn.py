@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tiny_onnx import turn_model
 
-from voxbus_audio import FRAME_BYTES, SILENCE_FRAME
+from voxbus_audio import SILENCE_FRAME
 from voxbus_contracts.events import SpeechJudged, SpeechStarted, SpeechStopped
 from voxbus_vad.errors import TurnModelFailed, TurnModelUnusable
 from voxbus_vad.handlers import Judgements
-from voxbus_vad.smart_turn import MELS, STEPS, WINDOW_SAMPLES, LastSeconds, load_turn_model, log_mel
+from voxbus_vad.smart_turn import MELS, STEPS, WINDOW_SAMPLES, load_turn_model, log_mel
 from voxbus_vad.turn_judge import TurnJudge
 
 needs_onnxruntime = pytest.mark.skipif(
@@ -51,15 +51,6 @@ def test_the_spectrogram_spans_eight_decades_of_power_and_does_not_know_loudness
 
 def test_silence_has_a_spectrogram_too() -> None:
     assert np.isfinite(log_mel(np.zeros(WINDOW_SAMPLES))).all()
-
-
-def test_the_last_eight_seconds_are_kept_and_silence_precedes_what_is_shorter() -> None:
-    memory = LastSeconds()
-    memory.remember(b"\1" * FRAME_BYTES)
-    assert memory.audio() == b"\0" * (WINDOW_SAMPLES * 2 - FRAME_BYTES) + b"\1" * FRAME_BYTES
-    for _ in range(400):
-        memory.remember(b"\2" * FRAME_BYTES)
-    assert memory.audio() == b"\2" * WINDOW_SAMPLES * 2
 
 
 @needs_onnxruntime
@@ -113,7 +104,7 @@ async def test_a_stop_is_said_at_once_and_its_judgement_follows() -> None:
     model = FakeModel()
     events: asyncio.Queue = asyncio.Queue()
     judgements = Judgements(TurnJudge(model, 4), events)
-    judgements.memory.remember(SILENCE_FRAME)
+    judgements.memory.remember(0, SILENCE_FRAME)
     judgements.say(SpeechStarted(speech_seq=3, pts_ms=100, detected_pts_ms=180))
     judgements.say(STOPPED)
     assert isinstance(events.get_nowait(), SpeechStarted)

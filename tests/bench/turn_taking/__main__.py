@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from interruptions import Overlap, Verdict, judged, overlaps_of, spoken_nods
 from listening import Kept, PocketsphinxHearer, PositionHearer, Timed, speech_events, timeline, transcripts
+from recordings import rows_of_manifest
 from replay import Outcome, by_evidence, by_silence, run
 from scenes import Call, calls_of, scenes_of
 from scoring import TARGETS, Point, by_source, chosen, point_of
@@ -21,22 +22,13 @@ from scoring import TARGETS, Point, by_source, chosen, point_of
 from voxbus_llm_orchestrator.end_of_turn import DEFAULT_POLICY
 from voxbus_testing.speech import recordings_dir
 
-THRESHOLDS: Final = (0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98)
+THRESHOLDS: Final = (0.3, 0.5, 0.7, 0.75, 0.8, 0.83, 0.86, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96)
 SILENCES_MS: Final = (400, 600, 800, 1_000, 1_200, 1_400)
 NODS_IGNORED: Final = 0.80
 INTERRUPTIONS_OBEYED: Final = 0.90
 RECOGNIZERS: Final = ("position", "pocketsphinx")
 
 Heard = Sequence[tuple[Call, Sequence[Timed]]]
-
-
-def rows_of_manifest() -> list[dict[str, Any]]:
-    """Raises SystemExit when there are no recordings."""
-    folder = recordings_dir()
-    if not (folder / "manifest.jsonl").exists():
-        raise SystemExit(f"needs the recordings: no manifest.jsonl in {folder}; set VOXBUS_SPEECH_DIR")
-    rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
-    return [{**row, "file": folder / row["path"].removeprefix("shared/").removeprefix("speech/")} for row in rows]
 
 
 def heard_by(recognizer: str, calls: Sequence[Call], kept: Kept) -> list[tuple[Call, list[Timed]]]:

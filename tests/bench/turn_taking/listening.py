@@ -22,6 +22,8 @@ from voxbus_stt_worker.partials import Partial, PartialPacer
 from voxbus_stt_worker.segments import Feed, Flush, Segments, Utterance
 from voxbus_vad.cheap import LoneDetector
 from voxbus_vad.detector import Quiet, SpeechEvent
+from voxbus_vad.ending import REMEMBERED_MS, judged
+from voxbus_vad.last_seconds import LastSeconds
 from voxbus_vad.listening import Listener
 from voxbus_vad.settings import Settings
 
@@ -110,11 +112,16 @@ class PocketsphinxHearer:
         return found.hypstr.strip() if found is not None else ""
 
 
-def speech_events(call: Call) -> list[SpeechEvent]:
+def speech_events(call: Call, *, by_prosody: bool = True) -> list[SpeechEvent]:
     """What the vad says with its default settings on a call that prepares answers in pauses."""
     events: list[SpeechEvent] = []
     ear = LoneDetector(_SETTINGS.vad_quiet_dbfs, _SETTINGS.vad_unsure_mode)
-    listener = Listener(ear, replace(_SETTINGS.hysteresis, pause_ms=_SETTINGS.vad_pause_ms), Quiet(), events.append)
+    memory = LastSeconds(REMEMBERED_MS)
+    rules = replace(_SETTINGS.hysteresis, pause_ms=_SETTINGS.vad_pause_ms)
+    listener = Listener(
+        ear, rules, Quiet(), lambda event: events.append(judged(event, memory) if by_prosody else event)
+    )
+    listener.keep(memory)
     for n, pcm in enumerate(frames(call.samples.tobytes())):
         listener.hear(n * FRAME_MS, pcm, False)
     return events

@@ -76,7 +76,7 @@ def _speech_started(state: CallState, event: e.SpeechStarted, _id: str) -> CallS
 def _speech_stopped(state: CallState, event: e.SpeechStopped, _id: str) -> CallState:
     known = state.stretches.get(event.speech_seq)
     started = known.started_pts_ms if known else max(0, event.pts_ms - event.voiced_ms)
-    stretch = Stretch(started, event.pts_ms, event.voiced_ms)
+    stretch = Stretch(started, event.pts_ms, event.voiced_ms, finished=event.finished)
     return replace(state, stretches=with_entry(state.stretches, event.speech_seq, stretch))
 
 

@@ -38,7 +38,7 @@ _SCORES: Final[dict[Kind, float]] = {
     "digit": 0.15,
     "email-open": 0.005,
     "email-done": 0.91,
-    "spelling": 0.02,
+    "spelling": 0.015,
     "address-open": 0.08,
     "announced": 0.01,
     "short-answer": 0.91,
@@ -69,6 +69,7 @@ _PUNCTUATED: Final = re.compile(r"[.,!?;:](\s|$)")
 _SENTENCES: Final = re.compile(r"(?<=[.!?])\s+")
 _NUMBERS: Final = frozenset({"number-open", "number-done"})
 _READ_OUT: Final = frozenset({"number-open", "email-open", "spelling", "announced"})
+_SPOKEN: Final = frozenset({"trailing", "sentence"})
 _CACHED_TEXTS: Final = 4_096
 
 
@@ -83,6 +84,11 @@ class Completeness:
     def is_being_read_out(self) -> bool:
         """Digits, an address or a spelling are under way or were announced: a pause in it means nothing."""
         return self.kind in _READ_OUT
+
+    @property
+    def is_sentence(self) -> bool:
+        """Ordinary English, neither read out nor an answer by itself: the way it is spoken tells something, too."""
+        return self.kind in _SPOKEN
 
     @property
     def looks_finished(self) -> bool:

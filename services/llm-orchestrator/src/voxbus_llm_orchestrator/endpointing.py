@@ -41,8 +41,8 @@ class TurnSoFar:
     """What the caller has said since the last turn; the times are ms of the audio clock or lengths in it.
 
     `asked` = the assistant's last message. `pauses` = the caller's on this call. `audio` = the turn
-    model's probability that the turn is over. `is_punctuated`: the recognizer writes
-    punctuation. `advised_ms` = what the customer's endpointing server said to this text, None = nothing (yet).
+    model's probability that the turn is over, `prosody` the one by level and pitch. `is_punctuated`: the recognizer
+    writes punctuation. `advised_ms` = what the customer's endpointing server said to this text, None = nothing (yet).
     """
 
     text: str
@@ -51,6 +51,7 @@ class TurnSoFar:
     ended_pts_ms: int = 0
     pauses: Pauses = field(default_factory=Pauses)
     audio: float | None = None
+    prosody: float | None = None
     is_punctuated: bool = False
     advised_ms: int | None = None
 
@@ -97,6 +98,7 @@ class ByEvidence:
             has_punctuation=turn.is_punctuated,
             pauses=turn.pauses,
             audio=turn.audio,
+            prosody=turn.prosody,
             speech_ms=turn.length_ms,
             language=self.language,
             asked=turn.asked,

@@ -22,6 +22,8 @@ class Stretch:
     voiced_ms: int = 0
     paused_pts_ms: int | None = None
     """End of the last voiced sample before its latest pause; whether the caller went on is not said."""
+    finished: float | None = None
+    """Probability that the turn is over, by the prosody of its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ def turn_so_far(state: CallState) -> TurnSoFar:
         ended_pts_ms=ended or max((final.end_pts_ms for final in finals), default=0),
         pauses=pauses_of(state),
         audio=state.judged.get(max(state.stretches, default=0)),
+        prosody=stretch.finished if stretch else None,
         is_punctuated=any(final.text.endswith(_PUNCTUATION) for final in state.finals.values()),
         advised_ms=state.advice.get(state.latest_words),
     )

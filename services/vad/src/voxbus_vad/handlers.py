@@ -14,10 +14,12 @@ from voxbus_vad import metrics
 from voxbus_vad.batching import Batcher, SileroOpinion
 from voxbus_vad.cheap import CheapDetector, LoneDetector
 from voxbus_vad.detector import SpeechEvent, resumed
+from voxbus_vad.ending import REMEMBERED_MS, judged
 from voxbus_vad.intake import Intake, catch_up
+from voxbus_vad.last_seconds import LastSeconds
 from voxbus_vad.listening import Listener
 from voxbus_vad.settings import Settings
-from voxbus_vad.smart_turn import LastSeconds
+from voxbus_vad.smart_turn import WINDOW_MS
 from voxbus_vad.turn_judge import TurnJudge
 
 INTERESTS: Final = frozenset({"speech.started", "speech.stopped"})
@@ -57,9 +59,9 @@ class Ears:
 async def serve(call: OwnedCall, ears: Ears) -> None:
     """Listens from the claim to the end of the call, or until the worker leaves."""
     events: _Events = asyncio.Queue()
-    judgements = Judgements(ears.judge, events)
+    judgements = Judgements(ears.judge, events, by_prosody=ears.settings.vad_prosody)
     listener = ears.listener(call, judgements.say)
-    if ears.judge is not None:
+    if judgements.listens:
         listener.keep(judgements.memory)
     took_over = _had_owner(call)
     intake = Intake(listener, hold=took_over)
@@ -77,16 +79,22 @@ async def serve(call: OwnedCall, ears: Ears) -> None:
 
 
 class Judgements:
-    """Passes one call's events on at once, and has each stop judged by its sound; the judgement follows."""
+    """Passes one call's events on at once, each stop with what its prosody says; the turn model's judgement follows."""
 
-    def __init__(self, judge: TurnJudge | None, events: _Events) -> None:
+    def __init__(self, judge: TurnJudge | None, events: _Events, *, by_prosody: bool = False) -> None:
         self._judge = judge
         self._events = events
+        self._by_prosody = by_prosody
         self._tasks: set[asyncio.Task[None]] = set()
-        self.memory = LastSeconds()
+        self.memory = LastSeconds(REMEMBERED_MS if judge is None else WINDOW_MS)
+
+    @property
+    def listens(self) -> bool:
+        """Whether the memory is needed."""
+        return self._by_prosody or self._judge is not None
 
     def say(self, event: SpeechEvent) -> None:
-        self._events.put_nowait(event)
+        self._events.put_nowait(judged(event, self.memory) if self._by_prosody else event)
         if self._judge is not None and isinstance(event, SpeechStopped):
             task = asyncio.create_task(self._follow(self._judge, event, self.memory.audio()))
             self._tasks.add(task)

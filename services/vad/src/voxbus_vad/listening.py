@@ -33,7 +33,7 @@ class SecondOpinion(Protocol):
 class Memory(Protocol):
     """Keeps a call's latest sound."""
 
-    def remember(self, pcm: bytes) -> None: ...
+    def remember(self, pts_ms: int, pcm: bytes) -> None: ...
 
 
 class Listener:
@@ -78,7 +78,7 @@ class Listener:
         self._upto_ms = pts_ms + FRAME_MS
         verdict = Verdict.SILENT if filled else self._cheap.judge(pcm)
         if self._memory is not None:
-            self._memory.remember(SILENCE_FRAME if filled else pcm)
+            self._memory.remember(pts_ms, SILENCE_FRAME if filled else pcm)
         opinion = self._opinion
         if opinion is None:
             self._take(pts_ms, verdict.is_voiced)

@@ -54,6 +54,10 @@ class Settings(ServiceSettings):
     vad_silero_batch_size: int = Field(default=64, ge=1, le=512)
     """Asks after which an inference starts at once; beyond 64 a larger batch costs no less per call."""
 
+    vad_prosody: bool = True
+    """Says with each stop how likely the caller has finished, by level and pitch of the last second and a half. Costs
+    1 to 2 ms of a core a stop."""
+
     vad_turn_model: Path | None = None
     """File of a Smart Turn v3 model (ONNX): says after each stop how likely the caller has finished, by the sound.
     Needs requirements/silero.lock, and a core that runs it in less than 50 ms. Without it the words decide."""

@@ -6,7 +6,6 @@ brought to mean 0 and variance 1 before. Output `logits` [1, 1], which despite i
 """
 
 import importlib
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -14,7 +13,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voxbus_audio import FRAME_BYTES, FRAME_MS, SAMPLE_RATE_HZ
+from voxbus_audio import SAMPLE_RATE_HZ
 from voxbus_vad.errors import TurnModelFailed, TurnModelUnusable
 from voxbus_vad.silero import has_onnxruntime
 
@@ -33,23 +32,6 @@ _FULL_SCALE: Final = 32_768.0
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-
-
-class LastSeconds:
-    """The last 8 s of one caller, frame by frame."""
-
-    __slots__ = ("_frames",)
-
-    def __init__(self) -> None:
-        self._frames: deque[bytes] = deque(maxlen=WINDOW_MS // FRAME_MS)
-
-    def remember(self, pcm: bytes) -> None:
-        """The next frame, 640 bytes."""
-        self._frames.append(pcm)
-
-    def audio(self) -> bytes:
-        """s16le 16 kHz, 8 s; silence in front where less was heard."""
-        return b"".join(self._frames).rjust(self._frames.maxlen * FRAME_BYTES if self._frames.maxlen else 0, b"\0")
 
 
 class InferenceSession(Protocol):

@@ -20,12 +20,15 @@ class SpeechStarted(Event, name="speech.started", owner="vad"):
 class SpeechStopped(Event, name="speech.stopped", owner="vad"):
     """The caller has been silent long enough to be worth a look; not yet the end of a turn."""
 
-    example: ClassVar = {"speech_seq": 1, "pts_ms": 2860, "detected_pts_ms": 3060, "voiced_ms": 1420}
+    example: ClassVar = {"speech_seq": 1, "pts_ms": 2860, "detected_pts_ms": 3060, "voiced_ms": 1420, "finished": 0.71}
 
     speech_seq: int
     pts_ms: PtsMs = Field(description="end of the last voiced sample: the anchor of the turn's latency")
     detected_pts_ms: PtsMs
     voiced_ms: int = Field(ge=0)
+    finished: float | None = Field(
+        default=None, ge=0, le=1, description="probability that the turn is over, by prosody alone; None = not judged"
+    )
 
 
 class SpeechPaused(Event, name="speech.paused", owner="vad"):

@@ -1,0 +1,72 @@
+"""Does the end of a stretch of speech sound like the end of a turn? Boosted trees of two steps over its prosody.
+
+The trees are data: models/prosody.json, made by tests/bench/turn_taking/train_prosody.py. English speakers were heard.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxbus_contracts.events import SpeechStopped
+from voxbus_vad.detector import SpeechEvent
+from voxbus_vad.last_seconds import LastSeconds
+from voxbus_vad.prosody import AFTER_MS, BEFORE_MS, FEATURES, prosody
+
+REMEMBERED_MS: Final = 2_000
+"""Reaches back from where a stop is told of: 200 ms of silence, what Silero may take, and the sound looked at."""
+
+_LEAST_MS: Final = 500
+"""Who has heard less of the voice than this, after a takeover, does not judge it."""
+
+_MODEL_FILE: Final = "prosody.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Trees side by side: which number each of the three questions asks about [n, 3], from where on the answer is yes
+    [n, 3], and what no-no, no-yes, yes-no and yes-yes add to the log odds [n, 4]."""
+
+    asks: NDArray[np.intp]
+    above: NDArray[np.float64]
+    adds: NDArray[np.float64]
+    start: float
+
+    @classmethod
+    def of(cls, model: dict[str, list[list[float]] | list[str] | float]) -> Self:
+        """Of the file's content. Raises ValueError when it was made for other numbers than these."""
+        if model["features"] != list(FEATURES):
+            raise ValueError(f"{_MODEL_FILE} was made for other numbers than prosody.py gives: train it again")
+        trees = np.array(model["trees"], np.float64)
+        return cls(trees[:, 0:3].astype(np.intp), trees[:, 3:6], trees[:, 6:10], float(model["start"]))  # type: ignore[arg-type]
+
+    def log_odds(self, numbers: NDArray[np.floating]) -> float:
+        """That the turn is over, given one row of prosody; 0 = the sound says nothing."""
+        yes = numbers[self.asks] > self.above
+        leaf = np.where(yes[:, 0], 2 + yes[:, 2], yes[:, 1])
+        return self.start + float(self.adds[np.arange(len(leaf)), leaf].sum())
+
+
+@lru_cache(maxsize=1)
+def ending() -> Ending:
+    """The trees that come with the package."""
+    return Ending.of(json.loads(files("voxbus_vad").joinpath("models", _MODEL_FILE).read_text()))
+
+
+def judged(event: SpeechEvent, memory: LastSeconds) -> SpeechEvent:
+    """A stop with what its prosody says; other events as they are."""
+    if not isinstance(event, SpeechStopped):
+        return event
+    return event.model_copy(update={"finished": sounds_finished(memory, event.pts_ms)})
+
+
+def sounds_finished(memory: LastSeconds, pts_ms: int) -> float | None:
+    """Probability that the turn is over by the sound up to the last voiced sample; None = too little was heard."""
+    if not memory.reaches_back_to(pts_ms - _LEAST_MS):
+        return None
+    odds = ending().log_odds(prosody(memory.between(pts_ms - BEFORE_MS, pts_ms + AFTER_MS)))
+    return round(float(1 / (1 + np.exp(-odds))), 3)
