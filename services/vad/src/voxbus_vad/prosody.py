@@ -3,7 +3,7 @@
 Who has finished mostly lets level and pitch fall and draws the last syllable out; who has not stops in full voice. All
 numbers but two are relative to the same caller's last second and a half. Only what a telephone line carries is looked
 at (below 4 kHz). Levels are dB in steps of 10 ms; pitch, in octaves, is the peak of the autocorrelation of windows of
-32 ms, 20 ms apart. One stop takes 1 ms of a core.
+32 ms, 20 ms apart. One stop takes 2 to 4 ms of a core (November 2026, a shared and busy one).
 """
 
 from dataclasses import dataclass

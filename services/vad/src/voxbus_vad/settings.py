@@ -56,7 +56,7 @@ class Settings(ServiceSettings):
 
     vad_prosody: bool = True
     """Says with each stop how likely the caller has finished, by level and pitch of the last second and a half. Costs
-    1 to 2 ms of a core a stop."""
+    2 to 4 ms of a core a stop."""
 
     vad_turn_model: Path | None = None
     """File of a Smart Turn v3 model (ONNX): says after each stop how likely the caller has finished, by the sound.
