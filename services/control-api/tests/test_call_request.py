@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from voxbus_contracts.assistant import Assistant
 from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.call_request import kind_of, parse_request, parse_web_request
-from voxbus_control_api.calls.planning import CallPlan, Speaker, first_member, member_layers, plan_call
+from voxbus_control_api.calls.layers import member_layers
+from voxbus_control_api.calls.planning import CallPlan, Speaker, first_member, plan_call
 from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.schemas.assistant import AssistantBody
 

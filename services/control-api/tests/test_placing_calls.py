@@ -97,7 +97,7 @@ async def test_a_batch_calls_whom_it_can_and_names_whom_it_cannot(with_number: A
 
 
 async def test_the_first_member_of_a_squad_speaks(with_number: Any) -> None:
-    members = [{"assistantId": "assistant-1", "assistantOverrides": {"voice": {"speed": 1.2}}}, {"assistantId": "x"}]
+    members = [{"assistantId": "assistant-1", "assistantOverrides": {"voice": {"speed": 1.2}}}, {"assistant": {}}]
     await with_number.store("squad", "squad-1", members=members, membersOverrides={"maxDurationSeconds": 60})
     answer = await with_number.client.post("/call", json={"squadId": "squad-1", "transport": WEBSOCKET})
     assert answer.status_code == 201, answer.text

@@ -161,6 +161,7 @@ _RECORDED: Final = (
     "turn",
     "reply",
     "tool",
+    "handoff",
     "cost",
     "fault",
     "recording",
@@ -179,7 +180,7 @@ CONTROL_API: Final = ConsumerSpec(
 )
 
 _TOLD: Final = (
-    *(("call", what) for what in ("queued", "ringing", "started", "transferred", "ended")),
+    *(("call", what) for what in ("queued", "ringing", "started", "transferred", "control-requested", "ended")),
     *(("handoff", "completed"), ("message", "added")),
     *(("speech", what) for what in ("started", "stopped")),
     *(("transcript", what) for what in ("partial", "final")),
@@ -193,6 +194,16 @@ SERVER_MESSAGES: Final = ConsumerSpec(
     (*(subjects.events_named(*name) for name in _TOLD), subjects.commands_named("speech", "say")),
     ack_wait_s=_RECORDED_WITHIN_S,
     max_ack_pending=20_000,
+)
+_ASKED_WITHIN_S: Final = 45
+"""More than a server is waited for: it is not asked twice while it thinks."""
+
+DESTINATIONS: Final = ConsumerSpec(
+    EVENTS.name,
+    "control-api-destinations",
+    (subjects.commands_named("destination", "find"),),
+    ack_wait_s=_ASKED_WITHIN_S,
+    max_ack_pending=10_000,
 )
 REPORTS: Final = ConsumerSpec(
     EVENTS.name,
@@ -239,5 +250,6 @@ CONSUMERS: Final = (
     REPORTS,
     ANALYST,
     ANALYSIS_RUNS,
+    DESTINATIONS,
     DELIVERER,
 )

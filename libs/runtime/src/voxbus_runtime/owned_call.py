@@ -100,6 +100,18 @@ class OwnedCall:
             task.cancel()
         self._ready.put_nowait(None)
 
+    async def spoken_by(self, member: str) -> CallConfig:
+        """The configuration as it is while that assistant has the call; read again for one found meanwhile.
+
+        One that nobody knows leaves it as it is.
+        """
+        if not self.config.has_member(member):
+            self.config = await self.bus.read_config(self.ref) or self.config
+        if not self.config.has_member(member):
+            self.log.error("the call was handed to an assistant that its configuration does not have", member=member)
+            return self.config
+        return self.config.spoken_by(member)
+
     def lose(self) -> None:
         """A newer owner exists: whatever is still said here counts nowhere."""
         self.fenced.set()

@@ -60,9 +60,13 @@ class Caller:
 
     # --- placing -----------------------------------------------------------------------------------------------
 
-    async def place(self, assistant: dict[str, Any] | str, **body: Any) -> dict[str, Any]:
-        """POST /call for an assistant (or the id of one) over the WebSocket transport; returns the answer."""
-        who = {"assistantId": assistant} if isinstance(assistant, str) else {"assistant": assistant}
+    async def place(self, assistant: dict[str, Any] | str | None, **body: Any) -> dict[str, Any]:
+        """POST /call for an assistant (or the id of one) over the WebSocket transport; returns the answer.
+
+        None = the body says who speaks.
+        """
+        who: dict[str, Any] = {"assistantId": assistant} if isinstance(assistant, str) else {"assistant": assistant}
+        who = {} if assistant is None else who
         transport = {"provider": "vapi.websocket", **body.pop("transport", {})}
         answer = await self._http.post("/call", json={**who, "transport": transport, **body})
         answer.raise_for_status()
@@ -226,7 +230,9 @@ class Caller:
 
 
 @contextlib.asynccontextmanager
-async def calling(api_url: str, key: str, assistant: dict[str, Any] | str, **body: Any) -> AsyncGenerator[Caller]:
+async def calling(
+    api_url: str, key: str, assistant: dict[str, Any] | str | None, **body: Any
+) -> AsyncGenerator[Caller]:
     """A placed and connected call."""
     caller = Caller(api_url, key)
     try:

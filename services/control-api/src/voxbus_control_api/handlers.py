@@ -2,8 +2,9 @@
 
 from voxbus_bus import EventBroker, Received
 from voxbus_contracts.events import ChatEnded, CostUpdated
-from voxbus_contracts.streams import CONTROL_API, REPORTS, SERVER_MESSAGES
+from voxbus_contracts.streams import CONTROL_API, DESTINATIONS, REPORTS, SERVER_MESSAGES
 from voxbus_control_api import metrics
+from voxbus_control_api.calls.finding import DestinationFinder
 from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.chats.records import CHAT
 from voxbus_control_api.event_store import EventRow, EventStore
@@ -23,6 +24,11 @@ def add_handlers(broker: EventBroker, events: EventStore, chats: Conversations) 
         metrics.EVENTS_STORED.inc(len(received))
         for each in received:
             await on_chat_event(each, chats)
+
+
+def add_finder(broker: EventBroker, finder: DestinationFinder) -> None:
+    """Where calls go that do not know it themselves."""
+    broker.consumes(DESTINATIONS, workers=64)(finder.on_find)
 
 
 def add_message_handlers(broker: EventBroker, teller: ServerTeller, reporter: Reporter) -> None:

@@ -14,6 +14,7 @@ from voxbus_contracts.events import (
     CallStarted,
     CallTransferred,
     CostUpdated,
+    HandoffCompleted,
     MediaAttached,
 )
 from voxbus_control_api.analysis import analysis, structured_outputs
@@ -75,6 +76,9 @@ def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
     outputs = structured_outputs(ordered)
     if outputs:
         artifact["structuredOutputs"] = outputs
+    activations = _activations(ordered)
+    if activations:
+        artifact["assistantActivations"] = activations
     metrics = performance_metrics(ordered)
     if metrics:
         artifact["performanceMetrics"] = metrics
@@ -98,6 +102,14 @@ def project(call: CallFacts, events: Iterable[PastEvent]) -> Json:
 def iso(ms: int) -> str:
     """`2026-11-23T13:30:00.123Z`"""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _activations(events: Sequence[PastEvent]) -> list[Json]:
+    """The assistants that had the call, in order; nothing for a call that stayed with its first."""
+    handoffs = [event.message for event in events if isinstance(event.message, HandoffCompleted)]
+    pairs = [(each.from_assistant_id, each.from_assistant) for each in handoffs[:1]]
+    pairs += [(each.to_assistant_id, each.to_assistant) for each in handoffs]
+    return [{"assistantName": name, **({"assistantId": found} if found else {})} for found, name in pairs]
 
 
 def _phone(call: CallFacts) -> Json:
@@ -142,7 +154,9 @@ def _life(events: Sequence[PastEvent], first: str) -> Json:
 
 
 def _destination(transferred: CallTransferred) -> Json:
-    kind, field_name = ("sip", "sipUri") if transferred.destination.startswith("sip:") else ("number", "number")
+    kind, field_name = (
+        ("sip", "sipUri") if transferred.destination.startswith(("sip:", "sips:")) else ("number", "number")
+    )
     return {"type": kind, field_name: transferred.destination, "transferPlan": {"mode": transferred.mode}}
 
 

@@ -16,6 +16,7 @@ from voxbus_control_api.call_store import CallStore
 from voxbus_control_api.calls.artifact_access import Artifacts
 from voxbus_control_api.calls.due_calls import DueCalls
 from voxbus_control_api.calls.erasing import Eraser
+from voxbus_control_api.calls.finding import DestinationFinder
 from voxbus_control_api.calls.log_reading import LogReader
 from voxbus_control_api.calls.open_calls import OpenCalls
 from voxbus_control_api.calls.places import WaitingCalls
@@ -25,7 +26,7 @@ from voxbus_control_api.chats.conversations import Conversations
 from voxbus_control_api.database import SCHEMA
 from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.first_start import address_secret, ensure_demo, ensure_key, secret_box
-from voxbus_control_api.handlers import add_handlers, add_message_handlers
+from voxbus_control_api.handlers import add_finder, add_handlers, add_message_handlers
 from voxbus_control_api.http.api import Api
 from voxbus_control_api.http.app import create_app
 from voxbus_control_api.http.call_answers import addressed
@@ -33,6 +34,7 @@ from voxbus_control_api.http.server import ApiServer, bound_socket
 from voxbus_control_api.key_store import KeyStore
 from voxbus_control_api.live.events import LiveEvents
 from voxbus_control_api.live.sound import LiveSound
+from voxbus_control_api.messages.asking import ServerAsker
 from voxbus_control_api.messages.dead_letters import DeadLetters
 from voxbus_control_api.messages.outbox import DeliveryStream
 from voxbus_control_api.messages.reporting import Reporter
@@ -47,6 +49,9 @@ from voxbus_database import Database, open_database, sqlite_url
 from voxbus_objects import UrlSigner, open_store
 from voxbus_objects.signing import signing_secret
 from voxbus_runtime.bus import unix_ms
+from voxbus_runtime.guard import Guard
+from voxbus_runtime.outbound import customer_client, tls_context
+from voxbus_runtime.server_access import ServerAccess
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import new_trace
@@ -128,6 +133,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     artifacts = await _artifacts(settings, addresses, bus, events)
     live, sound = LiveEvents(runtime.bus, artifacts.objects), LiveSound(runtime.bus)
     teller = _teller(runtime, addresses)
+    add_finder(broker, _finder(runtime, resources, bus, publisher, starter, teller))
     add_message_handlers(broker, teller, _reporter(runtime, teller, calls, events, artifacts))
     api = Api(
         keys=keys,
@@ -182,6 +188,27 @@ def _starter(
         new_traceparent=new_trace,
         log=runtime.log,
         private=runtime.settings.private,
+    )
+
+
+def _finder(
+    runtime: Runtime[Settings],
+    resources: ResourceStore,
+    bus: CallBus,
+    publisher: StoredPublisher,
+    starter: Starter,
+    teller: ServerTeller,
+) -> DestinationFinder:
+    client = customer_client(Guard.parse(runtime.settings.guard_allow), tls=tls_context())
+    return DestinationFinder(
+        configs=bus,
+        stored=resources,
+        asker=ServerAsker(client, ServerAccess(client, runtime.settings.cluster_key)),
+        publisher=publisher,
+        sealed=starter.member,
+        artifact=teller.artifact,
+        now_ms=unix_ms,
+        log=runtime.log,
     )
 
 

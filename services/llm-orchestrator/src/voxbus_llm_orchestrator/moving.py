@@ -43,6 +43,7 @@ class Moving:
 
     tools: Mapping[str, MoveTool] = field(default_factory=dict[str, MoveTool])
     names: Mapping[str, str] = field(default_factory=dict[str, str])
+    ids: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     known: Mapping[str, Any] = field(default_factory=dict[str, Any])
     made_at_ms: int = 0
     is_controlled: bool = False
@@ -65,8 +66,10 @@ def moving_of(assistant: Assistant, config: CallConfig) -> Moving:
         if tool.type in (TRANSFER, HANDOFF)
     }
     names = {FIRST: config.assistant.name or ""} | {each.key: each.assistant.name or "" for each in config.members}
-    is_controlled = PHONE_CALL_CONTROL in assistant.server_messages and config.message_server is not None
-    return Moving(tools, names, variables_of(config), config.created_at_ms, is_controlled)
+    ids = {FIRST: config.assistant_id} | {each.key: each.assistant_id for each in config.members}
+    is_told = config.message_server is not None and not config.is_private
+    is_controlled = is_told and PHONE_CALL_CONTROL in assistant.server_messages
+    return Moving(tools, names, ids, variables_of(config), config.created_at_ms, is_controlled)
 
 
 def with_moves_offered(assistant: Assistant) -> Assistant:

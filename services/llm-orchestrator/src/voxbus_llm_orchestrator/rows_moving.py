@@ -201,6 +201,8 @@ def _completed(view: View, wish: Wish, destination: Destination) -> HandoffCompl
     return HandoffCompleted(
         from_assistant=moving.names.get(state.active, ""),
         to_assistant=moving.names.get(destination.member, ""),
+        from_assistant_id=moving.ids.get(state.active),
+        to_assistant_id=moving.ids.get(destination.member),
         member=destination.member or FIRST,
         cause=wish.cause,
         context=destination.context,

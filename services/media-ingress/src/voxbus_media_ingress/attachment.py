@@ -54,7 +54,9 @@ class Attachment:
         playout = Playout(self.clock, opening.past.done_seq, opening.played_frames)
         self.agent = AgentSide(playout, transport.fmt, self.line, self.publisher, self._on_playback, self._refill.set)
         assistant = call.config.assistant
-        messages = CallMessages(assistant, call.ref.call, assistant.client_messages, call.config.assistant_id)
+        messages = CallMessages(
+            assistant, call.ref.call, assistant.client_messages, call.config.assistant_id, call.config.members
+        )
         self.teller = Teller(messages, self.line.text)
         missing = set(call.config.stages) - opening.past.claimed
         self.admission = Admission(missing, self._keep_waiting, self._answer, self._give_up)

@@ -7,7 +7,8 @@ from typing import Final
 
 from voxbus_audio import FRAME_BYTES, SILENCE_FRAME
 from voxbus_contracts import Event
-from voxbus_contracts.events import SpeechPaused, SpeechStarted, SpeechStopped, TurnCommitted
+from voxbus_contracts.config import CallConfig
+from voxbus_contracts.events import HandoffCompleted, SpeechPaused, SpeechStarted, SpeechStopped, TurnCommitted
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.assistant_terms import recognition_terms
 from voxbus_providers.recognizer import HeardFrame, RecognizerRequest
@@ -23,7 +24,7 @@ from voxbus_stt_worker.segments import KEPT_IDLE_MS, Segments
 from voxbus_stt_worker.tracing import RecognitionSpans
 
 INTERESTS: Final = frozenset(
-    {"speech.started", "speech.paused", "speech.stopped", "transcript.final", "turn.committed"}
+    {"speech.started", "speech.paused", "speech.stopped", "transcript.final", "turn.committed", "handoff.completed"}
 )
 FIRST_FRAME_S: Final = 0.1
 """Five frames: if none came, nobody is talking right now."""
@@ -84,15 +85,19 @@ class Serving:
         self._intake = Intake()
         self._spans = RecognitionSpans()
         self._tasks = asyncio.TaskGroup()
-        assistant = call.config.assistant
-        request = RecognizerRequest(assistant.transcriber, recognition_terms(assistant), call.config)
-        self._hears_both = any(hears_both(each) for each in (assistant.transcriber, *assistant.transcriber.stand_ins))
+        cast = (call.config.assistant, *(member.assistant for member in call.config.members))
+        ears = [ear for each in cast for ear in (each.transcriber, *each.transcriber.stand_ins)]
+        self._hears_both = any(hears_both(each) for each in ears)
+        request = _request_of(call.config)
         self._recognition = Recognition(self._segments, request, engines, patience, self._said.put_nowait, self._ask)
 
     async def run(self) -> None:
         await self._call.subscribe_audio("caller", self._intake.on_frame)
         if self._hears_both:
             await self._call.subscribe_audio("played", lambda frame: self._recognition.on_played(frame.pcm))
+        for logged in self._call.history:
+            if isinstance(logged.message, HandoffCompleted):
+                await self._hand_over(logged.message)
         async with self._tasks:
             self._tasks.create_task(self._publish())
             recognizing = self._tasks.create_task(self._recognition.run())
@@ -106,11 +111,16 @@ class Serving:
         """Until the call is over (True) or the worker leaves."""
         async for logged in self._call.messages():
             on_message(self._recognition, logged)
+            if isinstance(logged.message, HandoffCompleted):
+                await self._hand_over(logged.message)
             if isinstance(logged.message, TurnCommitted):
                 self._spans.on_committed(logged.message, logged.envelope.traceparent)
             if logged.name == "call.ended":
                 return True
         return False
+
+    async def _hand_over(self, handoff: HandoffCompleted) -> None:
+        self._recognition.on_handoff(_request_of(await self._call.spoken_by(handoff.member)))
 
     async def _wind_up(self, has_ended: bool) -> None:
         self._intake.stop()
@@ -162,6 +172,10 @@ class Serving:
     async def _fill(self, hole: Hole) -> None:
         frames = await self._replay(hole.from_pts_ms, hole.upto_pts_ms)
         self._recognition.on_hole_answered([heard(frame) for frame in frames])
+
+
+def _request_of(config: CallConfig) -> RecognizerRequest:
+    return RecognizerRequest(config.assistant.transcriber, recognition_terms(config.assistant), config)
 
 
 def on_message(recognition: Recognition, logged: LoggedMessage) -> None:

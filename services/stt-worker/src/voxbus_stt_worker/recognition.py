@@ -91,6 +91,7 @@ class Recognition:
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopped = False
         self._failures = 0
+        self._is_changed = False
 
     # --- inputs ------------------------------------------------------------------------------------------------
 
@@ -115,6 +116,16 @@ class Recognition:
     def on_hole_answered(self, frames: Iterable[HeardFrame]) -> None:
         self._carry_out(self._segments.on_hole_answered(frames, _now_ms()))
 
+    def on_handoff(self, request: RecognizerRequest) -> None:
+        """Another assistant listens from now on; what is not recognized yet is heard again by its recognizer."""
+        before, self._request = self._request, request
+        if (request.transcriber, request.terms) == (before.transcriber, before.terms):
+            return
+        self._candidates = line_up(request.transcriber, self._engines.default)
+        self._is_changed = True
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
     def on_call_ended(self) -> None:
         self._carry_out(self._segments.on_call_ended(_now_ms()))
 
@@ -134,6 +145,7 @@ class Recognition:
         """Keeps a recognizer session open, for ever."""
         while True:
             try:
+                self._is_changed = False
                 session = await self._open()
                 try:
                     await self._listen(session)
@@ -166,6 +178,8 @@ class Recognition:
     async def _listen(self, session: RecognizerSession) -> None:
         try:
             async with asyncio.timeout(None) as self._limit:
+                if self._is_changed:
+                    return
                 self._session = session
                 self._hand_over(self._segments.replay())
                 async for hearing in session.hearings():
@@ -174,6 +188,8 @@ class Recognition:
                     else:
                         self._on_partial(hearing)
         except TimeoutError:
+            if self._is_changed:
+                return
             raise ProviderUnavailable(self._engine_name, "no final hearing in time") from None
         finally:
             self._limit = None
@@ -226,7 +242,7 @@ class Recognition:
         (self._has_work.set if segments.has_work else self._has_work.clear)()
         awaited = segments.awaited
         (self._is_settled.clear if awaited is not None else self._is_settled.set)()
-        if self._limit is None:
+        if self._limit is None or self._is_changed:
             return
         if awaited is None:
             self._limit.reschedule(None)
@@ -253,7 +269,7 @@ class Recognition:
                 quantity=utterance.audio_ms,
             )
         )
-        if self._limit is not None:
+        if self._limit is not None and not self._is_changed:
             self._limit.reschedule(None)
         self._look_at_work()
 

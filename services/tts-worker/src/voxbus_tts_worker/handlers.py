@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from functools import partial
 from itertools import count
 from typing import Final
 
-from voxbus_contracts.events import FaultRaised, UsageRecorded
+from voxbus_contracts.events import FaultRaised, HandoffCompleted, UsageRecorded
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.errors import ProviderError
 from voxbus_runtime.errors import OwnershipLost
@@ -16,11 +15,12 @@ from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import PastSpan, is_traced, record
 from voxbus_tts_worker import metrics
-from voxbus_tts_worker.choosing import Choice, choices
+from voxbus_tts_worker.choosing import Choice
 from voxbus_tts_worker.engines import VoiceSource
 from voxbus_tts_worker.errors import VOICE_FAILED
 from voxbus_tts_worker.speaking import Sentence, Speaking, begun, ended, heard, is_wasted, resumed
 from voxbus_tts_worker.utterance import Pace, Utterance
+from voxbus_tts_worker.voices import Voices
 
 INTERESTS: Final = frozenset(
     {
@@ -31,13 +31,12 @@ INTERESTS: Final = frozenset(
         "playback.cleared",
         "playback.finished",
         "reply.started",
+        "handoff.completed",
     }
 )
 _WIND_UP_S: Final = 3.0
 """What the running sentence may still take when the worker leaves; then the next owner says it again."""
 _BUS_LOST_S: Final = 0.05
-_IN_VAIN_AT_MOST: Final = 3
-"""Sentences a voice may fail on while others can say them: each may have cost the caller the patience with it."""
 
 
 async def serve(call: OwnedCall, engines: VoiceSource, pace: Pace) -> None:
@@ -70,9 +69,7 @@ class Mouth:
         self._call = call
         self._engines = engines
         self._pace = pace
-        self._voice = call.config.assistant.voice
-        self._choices = choices(self._voice, engines.defaults)
-        self._in_vain: Counter[Choice] = Counter()
+        self._voices = Voices(call.config, engines.defaults)
         self._line = CallLine(call)
         self._state = resumed(
             ((logged.message, logged.envelope.traceparent) for logged in call.history), self._now_ms()
@@ -83,6 +80,9 @@ class Mouth:
         self._unsettled: list[Utterance] = []
 
     async def run(self) -> None:
+        for logged in self._call.history:
+            if isinstance(logged.message, HandoffCompleted):
+                await self._hand_over(logged.message)
         working = asyncio.create_task(self._work(), name=f"voice {self._call.ref.call}")
         following = asyncio.create_task(self._follow(), name=f"orders {self._call.ref.call}")
         try:
@@ -103,9 +103,15 @@ class Mouth:
 
     async def _follow(self) -> None:
         async for logged in self._call.messages():
+            if isinstance(logged.message, HandoffCompleted):
+                await self._hand_over(logged.message)
             self._become(heard(self._state, logged.message, self._now_ms(), logged.envelope.traceparent))
             if self._unsettled:
                 await self._settle_usage()
+
+    async def _hand_over(self, handoff: HandoffCompleted) -> None:
+        config = await self._call.spoken_by(handoff.member)
+        self._voices.hand_over(config, handoff.from_utterance_seq)
 
     def _become(self, state: Speaking) -> None:
         """A sentence that does not run any more in the new state is stopped at once."""
@@ -132,8 +138,9 @@ class Mouth:
 
     async def _say(self, sentence: Sentence) -> None:
         """Until the sentence is on the bus, or not wanted any more."""
-        utterance = Utterance(sentence, self._voice.speed, self._line, self._engines, self._pace)
-        utterance.config = self._call.config
+        casting = self._voices.of(sentence.utterance_seq)
+        utterance = Utterance(sentence, casting.voice.speed, self._line, self._engines, self._pace)
+        utterance.config = casting.config
         speaking = self._speaking = asyncio.create_task(self._speak(utterance))
         try:
             await asyncio.wait({speaking})
@@ -151,7 +158,9 @@ class Mouth:
     async def _speak(self, utterance: Utterance) -> None:
         """Says it, and that it is said."""
         sentence = utterance.sentence
-        synthesized = await utterance.speak(self._choices, partial(self._on_failure, sentence))
+        synthesized = await utterance.speak(
+            self._voices.of(sentence.utterance_seq).choices, partial(self._on_failure, sentence)
+        )
         if utterance.failed:
             fault = FaultRaised(code=VOICE_FAILED, detail="no voice could say a sentence")
             await self._call.publish(fault, traceparent=sentence.traceparent)
@@ -174,10 +183,7 @@ class Mouth:
         """A voice that cannot work here, or has failed too often, is not asked again on this call."""
         metrics.FAULTS.labels(choice.engine, problem.code).inc()
         self._call.log.warning("a voice failed", engine=choice.engine, code=problem.code, detail=problem.detail)
-        self._in_vain[choice] += 1
-        is_left_out = not problem.retryable or self._in_vain[choice] >= _IN_VAIN_AT_MOST
-        if is_left_out and len(self._choices) > 1:
-            self._choices = tuple(other for other in self._choices if other != choice)
+        self._voices.of(sentence.utterance_seq).failed(choice, is_for_good=not problem.retryable)
         fault = FaultRaised(code=problem.code, detail=str(problem), retryable=problem.retryable)
         await self._call.publish(fault, traceparent=sentence.traceparent)
 
@@ -199,7 +205,7 @@ class Mouth:
                 continue
             usage = UsageRecorded(
                 item="voice",
-                provider=self._voice.provider,
+                provider=self._voices.of(utterance.sentence.utterance_seq).voice.provider,
                 model=utterance.engine,
                 unit="characters",
                 quantity=len(utterance.sentence.text),

@@ -43,6 +43,8 @@ class HandoffCompleted(Event, name="handoff.completed", owner="llm-orchestrator"
 
     from_assistant: str
     to_assistant: str
+    from_assistant_id: str | None = None
+    to_assistant_id: str | None = None
     member: str = Field(default=FIRST, description="key of the new assistant in the call's configuration")
     cause: str = Field(default="", description="tool call id, or event id of the command it carries out")
     context: str = Field(default="all", description="what of the conversation the new model is told: a context mode")

@@ -11,7 +11,10 @@ from typing import Any, Final
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import SaySentence
+from voxbus_contracts.config import Member
+from voxbus_contracts.destination import FIRST
 from voxbus_contracts.events import (
+    CallControlRequested,
     CallEnded,
     CallQueued,
     CallRinging,
@@ -64,8 +67,17 @@ class Subscription:
 class CallMessages:
     """One call's messages to one listener. Feed it every event once, in order; history first, its output dropped."""
 
-    def __init__(self, assistant: Assistant, call: str, wanted: Iterable[str], assistant_id: str | None = None) -> None:
+    def __init__(
+        self,
+        assistant: Assistant,
+        call: str,
+        wanted: Iterable[str],
+        assistant_id: str | None = None,
+        members: Iterable[Member] = (),
+    ) -> None:
+        """`members`: the other assistants the call may be handed to."""
         self._assistant = assistant
+        self._cast = {FIRST: (assistant, assistant_id)} | {m.key: (m.assistant, m.assistant_id) for m in members}
         self._assistant_id = assistant_id
         self._call = call
         self._subscription = Subscription(wanted)
@@ -86,6 +98,7 @@ class CallMessages:
             CallRinging: self._on_ringing,
             CallStarted: self._on_started,
             CallTransferred: self._on_transferred,
+            CallControlRequested: self._on_control_requested,
             HandoffCompleted: self._on_handoff,
             CallEnded: self._on_ended,
             SpeechStarted: self._on_speech_started,
@@ -155,13 +168,22 @@ class CallMessages:
 
     def _on_transferred(self, event: CallTransferred) -> None:
         self._set_status("forwarding")
-        self._send("transfer-update", {"destination": {"type": "number", "number": event.destination}})
+        kind, name = ("sip", "sipUri") if event.destination.startswith(("sip:", "sips:")) else ("number", "number")
+        self._send("transfer-update", {"destination": {"type": kind, name: event.destination}})
+
+    def _on_control_requested(self, event: CallControlRequested) -> None:
+        destination = {"destination": event.destination} if event.destination else {}
+        self._send("phone-call-control", {"request": event.request, **destination})
 
     def _on_handoff(self, event: HandoffCompleted) -> None:
-        fields: Fields = {"fromAssistant": {"name": event.from_assistant}, "toAssistant": {"name": event.to_assistant}}
-        self._send(
-            "transfer-update", {"destination": {"type": "assistant", "assistantName": event.to_assistant}, **fields}
-        )
+        before = told_assistant(self._assistant, self._assistant_id)
+        known = self._cast.get(event.member)
+        if known is not None:
+            self._assistant, self._assistant_id = known
+        after = told_assistant(*known) if known is not None else {"name": event.to_assistant}
+        destination = {"type": "assistant", "assistantName": event.to_assistant}
+        self._send("transfer-update", {"destination": destination, "fromAssistant": before, "toAssistant": after})
+        self._send("assistant.started", {"newAssistant": after})
 
     def _on_ended(self, event: CallEnded) -> None:
         self._hang_due_ms = None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.delivery import SERVER, Delivery, Place
-from voxbus_contracts.events import CallEnded
+from voxbus_contracts.events import CallEnded, HandoffCompleted
 from voxbus_contracts.message import Message
 from voxbus_contracts.told.call_messages import CallMessages
 from voxbus_contracts.told.shapes import told_call, whole_assistant
@@ -30,6 +30,7 @@ TOLD: Final = _WORDLESS | {
     "assistant.speechStarted",
     "conversation-update",
     "model-output",
+    "phone-call-control",
     "transcript",
     FINAL_TRANSCRIPT,
     "voice-input",
@@ -71,9 +72,9 @@ class ServerMessages:
     """One call's. Feed it the log in stream order; what comes twice or out of an epoch that is over is nothing."""
 
     def __init__(self, config: CallConfig) -> None:
-        self._config = config
+        self._config = self._speaking = config
         self._wanted = wanted_of(config)
-        self._messages = CallMessages(config.assistant, config.call, self._wanted, config.assistant_id)
+        self._messages = CallMessages(config.assistant, config.call, self._wanted, config.assistant_id, config.members)
         self._epochs: dict[str, int] = {}
         self._seen: set[str] = set()
         self._tails: dict[str, str] = {}
@@ -96,6 +97,8 @@ class ServerMessages:
         if self.ended_seq or fact.event_id in self._seen or not self._is_current(fact):
             return late
         self._seen.add(fact.event_id)
+        if isinstance(fact.message, HandoffCompleted) and self._config.has_member(fact.message.member):
+            self._speaking, self._tails = self._config.spoken_by(fact.message.member), {}
         told = self._messages.on_message(fact.message, fact.at_ms)
         if isinstance(fact.message, CallEnded):
             self.ended_seq = fact.stream_seq
@@ -114,6 +117,10 @@ class ServerMessages:
             return None
         told = {"type": REPORT, "timestamp": at_ms, **fields}
         return self._delivery(told, Place(self.ended_seq, _REPORT_INDEX))
+
+    def artifact(self) -> Fields:
+        """The conversation so far; nothing of it on a private call."""
+        return {} if self._config.is_private else self._messages.artifact()
 
     def _is_current(self, fact: LoggedFact) -> bool:
         if not fact.number:
@@ -135,7 +142,7 @@ class ServerMessages:
         """`call`, `assistant`, `customer`, `phoneNumber`: the same in every message while the status is."""
         status = self._messages.status
         if status not in self._tails:
-            shared: Fields = {"call": told_call(self._config, status), "assistant": whole_assistant(self._config)}
+            shared: Fields = {"call": told_call(self._speaking, status), "assistant": whole_assistant(self._speaking)}
             known = {name: self._config.variables.get(name) for name in ("customer", "phoneNumber")}
             shared |= {name: value for name, value in known.items() if isinstance(value, dict)}
             self._tails[status] = json.dumps(shared, ensure_ascii=False)[1:]

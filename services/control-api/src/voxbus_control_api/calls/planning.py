@@ -1,7 +1,7 @@
 """The call's configuration: an assistant, everything laid over it, and how the audio travels. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as made_by
 from typing import Any, Final
 
@@ -9,7 +9,9 @@ from voxbus_contracts.config import TransportFormat
 from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.calls.call_credentials import call_credentials
+from voxbus_control_api.calls.layers import Layer, check_layer
 from voxbus_control_api.calls.message_server import chosen_server, message_server
+from voxbus_control_api.calls.roster import Recruit, Roster, with_older_destinations, with_ways
 from voxbus_control_api.calls.stored_outputs import with_stored_outputs
 from voxbus_control_api.calls.stored_tools import with_stored_tools
 from voxbus_control_api.calls.tool_files import tool_files
@@ -18,14 +20,6 @@ from voxbus_control_api.overrides import Json, modernised, overridden
 
 _CARRIERS: Final = {"twilio": "twilio", "vonage": "vonage", "telnyx": "telnyx"}
 """Phone number's provider → transport; numbers of the other kinds are reached by SIP."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Overrides, and the field of the request they stand in."""
-
-    field: str
-    overrides: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +42,8 @@ class Speaker:
     """Those that a tool of the call may name, by id."""
     org: Json = made_by(default_factory=Json)
     """The organisation, as it was posted."""
+    squad: Json | None = None
+    roster: Roster = made_by(default_factory=Roster)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,8 @@ class CallPlan:
     message_server: Json | None = None
     credentials: tuple[Json, ...] = ()
     tool_files: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
+    members: tuple[Recruit, ...] = ()
+    """Whom the call may be handed to."""
 
 
 def first_member(squad: Json, field: str = "squad") -> Json:
@@ -76,23 +74,11 @@ def first_member(squad: Json, field: str = "squad") -> Json:
     return member
 
 
-def member_layers(squad: Json, member: Json, field: str = "squad") -> tuple[Layer, ...]:
-    """The member's overrides, then those of all members."""
-    found = {
-        f"{field}.members.0.assistantOverrides": member.get("assistantOverrides"),
-        f"{field}.membersOverrides": squad.get("membersOverrides"),
-    }
-    for name, overrides in found.items():
-        if not isinstance(overrides, dict | None):
-            raise BadRequest(f"{name} must be an object")
-    return tuple(Layer(name, overrides) for name, overrides in found.items() if overrides)
-
-
 def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: Json | None = None) -> CallPlan:
     """Assistant and all that lies over it; raises BadRequest when a layer or the result is not valid."""
     layers = [*speaker.layers, *own_layers(request)]
     for layer in layers:
-        _check(layer)
+        check_layer(layer)
     if speaker.assistant_id is None:
         validate_assistant(speaker.assistant, speaker.field)
     assistant = modernised(speaker.assistant)
@@ -104,6 +90,7 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
     assistant = with_stored_tools(modernised(assistant), speaker.tools, place)
     assistant = with_stored_outputs(assistant, speaker.outputs, place)
     validate_assistant(assistant, place)
+    assistant = with_ways(with_older_destinations(assistant, speaker.roster.destinations), speaker.roster, 0)
     return CallPlan(
         kind=kind,
         assistant=assistant,
@@ -113,8 +100,15 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
         squad_id=speaker.squad_id,
         message_server=message_server(chosen_server(assistant, phone_number, speaker.org), speaker.credentials),
         credentials=tuple(call_credentials(assistant, speaker.credentials, phone_number)),
-        tool_files=tool_files(assistant, speaker.files),
+        tool_files=tool_files({"cast": [assistant, *(r.assistant for r in speaker.roster.recruits)]}, speaker.files),
+        members=tuple(_checked(each, speaker.roster) for each in speaker.roster.recruits),
     )
+
+
+def _checked(recruit: Recruit, roster: Roster) -> Recruit:
+    """With its ways out marked. Raises BadRequest naming its offending fields."""
+    validate_assistant(recruit.assistant, recruit.field)
+    return replace(recruit, assistant=with_ways(recruit.assistant, roster, recruit.group))
 
 
 def carrier_of(phone_number: Json | None) -> str:
@@ -131,13 +125,6 @@ def own_layers(request: CallRequest) -> list[Layer]:
         found.append(Layer("customer.squadOverrides", customer.squad_overrides))
         found.append(Layer("customer.assistantOverrides", customer.assistant_overrides))
     return [layer for layer in found if layer.overrides]
-
-
-def _check(layer: Layer) -> None:
-    if not isinstance(layer.overrides.get("variableValues", {}), dict):
-        raise BadRequest(f"{layer.field}.variableValues must be an object")
-    if not isinstance(layer.overrides.get("tools:append", []), list):
-        raise BadRequest(f"{layer.field}.tools:append must be a list")
 
 
 def _transport(request: CallRequest, kind: Kind, phone_number: Json | None) -> TransportFormat:

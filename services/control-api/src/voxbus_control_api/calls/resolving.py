@@ -6,17 +6,18 @@ from typing import Final, Protocol
 
 from voxbus_control_api.call_request import CallRequest
 from voxbus_control_api.calls.call_credentials import named_credentials, providers_in
+from voxbus_control_api.calls.layers import Layer, laid_over, member_layers
 from voxbus_control_api.calls.message_server import chosen_server
-from voxbus_control_api.calls.planning import Layer, Speaker, first_member, member_layers, own_layers
+from voxbus_control_api.calls.planning import Speaker, first_member, own_layers
+from voxbus_control_api.calls.recruiting import ASSISTANT, SQUAD, Beginner, Recruiter
+from voxbus_control_api.calls.roster import Roster
 from voxbus_control_api.calls.stored_outputs import STRUCTURED_OUTPUT, output_ids
-from voxbus_control_api.calls.stored_tools import tool_ids
+from voxbus_control_api.calls.stored_tools import tool_ids, with_stored_tools
 from voxbus_control_api.calls.tool_files import tool_file_ids
 from voxbus_control_api.errors import BadRequest, NotFound
 from voxbus_control_api.overrides import Json
 from voxbus_control_api.resource_store import Resource
 
-ASSISTANT: Final = "assistant"
-SQUAD: Final = "squad"
 PHONE_NUMBER: Final = "phone-number"
 TOOL: Final = "tool"
 CREDENTIAL: Final = "credential"
@@ -73,15 +74,50 @@ async def resolve(stored: Stored, org: str, request: CallRequest, alike: Sequenc
     tools = await _by_id(stored, org, TOOL, tool_ids(bodies))
     outputs = await _by_id(stored, org, STRUCTURED_OUTPUT, output_ids(bodies))
     owner = {} if chosen_server(speaker.assistant, number) else await stored.org_body(org)
-    credentials = await credentials_for(stored, org, [*bodies, *tools.values(), *outputs.values(), number, owner])
-    files = await files_for(stored, org, [*bodies, *tools.values()])
+    roster = await _roster(Fetcher(stored, org), request, speaker)
+    others = [*outputs.values(), *(each.assistant for each in roster.recruits)]
+    credentials = await credentials_for(stored, org, [*bodies, *tools.values(), *others, number, owner])
+    files = await files_for(stored, org, [*bodies, *tools.values(), *others])
     named = {"tools": tools, "outputs": outputs, "credentials": credentials, "files": files}
-    return Resolved(replace(speaker, **named, org=owner), number)
+    return Resolved(replace(speaker, **named, org=owner, roster=roster), number)
 
 
 async def files_for(stored: Stored, org: str, bodies: Sequence[Json | None]) -> dict[str, Json]:
     """Those that query tools of these bodies, or these stored tools, name."""
     return await _by_id(stored, org, FILE, tool_file_ids(bodies))
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """Bodies of one organisation."""
+
+    stored: Stored
+    org: str
+
+    async def find(self, kind: str, resource_id: str) -> Json | None:
+        found = await self.stored.get(self.org, kind, resource_id)
+        return found.body if found else None
+
+    async def need(self, kind: str, resource_id: str) -> Json:
+        return await _body(self.stored, self.org, kind, resource_id)
+
+    async def with_tools(self, assistant: Json, place: str) -> Json:
+        """With the stored tools it names. Raises BadRequest."""
+        return with_stored_tools(assistant, await _by_id(self.stored, self.org, TOOL, tool_ids([assistant])), place)
+
+
+async def _roster(fetcher: Fetcher, request: CallRequest, speaker: Speaker) -> Roster:
+    """Whom the call may be handed to, by the tools the first assistant will have. Raises Missing, BadRequest."""
+    assistant = laid_over(speaker.assistant, (*speaker.layers, *own_layers(request)))
+    shared = tuple(layer for layer in own_layers(request) if layer.field.endswith("squadOverrides"))
+    beginner = Beginner(
+        await fetcher.with_tools(assistant, speaker.field),
+        speaker.assistant_id,
+        speaker.squad,
+        "squadId" if speaker.squad_id else "squad" if speaker.squad else speaker.field,
+        shared,
+    )
+    return await Recruiter(fetcher, fetcher.with_tools).roster(beginner)
 
 
 async def _by_id(stored: Stored, org: str, kind: str, ids: Sequence[str]) -> dict[str, Json]:
@@ -122,9 +158,9 @@ async def _of_squad(stored: Stored, org: str, squad: Json, squad_id: str | None)
         assistant = member["assistant"]
         if not isinstance(assistant, dict):
             raise BadRequest(f"{field}.members.0.assistant must be an object")
-        return Speaker(f"{field}.members.0.assistant", assistant, None, squad_id, layers)
+        return Speaker(f"{field}.members.0.assistant", assistant, None, squad_id, layers, squad=squad)
     assistant = await _body(stored, org, ASSISTANT, str(assistant_id))
-    return Speaker(f"{field}.members.0.assistantId", assistant, str(assistant_id), squad_id, layers)
+    return Speaker(f"{field}.members.0.assistantId", assistant, str(assistant_id), squad_id, layers, squad=squad)
 
 
 async def _body(stored: Stored, org: str, kind: str, resource_id: str) -> Json:

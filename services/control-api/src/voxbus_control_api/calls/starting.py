@@ -14,7 +14,7 @@ from structlog.stdlib import BoundLogger
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.config import CallConfig, CallCredential, KnowledgeFile, MessageServer
+from voxbus_contracts.config import CallConfig, CallCredential, KnowledgeFile, Member, MessageServer
 from voxbus_contracts.monitor import MonitorAddresses, MonitorPlan
 from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
@@ -23,6 +23,7 @@ from voxbus_control_api.calls.asked import with_asked
 from voxbus_control_api.calls.planning import CallPlan, plan_call
 from voxbus_control_api.calls.repeats import RepeatKey
 from voxbus_control_api.calls.resolving import Resolved, Stored, resolve
+from voxbus_control_api.calls.roster import Recruit
 from voxbus_control_api.calls.schedule import Window, window
 from voxbus_control_api.errors import Misconfigured, Unavailable
 from voxbus_control_api.projection import CallFacts
@@ -102,7 +103,8 @@ class Starter:
             assistant = Assistant.model_validate(seal_config(plan.assistant, self.cluster_key))
             server = seal_config(plan.message_server, self.cluster_key)
             credentials = seal_config(plan.credentials, self.cluster_key)
-            is_private = self.private or assistant.is_private
+            members = tuple(self.member(each) for each in plan.members)
+            is_private = self.private or any(each.is_private for each in (assistant, *(m.assistant for m in members)))
             personal_key = new_personal_key(self.cluster_key) if is_private else ""
         except BadSeal as missing:
             raise Misconfigured(str(missing)) from missing
@@ -125,9 +127,16 @@ class Starter:
         lent = (
             {"credentials": tuple(CallCredential.model_validate(each) for each in credentials)} if credentials else {}
         )
-        config = config.model_copy(update=lent)
+        cast = {"members": members} if members else {}
+        config = config.model_copy(update={**lent, **cast})
         private = {"private": self.private, "personal_key": personal_key}
         return config.model_copy(update=private) if is_private else config
+
+    def member(self, recruit: Recruit) -> Member:
+        """As it stands in the configuration. Raises BadSeal."""
+        assistant = Assistant.model_validate(seal_config(recruit.assistant, self.cluster_key))
+        given = {"key": recruit.key, "assistant": assistant}
+        return Member.model_validate(given | ({"assistant_id": recruit.assistant_id} if recruit.assistant_id else {}))
 
     def _monitor(self, ref: CallRef, plan: MonitorPlan) -> MonitorAddresses | None:
         """Sealed, for those who tell a customer's endpoints about the call."""

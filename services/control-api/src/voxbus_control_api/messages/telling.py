@@ -98,6 +98,15 @@ class ServerTeller:
             await followed.outbox.flush()
         self._followed[ref] = None
 
+    async def artifact(self, config: CallConfig) -> dict[str, Any]:
+        """The conversation of a call so far, read from its log. Raises what the bus raises."""
+        messages = ServerMessages(config)
+        for logged in await self._logs.call_log(config.ref, 1):
+            fact = _logged_fact(logged)
+            if fact is not None:
+                messages.on_fact(fact)
+        return messages.artifact()
+
     async def run(self) -> None:
         """Looks for answers that are late, for ever."""
         while True:
