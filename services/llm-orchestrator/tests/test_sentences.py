@@ -158,6 +158,55 @@ def test_pieces_do_not_depend_on_how_the_text_arrives(text: str, cuts: list[int]
     assert split(*text) == at_once
 
 
+def eagerly(*chunks: str) -> list[list[str]]:
+    """What each chunk brings, and what is left at the end."""
+    splitter = SentenceSplitter(is_eager=True)
+    return [*(splitter.push(chunk) for chunk in chunks), splitter.flush()]
+
+
+def test_an_eager_splitter_gives_the_first_sentence_out_with_the_delta_that_ends_it() -> None:
+    assert eagerly("Your order", " ships", " tomorrow", ".", " Any", "thing else?") == [
+        [], [], [], ["Your order ships tomorrow."], [], [], ["Anything else?"],
+    ]  # fmt: skip
+    assert eagerly("Sure!", " Let me look.", " One moment.") == [["Sure!"], [], [], ["Let me look. One moment."]]
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        ("It costs 3", ".", "5 euros."),
+        ("Ask Dr", ".", " Smith."),
+        ("It is No", ".", " 5."),
+        ("At 5 p.m", ".", " on Friday."),
+        ("Well", "...", " I see."),
+        ("J", ".", " Smith is here."),
+        ("1", ".", " Apples."),
+        ("See www.example", ".com", "."),
+    ],
+)
+def test_an_eager_splitter_waits_where_a_stop_may_go_on(chunks: tuple[str, ...]) -> None:
+    assert eagerly(*chunks)[:2] == [[], []]
+
+
+def test_marks_that_follow_an_eager_sentence_are_not_spoken() -> None:
+    assert eagerly("He said really?", '!"', " Yes, he did say so, I am quite sure.") == [
+        ["He said really?"], [], [], ["Yes, he did say so, I am quite sure."],
+    ]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(PIECES.map("".join), st.lists(st.integers(0, 10_000), max_size=30))
+def test_an_eager_splitter_loses_no_word_however_the_text_arrives(text: str, cuts: list[int]) -> None:
+    def words(pieces: list[str]) -> str:
+        return re.sub(r"[\W_]+", "", "".join(pieces))
+
+    eager = SentenceSplitter(clean=str, is_eager=True)
+    plain = SentenceSplitter(clean=str)
+    chunks = chunked(text, cuts)
+    said = [piece for chunk in chunks for piece in eager.push(chunk)] + eager.flush()
+    assert words(said) == words([piece for chunk in chunks for piece in plain.push(chunk)] + plain.flush())
+
+
 @settings(deadline=None)
 @given(PIECES.map("".join), st.lists(st.integers(0, 10_000), max_size=30), st.integers(1, 80))
 def test_no_character_is_lost_or_moved_and_no_word_cut(text: str, cuts: list[int], min_characters: int) -> None:

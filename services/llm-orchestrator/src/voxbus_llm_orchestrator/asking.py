@@ -51,7 +51,7 @@ class _Answer:
 
     def __init__(self, before: Before) -> None:
         self._asked_s = time.monotonic()
-        self._splitter = SentenceSplitter()
+        self._splitter = SentenceSplitter(is_eager=True)
         self._skip, self._skip_tools = before.sentences, before.tools
         self._usage: ModelUsage | None = None
         self._end_call = False
