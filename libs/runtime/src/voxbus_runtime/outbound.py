@@ -20,6 +20,9 @@ LONGEST_S: Final = 300.0
 LONGEST_ANSWER_BYTES: Final = 16 * 1024 * 1024
 """What senders' own limits stay below; nothing is ever read beyond."""
 _CONNECT_S: Final = 10.0
+_KEPT_S: Final = 60.0
+"""How long a connection waits for the next request: turns of a call are further apart than a client's usual 5 s, and
+each new connection to a vendor costs two or three round trips."""
 _TRIED_AT_MOST: Final = 4
 
 
@@ -71,7 +74,7 @@ class _Connections(httpx.AsyncHTTPTransport):
             ssl_context=tls,
             max_connections=connections,
             max_keepalive_connections=min(connections, 32),
-            keepalive_expiry=5.0,
+            keepalive_expiry=_KEPT_S,
             network_backend=_GuardedBackend(guard),
         )
 
@@ -144,4 +147,5 @@ def customer_client(
 
 def operator_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
     """For addresses only the operator sets (vendors): not guarded, proxies as in the environment."""
-    return httpx.AsyncClient(verify=tls or tls_context())
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=32, keepalive_expiry=_KEPT_S)
+    return httpx.AsyncClient(verify=tls or tls_context(), limits=limits)
