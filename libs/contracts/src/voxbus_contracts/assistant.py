@@ -3,7 +3,7 @@
 Names, defaults and ranges are those of the public API (Vapi's), so a configuration moves over unchanged.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -100,19 +100,23 @@ class WordLabel(BaseModel):
     end_ms: Annotated[int, Field(ge=0)]
 
 
+CONFIDENCE_THRESHOLD: Final = 0.4
+
+
 class Transcriber(ApiModel):
     """Who recognizes speech. `vapi` = the platform's own: pocketsphinx, or position in tests."""
 
     provider: str = "vapi"
     model: str = "pocketsphinx"
     language: str = "en"
-    confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.4
     labels: tuple[WordLabel, ...] = ()
     keyterm: tuple[str, ...] = Field(default=(), description="words and phrases to listen for")
     keyterms_prompt: tuple[str, ...] = Field(default=(), description="the same under the name other vendors use")
     keywords: tuple[str, ...] = Field(default=(), description="the same, each with `:boost` behind it or without")
     server: Server | None = None
     confidence_threshold: Annotated[float | None, Field(ge=0, le=1)] = None
+    """Finals of which the recognizer is less sure are not taken for what was said; none = only hooks look at it, for
+    which it is CONFIDENCE_THRESHOLD then."""
     fallback_plan: "TranscriberFallback | None" = None
 
     @property

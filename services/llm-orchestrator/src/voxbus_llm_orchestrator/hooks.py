@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.assistant import CONFIDENCE_THRESHOLD, Assistant
 from voxbus_contracts.hook import LOW_CONFIDENCE, TIME_ELAPSED, Hook, HookAction, HookFilter
 from voxbus_llm_orchestrator.state import CallState
 
@@ -56,16 +56,21 @@ def hooks_of(assistant: Assistant, variables: Mapping[str, Any]) -> tuple[HookPl
 
     `variables`: what filters may look at besides `call.endedReason`.
     """
-    return tuple(_hook(each, assistant.transcriber.confidence_threshold, variables) for each in assistant.hooks)
+    threshold = _threshold(assistant)
+    return tuple(_hook(each, threshold, variables) for each in assistant.hooks)
 
 
 def doubted_below(assistant: Assistant) -> float | None:
     """Confidence under which a transcript is not taken for what the caller said; None = no such limit was asked for."""
-    transcriber = assistant.transcriber
     hooks = [hook.options.confidence_max for hook in assistant.hooks if hook.on == LOW_CONFIDENCE]
-    if not hooks and "confidence_threshold" not in transcriber.model_fields_set:
+    if not hooks and assistant.transcriber.confidence_threshold is None:
         return None
-    return max((transcriber.confidence_threshold, *(each for each in hooks if each is not None)))
+    return max((_threshold(assistant), *(each for each in hooks if each is not None)))
+
+
+def _threshold(assistant: Assistant) -> float:
+    given = assistant.transcriber.confidence_threshold
+    return CONFIDENCE_THRESHOLD if given is None else given
 
 
 def _hook(hook: Hook, threshold: float, variables: Mapping[str, Any]) -> HookPlan:

@@ -21,7 +21,7 @@ class ToolRef(ApiModel):
 class ModelKnowledge(KnowledgeBase):
     """Whoever knows something; `custom-knowledge-base` is the customer's own, at `server`."""
 
-    provider: str
+    provider: str  # pyright: ignore[reportGeneralTypeIssues]  # here it must be told
     server: Annotated[ServerBody | None, Field(validate_default=True)] = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
     @field_validator("server")

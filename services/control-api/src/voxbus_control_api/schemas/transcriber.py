@@ -11,7 +11,7 @@ from voxbus_control_api.schemas.server import NeededServer
 class TranscriberStandIn(Transcriber):
     """A recognizer that takes over; one of the customer's own needs its server."""
 
-    server: NeededServer | None = None
+    server: NeededServer | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class TranscriberFallbackBody(TranscriberFallback):

@@ -31,7 +31,7 @@ class ChunkPlan(ApiModel):
 class VoiceStandIn(Voice):
     """A voice that takes over; one of the customer's own needs its server."""
 
-    server: NeededServer | None = None
+    server: NeededServer | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class VoiceFallbackBody(VoiceFallback):
