@@ -37,6 +37,7 @@ from voxbus_control_api.live.sound import LiveSound
 from voxbus_control_api.messages.asking import ServerAsker
 from voxbus_control_api.messages.dead_letters import DeadLetters
 from voxbus_control_api.messages.outbox import DeliveryStream
+from voxbus_control_api.messages.record_messages import RecordTeller
 from voxbus_control_api.messages.reporting import Reporter
 from voxbus_control_api.messages.telling import ServerTeller
 from voxbus_control_api.org_store import Org, OrgStore
@@ -128,7 +129,9 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     bus = CallBus(runtime.bus, publisher)
     addresses = _addresses(settings, folder, bound.getsockname()[1])
     starter = _starter(runtime, resources, calls, bus, addresses)
-    chats = _chats(runtime, resources, publisher)
+    stream = DeliveryStream(runtime.bus, runtime.log)
+    record_teller = RecordTeller(resources, bus, stream, settings.cluster_key, unix_ms, runtime.log)
+    chats = _chats(runtime, resources, publisher, record_teller)
     add_handlers(broker, events, chats)
     artifacts = await _artifacts(settings, addresses, bus, events)
     live, sound = LiveEvents(runtime.bus, artifacts.objects), LiveSound(runtime.bus)
@@ -161,7 +164,7 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     reaper = Reaper(open_calls.waiting, bus, runtime.log, join_timeout_ms=settings.join_timeout_ms, now_ms=unix_ms)
     waiting = WaitingCalls(database, settings.concurrency_limit)
     due_calls = DueCalls(open_calls, waiting, starter, bus, runtime.log)
-    eraser = Eraser(open_calls, bus, unix_ms, runtime.log)
+    eraser = Eraser(open_calls, bus, unix_ms, runtime.log, record_teller.call_deleted)
     loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run, "late-answers": teller.run}
     return ControlApi(runtime, database, broker, server, (live, sound), loops)
 
@@ -242,7 +245,9 @@ def _addresses(settings: Settings, folder: Path, port: int) -> Addresses:
     return Addresses(secret, settings.media_url, settings.api_url or f"http://{settings.api_host}:{port}")
 
 
-def _chats(runtime: Runtime[Settings], resources: ResourceStore, publisher: StoredPublisher) -> Conversations:
+def _chats(
+    runtime: Runtime[Settings], resources: ResourceStore, publisher: StoredPublisher, teller: RecordTeller
+) -> Conversations:
     settings = runtime.settings
     return Conversations(
         resources=resources,
@@ -252,6 +257,7 @@ def _chats(runtime: Runtime[Settings], resources: ResourceStore, publisher: Stor
         now_ms=unix_ms,
         new_id=_new_id,
         new_traceparent=new_trace,
+        tell=teller.of_resource,
     )
 
 

@@ -44,14 +44,27 @@ class ErasedOnBus(Protocol):
     async def tell_deleted(self, ref: CallRef) -> None: ...
 
 
+async def _nobody(_ref: CallRef) -> None:
+    return
+
+
 class Eraser:
     """Looks once a second."""
 
-    def __init__(self, calls: Erasable, bus: ErasedOnBus, now_ms: Callable[[], int], log: BoundLogger) -> None:
+    def __init__(
+        self,
+        calls: Erasable,
+        bus: ErasedOnBus,
+        now_ms: Callable[[], int],
+        log: BoundLogger,
+        tell: Callable[[CallRef], Awaitable[None]] = _nobody,
+    ) -> None:
+        """`tell` the call's server, last of all; it never raises."""
         self._calls = calls
         self._bus = bus
         self._now_ms = now_ms
         self._log = log
+        self._tell = tell
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         while True:
@@ -68,3 +81,4 @@ class Eraser:
             if may_erase(call, self._now_ms(), has_ended=has_ended):
                 await self._bus.tell_deleted(call.ref)
                 await self._calls.erased(call.ref, self._now_ms())
+                await self._tell(call.ref)

@@ -1,6 +1,6 @@
 """Chats from request to record: who answers, what was said before, the answer kept, sessions carried on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as made_by
 from typing import Any, Final, Protocol
@@ -58,6 +58,14 @@ class Answerer:
     tool_files: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
 
 
+Tell = Callable[[Resource, str], Awaitable[None]]
+"""Tells the server of a session or chat what has happened to it (`created`, …); never raises."""
+
+
+async def _nobody(_resource: Resource, _what: str) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Conversations:
     """Every question is asked for one organisation. `answer_within_ms`: of one chat, tools and all."""
@@ -69,6 +77,7 @@ class Conversations:
     now_ms: Callable[[], int]
     new_id: Callable[[], str]
     new_traceparent: Callable[[], str]
+    tell: Tell = _nobody
 
     # --- chats -------------------------------------------------------------------------------------------------
 
@@ -95,7 +104,9 @@ class Conversations:
             assistant_id=speaker.assistant_id,
             session_id=request.session_id,
         )
-        return chat, await self.bus.ask(config, requested)
+        asked = await self.bus.ask(config, requested)
+        await self.tell(chat, "created")
+        return chat, asked
 
     async def ended(self, org: str, chat_id: str, ended: ChatEnded) -> Resource | None:
         """Keeps the answer, and in the session what was written and answered; doing it again changes nothing."""
@@ -127,6 +138,13 @@ class Conversations:
             raise NotFound(f"there is no {kind} {resource_id[:64]}")
         return found
 
+    async def delete(self, org: str, kind: str, resource_id: str) -> Resource:
+        """What it was. Raises NotFound."""
+        there = await self.found(org, kind, resource_id)
+        await self.resources.delete(org, kind, resource_id)
+        await self.tell(there, "deleted")
+        return there
+
     # --- sessions ----------------------------------------------------------------------------------------------
 
     async def new_session(self, org: str, request: SessionRequest, body: Json) -> Resource:
@@ -143,6 +161,7 @@ class Conversations:
             shown = [*given, *chat_lines.shown(opening)]
             session = records.with_lines(session, lines, session.updated_at_ms, shown)
         await self.resources.create(session)
+        await self.tell(session, "created")
         return session
 
     async def change_session(self, org: str, session_id: str, patch: SessionPatch) -> Resource:
@@ -158,6 +177,7 @@ class Conversations:
         session = await self.resources.change(org, SESSION, session_id, change)
         if session is None:
             raise NotFound(f"there is no session {session_id[:64]}")
+        await self.tell(session, "updated")
         return session
 
     async def open_session(self, org: str, session_id: str, assistant_id: str | None) -> Resource:

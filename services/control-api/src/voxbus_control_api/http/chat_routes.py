@@ -106,9 +106,7 @@ async def get_chat(chat_id: str, org: Org, api: Services) -> Json:
 
 @router.delete("/{chat_id}", **described(ref("Chat")))
 async def delete_chat(chat_id: str, org: Org, api: Services) -> Json:
-    chat = await api.chats.found(org, CHAT, chat_id)
-    await api.resources.delete(org, CHAT, chat_id)
-    return public(chat)
+    return public(await api.chats.delete(org, CHAT, chat_id))
 
 
 def _record(chat: Resource, _text: str) -> Json:

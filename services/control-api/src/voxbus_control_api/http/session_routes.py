@@ -56,6 +56,4 @@ async def update_session(session_id: str, org: Org, api: Services, body: Body) -
 
 @router.delete("/{session_id}", **_SESSION)
 async def delete_session(session_id: str, org: Org, api: Services) -> Json:
-    session = await api.chats.found(org, SESSION, session_id)
-    await api.resources.delete(org, SESSION, session_id)
-    return public(session)
+    return public(await api.chats.delete(org, SESSION, session_id))
