@@ -53,3 +53,13 @@ def test_callers_who_interrupt_are_heard_and_the_table_says_how_fast() -> None:
     assert found["v2v_ms"]["p50"] >= SPECULATIVE_MS
     assert 60 <= found["barge_in"]["silent_after_ms"]["p50"] < 1_000
     assert found["barge_in_beyond_voice_ms"]["count"] >= 1
+
+
+def test_what_a_tool_call_takes_beyond_its_server_is_measured() -> None:
+    done = bench("--tools", "--calls", "2", "--seconds", "8", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["asked"] == found["answered"] == 8
+    assert found["server_ms"]["p50"] >= 50
+    assert abs(found["whole_ms"]["p50"] - found["server_ms"]["p50"] - found["overhead_ms"]["p50"]) < 1
+    assert 0 < found["overhead_ms"]["p50"] < 100

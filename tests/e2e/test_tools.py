@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,14 +16,16 @@ from fastapi import FastAPI, Request
 from mcp.server import MCPServer
 from stack import Stack, free_ports, running
 
-from voxbus_audio import tone_power
-from voxbus_testing.caller import calling
+from voxbus_audio import peak, tone_power
+from voxbus_testing.caller import LOUD, Caller, calling
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 Json = dict[str, Any]
 PORT = free_ports(1)
 BASE = f"http://127.0.0.1:{PORT}"
+SLOW_S = 10
+MOST_SILENCE_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,17 @@ class World:
             await self.held.wait()
             return {"sid": "SM1", "status": "queued"}
 
+        @app.post("/tool")
+        async def function(body: Json, request: Request) -> Json:  # pyright: ignore[reportUnusedFunction]
+            self.asked.append(("function", dict(request.headers)))
+            await self.held.wait()
+            return answered(body, "The box is packed.")
+
+        @app.post("/slow")
+        async def slow(body: Json) -> Json:  # pyright: ignore[reportUnusedFunction]
+            await asyncio.sleep(SLOW_S)
+            return answered(body, "The order ships on Friday.")
+
         @server.tool(description="Finds a shelf")
         async def find_shelf(book: str) -> str:  # pyright: ignore[reportUnusedFunction]
             return f"The book {book} stands on shelf nine."
@@ -73,6 +87,10 @@ class World:
             while len(found := [headers for what, headers in self.asked if what == kind]) < count:
                 await asyncio.sleep(0.05)
         return found
+
+
+def answered(body: Json, result: str) -> Json:
+    return {"results": [{"toolCallId": body["message"]["toolCallList"][0]["id"], "result": result}]}
 
 
 @pytest.fixture
@@ -117,6 +135,54 @@ async def heard_of(stack: Stack, watch: BusWatch, assistant: Json, pcm: bytes, w
         await caller.hang_up()
         await caller.ended_record()
         return caller.call_id
+
+
+def silences_s(caller: Caller, from_s: float, to_s: float) -> list[float]:
+    """How long nothing was heard, each time; what arrives is played at once, or behind what is still playing."""
+    found: list[float] = []
+    played_s, loud_s = 0.0, from_s
+    for at_s, pcm in caller.heard.audio:
+        begins_s = max(at_s, played_s)
+        played_s = begins_s + len(pcm) / 32_000
+        if peak(pcm) <= LOUD or not from_s < begins_s < to_s:
+            continue
+        found.append(begins_s - loud_s)
+        loud_s = played_s
+    return found
+
+
+@dataclass(frozen=True)
+class Waited:
+    """What a caller heard from when the tool was wanted until its answer was spoken."""
+
+    said: list[tuple[str, int]]
+    """Of the tool while it ran: why, and how many ms after it was wanted."""
+    silences_s: list[float]
+    late_s: float
+    """How late the machine let the caller itself be, at worst."""
+
+
+async def slow_call(stack: Stack, watch: BusWatch, tool: Json) -> Waited:
+    assistant, pcm = assistant_with(tool, "look_up", {})
+    async with calling(stack.api, stack.key, assistant) as caller:
+        caller.say(pcm)
+        (finished,) = await watch.until(caller.call_id, "tool.finished", timeout_s=60)
+        async with asyncio.timeout(30):
+            while not any("Friday" in each["heard"] for each in await watch.payloads(caller.call_id, "reply.finished")):
+                await asyncio.sleep(0.1)
+        (wanted,) = await watch.payloads(caller.call_id, "tool.requested")
+        started = await watch.payloads(caller.call_id, "reply.started")
+        late_s = max(caller.late_ms) / 1_000
+        found = silences_s(caller, wanted["pts_ms"] / 1_000, caller.clock_ms / 1_000)
+        await caller.hang_up()
+        await caller.ended_record()
+    assert finished["duration_ms"] >= SLOW_S * 1_000
+    said = [
+        (each["cause"].replace(f":{wanted['tool_call_id']}", ""), each["pts_ms"] - wanted["pts_ms"])
+        for each in started
+        if each["source"] == "tool-message"
+    ]
+    return Waited(said, found, late_s)
 
 
 async def test_a_request_to_an_api_is_spoken_of(stack: Stack, watch: BusWatch, world: World) -> None:
@@ -193,3 +259,80 @@ async def test_a_rejected_call_never_reaches_the_server(stack: Stack, watch: Bus
     call = await heard_of(stack, watch, assistant, pcm, "It failed")
     assert world.asked == []
     assert await watch.payloads(call, "tool.run") == []
+
+
+async def test_a_killed_tool_runner_sends_no_text_message_twice_and_asks_servers_again_with_the_same_key(
+    stack: Stack, watch: BusWatch, world: World
+) -> None:
+    async with httpx.AsyncClient(base_url=stack.api, headers={"Authorization": f"Bearer {stack.key}"}) as http:
+        posted = {"provider": "twilio", "accountSid": "AC1", "authToken": "hush-9d1f", "name": "sms"}
+        credential = (await http.post("/credential", json=posted)).json()["id"]
+    sms = {"type": "sms", "credentialId": credential, "metadata": {"from": "+14155550199"}}
+    api = {"type": "apiRequest", "name": "find_order", "method": "GET", "url": f"{BASE}/orders/1"}
+    function = {"type": "function", "function": {"name": "pack"}, "server": {"url": f"{BASE}/tool"}}
+    text = {"message": "It ships.", "to": "+14155550100"}
+    world.held.clear()
+    finished: dict[str, Json] = {}
+    async with contextlib.AsyncExitStack() as lines:
+        callers: dict[str, Caller] = {}
+        for kind, tool, name, arguments in (
+            ("sms", sms, "sms", text),
+            ("order", api, "find_order", {}),
+            ("function", function, "pack", {}),
+        ):
+            assistant, pcm = assistant_with(tool, name, arguments)
+            callers[kind] = await lines.enter_async_context(calling(stack.api, stack.key, assistant))
+            callers[kind].say(pcm)  # at once: its words are known by their place in the call
+        for kind in callers:
+            await world.until(kind, 1)
+        stack.signal("tool-runner", signal.SIGKILL)
+        keys = {
+            kind: {each["idempotency-key"] for each in await world.until(kind, 2)} for kind in ("order", "function")
+        }
+        world.held.set()
+        for kind, caller in callers.items():
+            (finished[kind],) = await watch.until(caller.call_id, "tool.finished", timeout_s=40)
+            await caller.hang_up()
+            await caller.ended_record()
+    assert "not known whether the message was sent" in finished["sms"]["error"]
+    assert "ships on Friday" in finished["order"]["result"]
+    assert finished["function"]["result"] == "The box is packed."
+    assert {kind: len(each) for kind, each in keys.items()} == {"order": 1, "function": 1}
+    (sent,) = await world.until("sms", 1)
+    assert (sent["To"], sent["From"], sent["Body"]) == ("+14155550100", "+14155550199", "It ships.")
+    assert len(await watch.payloads(callers["sms"].call_id, "tool.attempted")) == 1
+    assert [p for p in stack.data_dir.rglob("*") if p.is_file() and b"hush-9d1f" in p.read_bytes()] == []
+
+
+async def test_a_text_message_is_sent_and_spoken_of(stack: Stack, watch: BusWatch, world: World) -> None:
+    account = {"provider": "twilio", "accountSid": "AC2", "authToken": "hush-4c7a"}
+    sms = {"type": "sms", "metadata": {"from": "+14155550199"}}
+    text = {"message": "It ships.", "to": "+14155550100"}
+    assistant, pcm = assistant_with(sms, "sms", text, credentials=[account])
+    await heard_of(stack, watch, assistant, pcm, "The message was sent")
+    (sent,) = await world.until("sms", 1)
+    assert (sent["To"], sent["Body"]) == ("+14155550100", "It ships.")
+
+
+async def test_a_tool_of_ten_seconds_is_announced_at_its_times_and_leaves_no_dead_air(
+    stack: Stack, watch: BusWatch, world: World
+) -> None:
+    """Of two calls one has words of its own for its tool; behind the last of them the platform goes on."""
+    own = [
+        {"type": "request-start", "content": "Let me look."},
+        {"type": "request-response-delayed", "timingMilliseconds": 2_500, "content": "The shop is slow today."},
+        {"type": "request-response-delayed", "timingMilliseconds": 5_000, "content": "It still is."},
+    ]
+    tool = {"type": "function", "function": {"name": "look_up"}, "server": {"url": f"{BASE}/slow"}}
+    plain, with_own = await asyncio.gather(
+        slow_call(stack, watch, tool),
+        slow_call(stack, watch, {**tool, "messages": own}),
+    )
+    said_ms = [ms for _, ms in plain.said]
+    assert said_ms[0] < 1_200, "announced after 0.7 s"
+    assert len(said_ms) >= 4
+    assert max(plain.silences_s) <= MOST_SILENCE_S + plain.late_s, plain
+    assert [cause for cause, _ in with_own.said[:3]] == ["tool-start", "tool-late:2500", "tool-late:5000"]
+    for (_, ms), due_ms in zip(with_own.said, (0, 2_500, 5_000), strict=False):
+        assert due_ms - 50 <= ms < due_ms + 500 + 1_000 * with_own.late_s, with_own
+    assert max(with_own.silences_s) <= MOST_SILENCE_S + with_own.late_s, with_own

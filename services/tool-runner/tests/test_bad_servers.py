@@ -5,6 +5,7 @@ import contextlib
 import resource
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from kinds_at_hand import tool_runner
@@ -73,10 +74,16 @@ async def pours(writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
+def function_at(url: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "look"}, "server": {"url": url, "timeoutSeconds": LIMIT_S}}
+
+
+def request_at(url: str) -> dict[str, Any]:
+    return {"type": "apiRequest", "name": "look", "method": "GET", "url": url, "timeoutSeconds": LIMIT_S}
+
+
 class Stored:
-    def __init__(self, url: str) -> None:
-        server = {"url": url, "timeoutSeconds": LIMIT_S}
-        tool = {"type": "function", "function": {"name": "look"}, "server": server}
+    def __init__(self, tool: dict[str, Any]) -> None:
         assistant = Assistant.model_validate({"model": {"tools": [tool]}})
         self.config = CallConfig(org=REF.org, call=REF.call, created_at_ms=1, assistant=assistant)
 
@@ -84,6 +91,7 @@ class Stored:
         return self.config
 
 
+@pytest.mark.parametrize("tool_at", [function_at, request_at])
 @pytest.mark.parametrize(
     ("behave", "error", "told", "within_s"),
     [
@@ -94,13 +102,13 @@ class Stored:
     ],
 )
 async def test_the_model_is_told_within_the_limit(
-    behave: Behaviour, error: type[ToolError], told: str, within_s: float
+    behave: Behaviour, error: type[ToolError], told: str, within_s: float, tool_at: Callable[[str], dict[str, Any]]
 ) -> None:
     guard = Guard.parse("127.0.0.0/8")
     command = RunTool(tool_call_id="call_1_1", tool_name="look", arguments={}, timeout_ms=20_000)
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with serving(behave) as url, customer_client(guard, 4) as client:
-        runner = tool_runner(Stored(url), client)
+        runner = tool_runner(Stored(tool_at(url)), client)
         job = await runner.prepare(REF, command, "")
         began_s = time.monotonic()
         with pytest.raises(error, match=told):

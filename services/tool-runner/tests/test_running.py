@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 import httpx
+import pytest
 import structlog
 from cryptography.fernet import Fernet
 from kinds_at_hand import nothing_to_discover, tool_runner
@@ -168,6 +169,26 @@ async def test_a_command_that_comes_again_after_its_answer_does_not_run_twice() 
     await tools.on_command(command())
     await tools.on_command(command(delivery=2))
     assert len(asked) == 1
+
+
+async def test_an_asynchronous_tool_whose_runner_died_after_the_answer_is_run_by_the_next_with_the_same_key() -> None:
+    class Killed(BaseException):
+        """The process ends here."""
+
+    keys: list[str] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["idempotency-key"])
+        if len(keys) == 1:
+            raise Killed
+        return ships(request)
+
+    stored, published = Stored(**{"async": True}), Published()
+    with pytest.raises(Killed):
+        await commands(stored, server, published).on_command(command())
+    await commands(stored, server, published).on_command(command(delivery=2))
+    assert keys == [f"{REF.call}:call_1"] * 2
+    assert published.only.result == "Success."
 
 
 async def test_a_command_that_comes_again_while_it_runs_waits() -> None:

@@ -63,7 +63,7 @@ class ToolCommands:
             await self._discover(received, command)
             return
         assert isinstance(command, RunTool)
-        if received.delivery > 1 and await self._answered(received.ref, command.tool_call_id):
+        if received.delivery > 1 and await self._is_done(received, command):
             return
         key = event_id_of(received.ref, command.tool_call_id)
         began_ms = unix_ms()
@@ -90,6 +90,16 @@ class ToolCommands:
             event_id=f"tool-discovered.{received.ref.call}.{command.member}.{command.tool}",
             traceparent=received.envelope.traceparent,
         )
+
+    async def _is_done(self, received: Received, command: RunTool) -> bool:
+        """An asynchronous tool is answered before its server is asked: who comes after a death in between asks it."""
+        if not await self._answered(received.ref, command.tool_call_id):
+            return False
+        try:
+            job = await self._runner.prepare(received.ref, command, _traceparent_of(received, command))
+        except ToolError:
+            return True
+        return not job.is_async
 
     @contextmanager
     def _alone(self, key: str) -> Generator[None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 
 from voxbus_bus import FactPublisher
@@ -22,7 +23,8 @@ class Receipts:
     def __init__(self, publisher: FactPublisher, first: FirstAttempt, worker: str) -> None:
         self._publisher = publisher
         self._first = first
-        self._worker = worker
+        self._worker = f"{worker}.{secrets.token_hex(4)}"
+        """Of this start alone: a worker that is started again may have the name of the one that died."""
         self._mine: set[str] = set()
 
     async def may_do(self, ref: CallRef, tool_call_id: str, tool_name: str) -> bool:
@@ -32,13 +34,23 @@ class Receipts:
             return False
         attempted = ToolAttempted(tool_call_id=tool_call_id, tool_name=tool_name, worker=self._worker)
         await self._publisher.publish_stored(ref, attempted, event_id=f"tool-attempted.{key}")
-        if await self._first(ref, tool_call_id) != self._worker:
+        if await self._first_stored(ref, tool_call_id) != self._worker:
             return False
         self._mine.add(key)
         asyncio.get_running_loop().call_later(_REMEMBERED_S, self._mine.discard, key)
         return True
 
+    async def _first_stored(self, ref: CallRef, tool_call_id: str) -> str:
+        """There is one by now; a replica of the stream may be a moment behind the one that stored it."""
+        for _ in range(_LOOKS):
+            if found := await self._first(ref, tool_call_id):
+                return found
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        return ""
 
+
+_LOOKS = 20
+_LOOK_AGAIN_S = 0.05
 _REMEMBERED_S = 86_400.0
 """As long as the stream keeps a command that could come again."""
 

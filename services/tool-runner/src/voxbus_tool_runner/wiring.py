@@ -71,7 +71,7 @@ def tool_kinds(
     settings, key = runtime.settings, runtime.settings.cluster_key
     most = settings.tool_max_answer_bytes
     access, asker = ServerAccess(client, key), Asker(client, most)
-    receipts = Receipts(publisher, first_attempt_in_log(runtime.bus), runtime.name)
+    receipts = Receipts(publisher, first_attempt_in_log(runtime.bus), runtime.worker)
     mcp = McpTools(client, access, max_answer_bytes=most)
     kinds: dict[str, Kind] = {
         "function": FunctionTools(asker, access, key),

@@ -17,6 +17,7 @@ from voxbus_cli.bench.machine import check_pinning
 from voxbus_cli.bench.measuring import Measurement, measure
 from voxbus_cli.bench.own_stack import RunningStack, own_stack
 from voxbus_cli.bench.report import report
+from voxbus_cli.bench.tool_load import tool_load, tool_report
 from voxbus_cli.call.api import is_this_machine
 from voxbus_cli.environment import read_settings
 from voxbus_cli.errors import BadInput, CommandFailed
@@ -33,6 +34,8 @@ def bench(arguments: argparse.Namespace) -> int:
     _check(arguments)
     if arguments.api_load:
         return _bench_api(arguments)
+    if arguments.tools:
+        return _bench_tools(arguments)
     results = asyncio.run(_measured(arguments))
     if arguments.json:
         first, *beside = results
@@ -55,6 +58,23 @@ async def _measured_api(arguments: argparse.Namespace) -> dict[str, Any]:
     try:
         async with _stack(arguments) as stack:
             return await api_load(stack, arguments.seconds, progress)
+    finally:
+        progress.close()
+
+
+def _bench_tools(arguments: argparse.Namespace) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found = runner.run(_measured_tools(arguments))
+    print(json.dumps(found, indent=2) if arguments.json else tool_report(found))
+    return int(found["answered"] < found["asked"])
+
+
+async def _measured_tools(arguments: argparse.Namespace) -> dict[str, Any]:
+    progress = Progress()
+    progress.step("starting")
+    try:
+        async with _stack(arguments) as stack:
+            return await tool_load(stack, arguments.calls, arguments.seconds, progress)
     finally:
         progress.close()
 
@@ -97,6 +117,8 @@ def _check(arguments: argparse.Namespace) -> None:
         if arguments.key is not None:
             raise BadInput("--key is the key of a running stack: name it with --api")
         return
+    if arguments.tools:
+        raise BadInput("--tools reads the bus of a stack of the benchmark's own: leave --api away")
     if arguments.pin:
         raise BadInput("--pin is for a stack of the benchmark's own: leave --api away")
     if not is_this_machine(arguments.api):

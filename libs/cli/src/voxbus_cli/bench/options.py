@@ -36,6 +36,9 @@ def add_bench_parser(commands: Commands) -> None:
     parser.add_argument(
         "--api-load", action="store_true", help="the REST API instead: 200 reads and 50 call starts a second, p95"
     )
+    parser.add_argument(
+        "--tools", action="store_true", help="tool calls instead: what each takes beyond the time of its server, p95"
+    )
     parser.add_argument("--pin", action="store_true", help="the stack on core 0; callers and stub model on core 1")
     parser.add_argument("--api", metavar="URL", help="measure a running stack instead")
     parser.add_argument("--key", metavar="KEY", help="private key of its API")
