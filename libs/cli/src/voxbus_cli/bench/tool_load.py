@@ -44,9 +44,9 @@ _ASK: Final = {
 
 @dataclass(slots=True)
 class ToolServer:
-    """Answers each tool call after SERVER_MS. `took_ms`: by idempotency key, from the request's end to the answer."""
+    """Answers each tool call after SERVER_MS. `had`: by key, when a request ended and its answer began."""
 
-    took_ms: dict[str, float] = field(default_factory=dict[str, float])
+    had: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection; requests follow each other."""
@@ -56,9 +56,9 @@ class ToolServer:
                 fields = dict(line.split(": ", 1) for line in head.strip().split("\r\n")[1:])
                 fields = {name.lower(): value for name, value in fields.items()}
                 await reader.readexactly(int(fields.get("content-length", "0")))
-                asked_s = time.perf_counter()
+                asked_ms = time.time() * 1_000
                 await asyncio.sleep(SERVER_MS / 1_000)
-                self.took_ms[fields["idempotency-key"]] = (time.perf_counter() - asked_s) * 1_000
+                self.had[fields["idempotency-key"]] = (asked_ms, time.time() * 1_000)
                 body = json.dumps({"result": "It is there."}).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
         writer.close()
@@ -100,25 +100,40 @@ async def tool_load(stack: RunningStack, calls: int, seconds: float, progress: P
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """`whole_ms` None = it was never answered."""
+    """When it was wanted, ordered, asked of the server, answered by it, and finished; ms of one clock."""
 
-    server_ms: float
-    whole_ms: float | None
+    requested_ms: float
+    ordered_ms: float
+    asked_ms: float
+    answered_ms: float
+    finished_ms: float
+
+    @property
+    def server_ms(self) -> float:
+        return self.answered_ms - self.asked_ms
+
+    @property
+    def whole_ms(self) -> float:
+        return self.finished_ms - self.requested_ms
 
 
 def tool_figures(calls: int, seconds: float, asked: int, seen: list[ToolCall]) -> dict[str, Any]:
     """The first of each call is among them: it pays for the connection to the server."""
     if not seen:
         raise CommandFailed("no tool was called")
-    answered = [(each.whole_ms, each.server_ms) for each in seen if each.whole_ms is not None]
     return {
         "calls": calls,
         "seconds": seconds,
         "asked": asked,
-        "answered": len(answered),
-        "whole_ms": spread([whole_ms for whole_ms, _ in answered]),
-        "server_ms": spread([server_ms for _, server_ms in answered]),
-        "overhead_ms": spread([whole_ms - server_ms for whole_ms, server_ms in answered]),
+        "answered": len(seen),
+        "whole_ms": spread([each.whole_ms for each in seen]),
+        "server_ms": spread([each.server_ms for each in seen]),
+        "overhead_ms": spread([each.whole_ms - each.server_ms for each in seen]),
+        "parts_ms": {
+            "until it is ordered": spread([each.ordered_ms - each.requested_ms for each in seen]),
+            "until its server has it": spread([each.asked_ms - each.ordered_ms for each in seen]),
+            "from its answer on": spread([each.finished_ms - each.answered_ms for each in seen]),
+        },
     }
 
 
@@ -129,17 +144,18 @@ def tool_report(found: dict[str, Any]) -> str:
         (
             f"{found['calls']} calls for {found['seconds']:g} s, {found['answered']} of {found['asked']} tool calls "
             "answered; from tool.requested to tool.finished, ms",
-            f"{'':<18}{'p50':>9}{'p95':>9}{'max':>9}",
+            f"{'':<26}{'p50':>9}{'p95':>9}{'max':>9}",
             _row("whole", found["whole_ms"]),
             _row("the server's own", found["server_ms"]),
             _row("overhead", found["overhead_ms"]) + missed,
+            *(_row(f"  {part}", figures) for part, figures in found["parts_ms"].items()),
         )
     )
 
 
 def _row(name: str, figures: dict[str, float | None]) -> str:
     shown = ("–" if figures[share] is None else figures[share] for share in ("p50", "p95", "max"))
-    return f"{name:<18}" + "".join(f"{value:>9}" for value in shown)
+    return f"{name:<26}" + "".join(f"{value:>9}" for value in shown)
 
 
 async def _call(http: LightHttp, assistant: dict[str, Any], first_s: float, until_s: float) -> tuple[str, int]:
@@ -187,18 +203,19 @@ async def _on_the_line(url: str) -> AsyncGenerator[None, None]:
 
 
 async def _tools_of(stack: RunningStack, call: str, server: ToolServer) -> list[ToolCall]:
-    """All that were asked of a call."""
+    """All of a call that were answered."""
     nc = await connect(stack.nats, _BUS_WITHIN_S)
     try:
         ref = CallRef(DEFAULT_ORG, call)
         stored: list[dict[str, float]] = []
-        for what in ("requested", "finished"):
-            log = read(nc, EVENTS.name, ref.event("tool", what))
+        for subject in (ref.event("tool", "requested"), ref.command("tool", "run"), ref.event("tool", "finished")):
+            log = read(nc, EVENTS.name, subject)
             stored.append({json.loads(each.data)["tool_call_id"]: each.stored_at_ms async for each in log})
     finally:
         await nc.close()
-    requested, finished = stored
+    requested, ordered, finished = stored
     return [
-        ToolCall(server.took_ms.get(f"{call}:{tool}", 0.0), finished[tool] - at_ms if tool in finished else None)
+        ToolCall(at_ms, ordered[tool], *server.had[f"{call}:{tool}"], finished[tool])
         for tool, at_ms in requested.items()
+        if tool in finished
     ]
