@@ -11,8 +11,8 @@ from voxbus_contracts.identity import SERVICES
 from voxbus_runtime.bus import without_login
 
 DEMO_SERVER: Final = "demo-server"
-_PATIENT: Final = ("tool-runner", "recorder", "billing", "control-api")
-"""Off the audio path: records and costs can wait for a frame, a frame cannot wait for them."""
+_PATIENT: Final = ("recorder", "billing", "control-api")
+"""Off the audio path: records and costs can wait for a frame, a frame cannot wait for them. For a tool callers wait."""
 _NICENESS: Final = 10
 MAX_REPLICAS: Final = 16
 
