@@ -114,9 +114,9 @@ def assistant_with(
     tool: Json, name: str, arguments: Json, said: str = "{{result}}", **fields: Any
 ) -> tuple[Json, bytes]:
     """Calls the tool when the caller asks, then says what came of it."""
-    pcm, _, labels = speech_at("please look it up")
+    pcm, _, labels = speech_at("please look it up.")
     rules = [
-        {"afterTool": name, "failed": True, "say": "It failed. {{result}}"},
+        {"afterTool": name, "failed": True, "say": "It failed."},
         {"afterTool": name, "say": said},
         {"when": "look", "call": {"name": name, "arguments": arguments}},
     ]
@@ -185,7 +185,7 @@ async def slow_call(stack: Stack, watch: BusWatch, tool: Json) -> Waited:
     return Waited(said, found, late_s)
 
 
-async def test_a_request_to_an_api_is_spoken_of(stack: Stack, watch: BusWatch, world: World) -> None:
+async def asks_an_api(stack: Stack, watch: BusWatch, world: World) -> None:
     body = {"type": "object", "properties": {"order": {"type": "string"}}}
     tool = {
         "type": "apiRequest",
@@ -200,7 +200,7 @@ async def test_a_request_to_an_api_is_spoken_of(stack: Stack, watch: BusWatch, w
     assert headers["idempotency-key"].startswith(f"{call}:")
 
 
-async def test_something_is_looked_up_in_an_uploaded_file(stack: Stack, watch: BusWatch, world: World) -> None:
+async def looks_up_in_a_file(stack: Stack, watch: BusWatch) -> None:
     text = b"# Returns\n\nShoes can be returned within thirty days.\n\n# Hours\n\nWe open at nine."
     async with httpx.AsyncClient(base_url=stack.api, headers={"Authorization": f"Bearer {stack.key}"}) as http:
         made = await http.post("/file", files={"file": ("rules.md", text, "text/markdown")})
@@ -210,12 +210,33 @@ async def test_something_is_looked_up_in_an_uploaded_file(stack: Stack, watch: B
     await heard_of(stack, watch, assistant, pcm, "within thirty days")
 
 
-async def test_a_tool_of_an_mcp_server_is_found_and_run(stack: Stack, watch: BusWatch, world: World) -> None:
+async def finds_a_tool_of_an_mcp_server(stack: Stack, watch: BusWatch) -> None:
     tool = {"type": "mcp", "server": {"url": f"{BASE}/mcp"}}
     assistant, pcm = assistant_with(tool, "find_shelf", {"book": "Emma"})
     call = await heard_of(stack, watch, assistant, pcm, "Emma stands on shelf nine")
     (found,) = await watch.payloads(call, "tool.discovered")
     assert [each["name"] for each in found["tools"]] == ["find_shelf"]
+
+
+async def sends_a_text_message(stack: Stack, watch: BusWatch, world: World) -> None:
+    account = {"provider": "twilio", "accountSid": "AC2", "authToken": "hush-4c7a"}
+    sms = {"type": "sms", "metadata": {"from": "+14155550199"}}
+    text = {"message": "It ships.", "to": "+14155550100"}
+    assistant, pcm = assistant_with(sms, "sms", text, credentials=[account])
+    await heard_of(stack, watch, assistant, pcm, "The message was sent")
+    (sent,) = await world.until("sms", 1)
+    assert (sent["To"], sent["Body"]) == ("+14155550100", "It ships.")
+
+
+async def test_an_api_a_file_an_mcp_server_and_a_text_message_are_each_spoken_of_in_a_call_at_the_same_time(
+    stack: Stack, watch: BusWatch, world: World
+) -> None:
+    await asyncio.gather(
+        asks_an_api(stack, watch, world),
+        looks_up_in_a_file(stack, watch),
+        finds_a_tool_of_an_mcp_server(stack, watch),
+        sends_a_text_message(stack, watch, world),
+    )
 
 
 async def test_keys_are_heard_as_tones(stack: Stack, watch: BusWatch, world: World) -> None:
@@ -302,16 +323,6 @@ async def test_a_killed_tool_runner_sends_no_text_message_twice_and_asks_servers
     assert (sent["To"], sent["From"], sent["Body"]) == ("+14155550100", "+14155550199", "It ships.")
     assert len(await watch.payloads(callers["sms"].call_id, "tool.attempted")) == 1
     assert [p for p in stack.data_dir.rglob("*") if p.is_file() and b"hush-9d1f" in p.read_bytes()] == []
-
-
-async def test_a_text_message_is_sent_and_spoken_of(stack: Stack, watch: BusWatch, world: World) -> None:
-    account = {"provider": "twilio", "accountSid": "AC2", "authToken": "hush-4c7a"}
-    sms = {"type": "sms", "metadata": {"from": "+14155550199"}}
-    text = {"message": "It ships.", "to": "+14155550100"}
-    assistant, pcm = assistant_with(sms, "sms", text, credentials=[account])
-    await heard_of(stack, watch, assistant, pcm, "The message was sent")
-    (sent,) = await world.until("sms", 1)
-    assert (sent["To"], sent["Body"]) == ("+14155550100", "It ships.")
 
 
 async def test_a_tool_of_ten_seconds_is_announced_at_its_times_and_leaves_no_dead_air(
