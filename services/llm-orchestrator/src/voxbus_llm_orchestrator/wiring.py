@@ -19,12 +19,12 @@ from voxbus_llm_orchestrator.providers.openai import OpenAiModel
 from voxbus_llm_orchestrator.providers.registry import compatible_vendors, model_class
 from voxbus_llm_orchestrator.settings import Settings
 from voxbus_llm_orchestrator.shell import MEDIA
-from voxbus_llm_orchestrator.warm_up import warm_up
 from voxbus_proto.control.v1 import control_pb2_grpc
 from voxbus_providers.model import LanguageModel
 from voxbus_runtime.claims import StageWorker
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client, operator_client, tls_context
+from voxbus_runtime.outbound_warm_up import warm_up
 from voxbus_runtime.server_access import ServerAccess
 from voxbus_runtime.service import Runtime
 

@@ -1,7 +1,9 @@
 """Puts the tool runner together: the only file that names concrete parts."""
 
 import asyncio
+import contextlib
 import json
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from voxbus_objects import open_store
 from voxbus_runtime.bus import Bus
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client, operator_client, tls_context
+from voxbus_runtime.outbound_warm_up import warm_up
 from voxbus_runtime.personal import Ciphers
 from voxbus_runtime.server_access import ServerAccess
 from voxbus_runtime.service import Runtime
@@ -100,15 +103,19 @@ class ToolRunnerComponent(ConsumerComponent):
         runtime: Runtime[Settings],
         broker: EventBroker,
         deliverer: Deliverer,
+        tls: ssl.SSLContext,
         on_close: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(broker, on_close=on_close)
+        self._tls = tls
         self._runtime = runtime
         self._deliverer = deliverer
         self._reader = BatchReader(DELIVERER, lambda: runtime.bus.nc, deliverer.handle, _GATHER_S)
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> None:
+        with contextlib.suppress(httpx.HTTPError, OSError):
+            await warm_up(self._tls)
         await super().start()
         await self._reader.start()
         self._tasks = [self._runtime.spawn(self._deliverer.keep_alive(), "deliveries")]
@@ -141,4 +148,4 @@ async def wire(runtime: Runtime[Settings]) -> ToolRunnerComponent:
         await vendors.aclose()
         await delivering.aclose()
 
-    return ToolRunnerComponent(runtime, broker, deliverer, close)
+    return ToolRunnerComponent(runtime, broker, deliverer, tls, close)
