@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from voxbus_contracts import Message
-from voxbus_contracts.commands import EndCall
+from voxbus_contracts.commands import ControlCall, EndCall
 from voxbus_contracts.events import CallRinging, CallStarted, MediaAttached, MediaDetached, UsageRecorded
 from voxbus_contracts.told.call_messages import CallMessages
 from voxbus_media_ingress import metrics
@@ -264,8 +264,12 @@ class Attachment:
         self.publisher.say(EndCall(reason=WORKER_NOT_AVAILABLE, message=what))
         self.end(NOT_CLAIMED)
 
+    def order(self, command: ControlCall) -> None:
+        """A mute or unmute that came here: logged, then obeyed, so that the next attachment obeys it, too."""
+        self.publisher.say(command, then=lambda: self.control(command.control))
+
     def control(self, control: str) -> None:
-        """Obeys a mute or unmute."""
+        """Obeys a mute or unmute that is on the log."""
         mutes = self._opening.past.mutes
         mutes.obey(control)
         self.caller.muted = mutes.customer

@@ -39,6 +39,5 @@ class CallControl(control_pb2_grpc.CallControlServicer):
             await context.abort(grpc.StatusCode.NOT_FOUND, "the transport of this call is not here")
         if attachment.is_over:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the call has ended")
-        attachment.control(control)
-        attachment.publisher.say(ControlCall(control=control))
+        attachment.order(ControlCall(control=control))
         return control_pb2.CallReply()

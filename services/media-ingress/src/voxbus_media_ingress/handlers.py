@@ -110,7 +110,8 @@ def on_text(attachment: Attachment, text: str) -> None:
         attachment.end(hung_up(inbound.type))
         return
     if isinstance(inbound, ControlCall):
-        attachment.control(inbound.control)
+        attachment.order(inbound)
+        return
     attachment.publisher.say(with_sealed_secrets(inbound, attachment.call.bus.cluster_key))
 
 

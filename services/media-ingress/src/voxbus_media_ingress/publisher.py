@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Final
 
 from voxbus_contracts import Command, Event
@@ -22,12 +23,13 @@ class Publisher:
     def __init__(self, call: OwnedCall) -> None:
         self._call = call
         self._ring = FrameRing()
-        self._queue: asyncio.Queue[Event | Command] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Event | Command, Callable[[], None] | None]] = asyncio.Queue()
         self._caller_seq = 0
         self._played_seq = 0
 
-    def say(self, message: Event | Command) -> None:
-        self._queue.put_nowait(message)
+    def say(self, message: Event | Command, then: Callable[[], None] | None = None) -> None:
+        """`then` is done once it is said: what takes effect here is on the log before it does."""
+        self._queue.put_nowait((message, then))
 
     def caller(self, pts_ms: int, pcm: bytes, filled: bool, origin_unix_us: int) -> None:
         """20 ms of the caller."""
@@ -58,7 +60,10 @@ class Publisher:
         """Publishes events until cancelled; ends by itself once a newer attachment owns the call."""
         with contextlib.suppress(OwnershipLost):
             while True:
-                await self._call.publish(await self._queue.get())
+                message, then = await self._queue.get()
+                await self._call.publish(message)
+                if then is not None:
+                    then()
                 self._queue.task_done()
 
     async def flush(self) -> None:
