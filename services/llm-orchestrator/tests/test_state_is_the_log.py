@@ -19,6 +19,7 @@ story = st.fixed_dictionaries(
         "speech": st.lists(speech, max_size=6),
         "greeting": st.sampled_from(["", "Hello there, how are you today?"]),
         "say_at": st.none() | st.integers(100, 12_000),
+        "add_at": st.none() | st.integers(100, 12_000),
         "break_at": st.none() | st.integers(500, 10_000),
         "tool": st.booleans(),
     }
@@ -39,6 +40,8 @@ def lived(story: dict) -> VirtualCall:  # type: ignore[type-arg]
         virtual.happens(9_000, "tool-runner", done)
     if story["say_at"]:
         virtual.happens(story["say_at"], "control-api", c.SayOnCall(content="Please hold.", interrupt_assistant=True))
+    if story["add_at"]:
+        virtual.happens(story["add_at"], "control-api", c.AddMessage(role="system", content="A fact."))
     if story["break_at"]:
         virtual.break_line(story["break_at"], back_ms=story["break_at"] + 2_000)
     return virtual.run(25_000)

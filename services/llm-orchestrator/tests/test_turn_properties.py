@@ -56,6 +56,7 @@ class Story:
     idle: bool
     tool_done_ms: int | None
     say_ms: int | None
+    add_ms: int | None
     hooks: list[str]
     hanging: set[int]
     mute: set[int]
@@ -73,6 +74,7 @@ stories = st.builds(
     idle=st.booleans(),
     tool_done_ms=st.none() | st.integers(4_000, 40_000),
     say_ms=st.none() | st.integers(100, 20_000),
+    add_ms=st.none() | st.integers(100, 20_000),
     hooks=st.lists(st.sampled_from(OCCASIONS), max_size=2),
     hanging=st.sets(st.integers(0, 3), max_size=2),
     mute=st.sets(st.integers(1, 6), max_size=2),
@@ -124,6 +126,8 @@ def lived(story: Story, until_ms: int = HORIZON_MS) -> WatchedCall:
         virtual.happens(story.tool_done_ms, "tool-runner", done)
     if story.say_ms:
         virtual.happens(story.say_ms, "control-api", c.SayOnCall(content="Please hold."))
+    if story.add_ms:
+        virtual.happens(story.add_ms, "control-api", c.AddMessage(role="system", content="A fact."))
     virtual.run(until_ms)
     return virtual
 

@@ -180,3 +180,26 @@ def test_the_first_message_is_said_again_when_that_is_ordered_and_holds_nothing_
     first = GREETING.first_message
     assert [r.heard for r in virtual.said(e.ReplyFinished)] == [first, first, "Please hold."]
     assert [r.heard for r in silent.said(e.ReplyFinished)] == ["Please hold."]
+
+
+def test_a_message_put_in_while_something_is_said_is_answered_afterwards_once() -> None:
+    virtual = call(GREETING, [["Good to know."], ["Never said."]])
+    virtual.happens(500, "control-api", c.AddMessage(role="system", content="The caller is a member."))
+    virtual.run(15_000)
+    assert [reply.heard for reply in virtual.said(e.ReplyFinished)] == [GREETING.first_message, "Good to know."]
+    silent = call(GREETING, [["Never said."]])
+    silent.happens(500, "control-api", c.AddMessage(role="system", content="x", trigger_response=False))
+    silent.happens(600, "control-api", c.AddMessage(role="assistant", content="I said that."))
+    assert [reply.heard for reply in silent.run(15_000).said(e.ReplyFinished)] == [GREETING.first_message]
+
+
+def test_a_message_put_in_is_taken_along_by_the_answer_to_the_caller_who_spoke_meanwhile() -> None:
+    virtual = call(GREETING, [["It ships on Friday."], ["Never said."]])
+    virtual.happens(500, "control-api", c.AddMessage(role="system", content="The caller is a member."))
+    virtual.caller_says("where is my order", 700, 1_500)
+    virtual.run(15_000)
+    assert [reply.heard for reply in virtual.said(e.ReplyFinished)] == [
+        *(GREETING.first_message, "It ships on Friday.")
+    ]
+    names = [type(entry.message) for entry in virtual.log]
+    assert names.index(e.MessageAdded) < names.index(e.TurnCommitted)

@@ -197,7 +197,7 @@ def _hook_triggered(state: CallState, event: e.HookTriggered, _id: str) -> CallS
 
 
 def _message_added(state: CallState, event: e.MessageAdded, _id: str) -> CallState:
-    item = Item("added", role=event.role, content=event.content)
+    item = Item("added", role=event.role, content=event.content, cause=event.cause)
     return replace(state, items=(*state.items, item), carried_out=state.carried_out | {event.cause})
 
 

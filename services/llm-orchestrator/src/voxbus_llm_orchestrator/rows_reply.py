@@ -92,6 +92,33 @@ def carry_out_orders(view: View) -> Decide | None:
     return None
 
 
+def answer_message(view: View) -> Decide | None:
+    """A message from outside that came while something was said is answered afterwards.
+
+    Not if the model has been asked since, or will be: then its answer takes the message along.
+    """
+    state = view.state
+    wanted = {cause for cause, order in state.orders.items() if order.respond and order.role != "assistant"}
+    if not wanted or not _is_nothing_under_way(state):
+        return None
+    for item in reversed(state.items):
+        if item.kind == "added" and item.cause in wanted:
+            cause = f"{item.cause}:answer"
+            started = ReplyStarted(
+                reply=state.next_reply, turn=0, source="model", cause=cause, pts_ms=max(0, view.now_ms)
+            )
+            return Decide("message-to-answer", (started,))
+        if item.kind in ("turn", "handoff") or (item.kind == "reply" and is_model_reply(state.replies[item.number])):
+            return None
+    return None
+
+
+def _is_nothing_under_way(state: CallState) -> bool:
+    """Nobody speaks, nothing that was said waits to be answered, no tool runs."""
+    is_callers_turn = state.is_caller_speaking or state.latest_words or state.awaits_final
+    return not state.open_replies and not is_callers_turn and all(tool.finished for tool in state.tools.values())
+
+
 def _ordered_words(view: View, cause: str, order: Order) -> Fixed | None:
     """None = the assistant that speaks has no first message to say."""
     if order.kind != "first-message":

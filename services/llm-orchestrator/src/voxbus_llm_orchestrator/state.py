@@ -236,6 +236,7 @@ class Item:
     number: int = 0
     role: str = ""
     content: str = ""
+    cause: str = ""
 
 
 def _number(numbered: tuple[int, object]) -> int:

@@ -55,6 +55,7 @@ TABLE: tuple[Row, ...] = (
     rows_moving.move,
     rows_moving.greet,
     rows_reply.carry_out_orders,
+    rows_reply.answer_message,
     rows_reply.speak_first,
     rows_tools.tell_outcome,
     rows_reply.answer_tools,
