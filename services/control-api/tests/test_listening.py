@@ -106,6 +106,7 @@ async def test_several_hear_caller_and_assistant_side_by_side_until_the_call_is_
         samples = array("h", one)
         assert (set(samples[0::2]), set(samples[1::2])) == ({7}, {-5})
         await listening.end(ref)
+        assert array("h", await heard(first, 10)) == samples[: 10 * 640], "what came last is heard to its end"
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(first.recv(), 10)
         assert first.close_code == 1000

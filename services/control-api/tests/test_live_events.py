@@ -14,6 +14,7 @@ from voxbus_archive import ArchivedMessage, CallArchive, serialize_archive
 from voxbus_bus.publishing import StoredPublisher
 from voxbus_contracts import CallRef, Envelope, Event
 from voxbus_contracts.events import (
+    AnalysisCompleted,
     ArchiveStored,
     CallDeleted,
     CallEnded,
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.integration
 Json = dict[str, Any]
 QUEUED = CallQueued(call_type="webCall", transport="vapi.websocket", config_hash="h")
 ENDED = CallEnded(pts_ms=9, reason="customer-ended-call")
+ANALYSED = AnalysisCompleted(parts=0)
 ARCHIVED = ArchiveStored(key="k", size_bytes=1, sha256="s", messages=1, last_stream_seq=1)
 
 
@@ -119,15 +121,20 @@ async def reading(told: Told | None) -> AsyncGenerator[Reading]:
         await told.close()
 
 
-async def test_a_call_is_told_from_its_beginning_and_on_until_it_is_archived(bus: Bus, objects: ObjectStore) -> None:
+async def test_a_call_is_told_from_its_beginning_and_on_until_it_is_archived_and_analysed(
+    bus: Bus, objects: ObjectStore
+) -> None:
     live, ref = LiveEvents(bus, objects), new_ref()
     await say(bus, ref, QUEUED, committed(1))
     async with reading(await call_events(live, ref, client(), wordless=False)) as read:
         await read.until(2)
         await say(bus, ref, committed(2), ENDED, ARCHIVED)
+        await read.until(5)
+        await say(bus, ref, ANALYSED)
         told = await read.rest()
     assert [each["type"] for each in told] == [
-        *("call.queued", "turn.committed", "turn.committed", "call.ended", "archive.stored")
+        *("call.queued", "turn.committed", "turn.committed"),
+        *("call.ended", "archive.stored", "analysis.completed"),
     ]
     assert told[2]["data"]["turn"] == 2
     assert {each["callId"] for each in told} == {ref.call}
@@ -145,7 +152,7 @@ async def test_wherever_a_client_loses_the_line_it_misses_nothing_and_gets_nothi
             seqs += await say(bus, ref, committed(100 + cut))
             told = await read.until(len(seqs) - cut - 1)
         assert [each["seq"] for each in told] == seqs[cut + 1 :]
-    seqs += await say(bus, ref, ENDED, ARCHIVED)
+    seqs += await say(bus, ref, ENDED, ANALYSED, ARCHIVED)
     async with reading(await call_events(live, ref, client(seqs[-3]), wordless=False)) as read:
         assert [each["seq"] for each in await read.rest()] == seqs[-2:]
     assert await call_events(live, ref, client(seqs[-1]), wordless=False) is None, "there is nothing left: 204"
@@ -156,7 +163,7 @@ async def test_what_the_stream_has_lost_comes_from_the_archive_under_the_same_id
     bus: Bus, objects: ObjectStore
 ) -> None:
     live, ref = LiveEvents(bus, objects), new_ref()
-    seqs = await say(bus, ref, QUEUED, committed(1), committed(2), ENDED)
+    seqs = await say(bus, ref, QUEUED, committed(1), committed(2), ENDED, ANALYSED)
     log = await bus.call_log(ref)
     kept = tuple(
         ArchivedMessage(ref.event(*m.name.split(".")), m.envelope.headers(), m.payload, m.stream_seq, 1) for m in log
@@ -182,7 +189,7 @@ async def test_an_organisation_hears_its_own_calls_and_goes_on_where_it_was(bus:
         seqs = [*await say(bus, second, QUEUED), *await say(bus, first, committed(1))]
         told = await read.until(2)
     assert [each["seq"] for each in told] == seqs, "only from now on, only its own"
-    seqs += [*await say(bus, first, ENDED, ARCHIVED), *await say(bus, second, committed(1))]
+    seqs += [*await say(bus, first, ENDED, ANALYSED, ARCHIVED), *await say(bus, second, committed(1))]
     async with reading(await org_events(live, org, client(before[0]))) as read:
         await read.until(len(seqs))
         seqs += await say(bus, second, committed(2))
@@ -194,7 +201,7 @@ async def test_an_organisation_hears_its_own_calls_and_goes_on_where_it_was(bus:
 
 async def test_only_the_types_that_were_asked_for_are_told(bus: Bus, objects: ObjectStore) -> None:
     live, ref = LiveEvents(bus, objects), new_ref()
-    await say(bus, ref, QUEUED, committed(1), ENDED, ARCHIVED)
+    await say(bus, ref, QUEUED, committed(1), ENDED, ANALYSED, ARCHIVED)
     async with reading(await call_events(live, ref, client(types="turn.*,call.ended"), wordless=False)) as read:
         await read.rest()
     assert read.types == ["turn.committed", "call.ended"]

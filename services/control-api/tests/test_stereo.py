@@ -60,3 +60,13 @@ def test_what_a_media_ingress_sends_that_has_the_call_no_more_is_not_heard() -> 
 
 def test_a_short_frame_is_filled_up() -> None:
     assert interleaved(b"\1\0", b"") == b"\1\0" + bytes(1278)
+
+
+def test_what_is_not_given_when_the_call_is_over_is_given_then_once() -> None:
+    stereo = Stereo()
+    told = heard(stereo, *clock(0, 300))
+    stereo.played(300, 1, tone(900))
+    rest = [array("h", frame) for frame in stereo.rest()]
+    assert [each[0] for each in rest] == [*range(len(told) + 1, 16), 0]
+    assert [each[1] for each in rest][-1] == 900
+    assert list(stereo.rest()) == list(Stereo().rest()) == []

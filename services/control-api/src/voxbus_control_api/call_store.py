@@ -195,7 +195,7 @@ class CallStore:
             unchanged = (CALLS.c.id == row.id, CALLS.c.generation == row.generation, CALLS.c.deleted_at_ms.is_(None))
             async with self._database.write() as connection:
                 await connection.execute(update(CALLS).where(*unchanged).values(values))
-        return _known(facts, record, has_ended)
+        return _known(facts, record, has_ended or record["status"] == "ended")
 
     def _row(self, call: NewCall, admitted_at_ms: int | None) -> Json:
         facts = call.facts

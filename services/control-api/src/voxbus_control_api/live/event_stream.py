@@ -8,12 +8,12 @@ from typing import Final
 from voxbus_contracts import CallRef
 from voxbus_contracts.subjects import events_of
 from voxbus_control_api.live.events import LiveEvents
-from voxbus_control_api.live.lines import ENDED, HELLO, KEEP_ALIVE, LAST, Line, Wanted, lost_line
+from voxbus_control_api.live.lines import DELETED, ENDED, HELLO, KEEP_ALIVE, LAST, Line, Wanted, lost_line
 from voxbus_control_api.live.topic import Listener
 
 KEEP_ALIVE_S: Final = 15.0
-_AFTERMATH_MS: Final = 10_000
-"""Costs, the recording and the archive come within this silence after the end of a call."""
+_AFTERMATH_MS: Final = 40_000
+"""Costs, the recording, the archive and what a slow model makes of the call come within this silence after its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,14 @@ class _Ending:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._quiet_from_ms: int | None = None
-        self._has_last = False
+        self._missing = set(LAST)
 
     def see(self, line: Line) -> None:
         if line.name == ENDED or self._quiet_from_ms is not None:
             self._quiet_from_ms = line.envelope.occurred_at_ms
-        self._has_last = self._has_last or line.name in LAST
+        self._missing.discard(line.name)
+        if line.name == DELETED:
+            self._missing.clear()
 
     def see_all(self, lines: list[Line]) -> None:
         for line in lines:
@@ -57,7 +59,7 @@ class _Ending:
     @property
     def left_s(self) -> float:
         """Until it is over, s; endless while the call goes on."""
-        if self._has_last:
+        if not self._missing:
             return 0.0
         if self._quiet_from_ms is None:
             return float("inf")

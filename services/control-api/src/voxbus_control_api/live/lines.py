@@ -11,7 +11,7 @@ from typing import Final
 
 from voxbus_contracts import BadEnvelope, CallRef, Envelope, UnknownMessage, read_envelope
 from voxbus_contracts.catalogue import message_type
-from voxbus_contracts.events import ArchiveStored, CallDeleted, CallEnded, StageClaimed
+from voxbus_contracts.events import AnalysisCompleted, ArchiveStored, CallDeleted, CallEnded, StageClaimed
 from voxbus_contracts.privacy import MARK_BYTES, redacted, without_sealed
 from voxbus_contracts.subjects import parse
 from voxbus_runtime.fence import Fence
@@ -21,8 +21,9 @@ HELLO: Final = "retry: 1000\n\n"
 KEEP_ALIVE: Final = ": keep-alive\n\n"
 
 ENDED: Final = CallEnded.name()
-LAST: Final = frozenset({ArchiveStored.name(), CallDeleted.name()})
-"""Nothing of interest follows them."""
+DELETED: Final = CallDeleted.name()
+LAST: Final = frozenset({ArchiveStored.name(), AnalysisCompleted.name()})
+"""Nothing of interest follows once all of them are there, in whatever order."""
 
 _CALLS: Final = 5_000
 _IDS: Final = 10_000

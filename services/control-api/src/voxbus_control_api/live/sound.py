@@ -6,7 +6,7 @@ Whoever speaks on the call knows nothing of it: these are plain subscriptions in
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -94,9 +94,16 @@ class _Line:
         return ear
 
     def end(self) -> None:
+        """The call is over, or the process stops: what is there is still heard."""
         self.has_ended = True
+        self._give(self._stereo.rest())
         for ear in self.ears:
             ear.end()
+
+    def _give(self, sounds: Iterable[bytes]) -> None:
+        for sound in sounds:
+            for ear in self.ears:
+                ear.give(sound)
 
     async def _look(self) -> None:
         """After a reconnect: the end may have been missed."""
@@ -105,9 +112,7 @@ class _Line:
 
     def _on_caller(self, _subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
         frame = AudioFrame.FromString(payload)
-        for sound in self._stereo.caller(frame.pts_ms, frame.epoch, frame.pcm):
-            for ear in self.ears:
-                ear.give(sound)
+        self._give(self._stereo.caller(frame.pts_ms, frame.epoch, frame.pcm))
 
     def _on_played(self, _subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
         frame = AudioFrame.FromString(payload)

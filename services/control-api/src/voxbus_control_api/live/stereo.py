@@ -37,9 +37,7 @@ class Stereo:
         if self._next_ms is None or pts_ms - self._next_ms > _HOLE_MS + DELAY_MS:
             self._next_ms = pts_ms
             self._forget_before(pts_ms)
-        while self._next_ms <= pts_ms - DELAY_MS:
-            yield interleaved(self._caller.pop(self._next_ms, b""), self._played.pop(self._next_ms, b""))
-            self._next_ms += _FRAME_MS
+        yield from self._upto(self._next_ms, pts_ms - DELAY_MS)
 
     def played(self, pts_ms: int, epoch: int, pcm: bytes) -> None:
         """Takes 20 ms of what left for the caller."""
@@ -47,6 +45,16 @@ class Stereo:
             self._played[pts_ms] = pcm
             if len(self._played) > _HOLE_MS // _FRAME_MS:
                 del self._played[min(self._played)]
+
+    def rest(self) -> Iterator[bytes]:
+        """What came and is not given yet: nothing more will come."""
+        if self._next_ms is not None:
+            yield from self._upto(self._next_ms, max((*self._caller, *self._played), default=self._next_ms - 1))
+
+    def _upto(self, next_ms: int, last_ms: int) -> Iterator[bytes]:
+        for pts_ms in range(next_ms, last_ms + 1, _FRAME_MS):
+            self._next_ms = pts_ms + _FRAME_MS
+            yield interleaved(self._caller.pop(pts_ms, b""), self._played.pop(pts_ms, b""))
 
     def _forget_before(self, pts_ms: int) -> None:
         self._caller = {at: pcm for at, pcm in self._caller.items() if at >= pts_ms}
