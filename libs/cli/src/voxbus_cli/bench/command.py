@@ -13,6 +13,8 @@ import uvloop
 
 from voxbus_cli.bench.api_load import api_load, api_load_report, has_failed
 from voxbus_cli.bench.behaviour import Variant
+from voxbus_cli.bench.listeners import SETTINGS as LISTENERS_SETTINGS
+from voxbus_cli.bench.listeners import idle_listeners, listeners_report
 from voxbus_cli.bench.machine import check_pinning
 from voxbus_cli.bench.measuring import Measurement, measure
 from voxbus_cli.bench.own_stack import RunningStack, own_stack
@@ -36,6 +38,8 @@ def bench(arguments: argparse.Namespace) -> int:
         return _bench_api(arguments)
     if arguments.tools:
         return _bench_tools(arguments)
+    if arguments.listeners:
+        return _bench_listeners(arguments)
     results = asyncio.run(_measured(arguments))
     if arguments.json:
         first, *beside = results
@@ -50,6 +54,23 @@ def _bench_api(arguments: argparse.Namespace) -> int:
         found = runner.run(_measured_api(arguments))
     print(json.dumps(found, indent=2) if arguments.json else api_load_report(found))
     return int(has_failed(found))
+
+
+def _bench_listeners(arguments: argparse.Namespace) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found = runner.run(_measured_listeners(arguments))
+    print(json.dumps(found, indent=2) if arguments.json else listeners_report(found))
+    return int(found["kept"] < found["listeners"])
+
+
+async def _measured_listeners(arguments: argparse.Namespace) -> dict[str, Any]:
+    progress = Progress()
+    progress.step("starting")
+    try:
+        async with own_stack(arguments.listeners, None, {**os.environ, **LISTENERS_SETTINGS}) as stack:
+            return await idle_listeners(stack, arguments.listeners, arguments.seconds, progress)
+    finally:
+        progress.close()
 
 
 async def _measured_api(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -117,8 +138,9 @@ def _check(arguments: argparse.Namespace) -> None:
         if arguments.key is not None:
             raise BadInput("--key is the key of a running stack: name it with --api")
         return
-    if arguments.tools:
-        raise BadInput("--tools reads the bus of a stack of the benchmark's own: leave --api away")
+    if arguments.tools or arguments.listeners:
+        option = "--tools" if arguments.tools else "--listeners"
+        raise BadInput(f"{option} looks into a stack of the benchmark's own: leave --api away")
     if arguments.pin:
         raise BadInput("--pin is for a stack of the benchmark's own: leave --api away")
     if not is_this_machine(arguments.api):

@@ -39,6 +39,13 @@ def add_bench_parser(commands: Commands) -> None:
     parser.add_argument(
         "--tools", action="store_true", help="tool calls instead: what each takes beyond the time of its server, p95"
     )
+    parser.add_argument(
+        "--listeners",
+        type=_calls,
+        default=0,
+        metavar="N",
+        help="followers of events instead: what N of them cost the API while nothing happens",
+    )
     parser.add_argument("--pin", action="store_true", help="the stack on core 0; callers and stub model on core 1")
     parser.add_argument("--api", metavar="URL", help="measure a running stack instead")
     parser.add_argument("--key", metavar="KEY", help="private key of its API")
