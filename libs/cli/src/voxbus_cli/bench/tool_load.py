@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from nats.aio.client import Client
 from websockets.asyncio.client import connect as dial
 from websockets.exceptions import ConnectionClosed
 
@@ -34,7 +35,7 @@ EVERY_S: Final = 2.0
 """A tool call, its answer spoken, a pause."""
 _WARM_S: Final = 4.0
 _LAST_WITHIN_S: Final = 3.0
-_BUS_WITHIN_S: Final = 5.0
+_BUS_WITHIN_S: Final = 15.0
 _ASK: Final = {
     "type": "add-message",
     "message": {"role": "user", "content": "please look it up"},
@@ -83,7 +84,7 @@ def tool_assistant(url: str) -> dict[str, Any]:
 
 async def tool_load(stack: RunningStack, calls: int, seconds: float, progress: Progress) -> dict[str, Any]:
     """Figures in ms. Raises CommandFailed when no tool was called."""
-    server, http = ToolServer(), LightHttp(stack.api, stack.key)
+    server, http, nc = ToolServer(), LightHttp(stack.api, stack.key), await connect(stack.nats, _BUS_WITHIN_S)
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as serving:
         assistant = tool_assistant(f"http://127.0.0.1:{serving.sockets[0].getsockname()[1]}/tool")
         progress.step(f"{calls} calls, each calling a tool every {EVERY_S:g} s, for {seconds:.0f} s")
@@ -92,9 +93,10 @@ async def tool_load(stack: RunningStack, calls: int, seconds: float, progress: P
         lines = [_call(http, assistant, began_s + EVERY_S * n / calls, began_s + seconds) for n in range(calls)]
         try:
             asked = await asyncio.gather(*lines)
+            seen = [each for call, _ in asked for each in await _tools_of(nc, call, server)]
         finally:
             await http.close()
-    seen = [each for call, _ in asked for each in await _tools_of(stack, call, server)]
+            await nc.close()
     return tool_figures(calls, seconds, sum(times for _, times in asked), seen)
 
 
@@ -202,17 +204,13 @@ async def _on_the_line(url: str) -> AsyncGenerator[None, None]:
             await line.send('{"type": "end-call"}')
 
 
-async def _tools_of(stack: RunningStack, call: str, server: ToolServer) -> list[ToolCall]:
+async def _tools_of(nc: Client, call: str, server: ToolServer) -> list[ToolCall]:
     """All of a call that were answered."""
-    nc = await connect(stack.nats, _BUS_WITHIN_S)
-    try:
-        ref = CallRef(DEFAULT_ORG, call)
-        stored: list[dict[str, float]] = []
-        for subject in (ref.event("tool", "requested"), ref.command("tool", "run"), ref.event("tool", "finished")):
-            log = read(nc, EVENTS.name, subject)
-            stored.append({json.loads(each.data)["tool_call_id"]: each.stored_at_ms async for each in log})
-    finally:
-        await nc.close()
+    ref = CallRef(DEFAULT_ORG, call)
+    stored: list[dict[str, float]] = []
+    for subject in (ref.event("tool", "requested"), ref.command("tool", "run"), ref.event("tool", "finished")):
+        log = read(nc, EVENTS.name, subject)
+        stored.append({json.loads(each.data)["tool_call_id"]: each.stored_at_ms async for each in log})
     requested, ordered, finished = stored
     return [
         ToolCall(at_ms, ordered[tool], *server.had[f"{call}:{tool}"], finished[tool])
