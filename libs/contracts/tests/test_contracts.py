@@ -36,7 +36,7 @@ def test_every_message_has_an_owner_and_an_example_that_survives_the_bus(message
 def test_names_are_unique_and_events_are_in_the_past_tense() -> None:
     names = [message.name() for message in ALL_EVENTS]
     assert len(names) == len(set(names))
-    odd = {"transcript.partial", "transcript.final", "call.ringing", "tool.given-up"}
+    odd = {"transcript.partial", "transcript.final", "call.ringing", "tool.given-up", "analysis.made", "dtmf.sent"}
     assert all(name.endswith("ed") or name in odd for name in names)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from test_recruiting import Stored
 
@@ -22,7 +23,7 @@ from voxbus_control_api.messages.asking import ServerAsker
 from voxbus_runtime.server_access import ServerAccess
 
 REF = CallRef("org-1", "0b6c4a34-3f55-4f38-a15e-2f4be0a1f0c7")
-KEY = SecretStr("u3Zl0m7l3g0JQ1m0kq6J8yq3J4yJ0h7c3mJm0m7l3g0=")
+KEY = SecretStr(Fernet.generate_key().decode())
 Json = dict[str, Any]
 
 

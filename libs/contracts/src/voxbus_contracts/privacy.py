@@ -99,9 +99,10 @@ def _is_personal(field: FieldInfo) -> bool:
 
 
 def _nothing(field: FieldInfo) -> Any:
-    """What says nothing and is still valid: keys are one `*`, text is empty."""
-    if dict in (field.annotation, getattr(field.annotation, "__origin__", None)):
-        return {}
+    """What says nothing and is still valid: keys are one `*`, text is empty, and so are mappings and lists."""
+    kind = getattr(field.annotation, "__origin__", field.annotation)
+    if kind in (dict, tuple):
+        return kind()
     return "*" if any(getattr(rule, "pattern", None) for rule in field.metadata) else ""
 
 
