@@ -192,3 +192,30 @@ async def test_who_listens_only_every_so_often_hears_all_of_it_in_order_and_is_w
     finally:
         await speaker.close()
         await patient.close()
+
+
+@pytest.mark.integration
+async def test_the_server_has_a_subscription_before_it_answers_to_what_is_said_after_it(
+    nats_server: NatsServer,
+) -> None:
+    heard: list[bytes] = []
+    listener = await connect(nats_server.url, "listener", structlog.get_logger())
+    speaker = await connect(nats_server.url, "speaker", structlog.get_logger())
+    try:
+        for number in range(50):
+            subject = f"after.{number}"
+            await listener.nc.subscribe(subject, cb=_kept_in(heard))
+            await listener.nc.flush()
+            await speaker.nc.publish(subject, b"%d" % number)
+            await speaker.nc.flush()
+        await eventually(lambda: len(heard) == 50)
+    finally:
+        await speaker.close()
+        await listener.close()
+
+
+def _kept_in(heard: list[bytes]) -> Any:
+    async def keep(message: Any) -> None:
+        heard.append(message.data)
+
+    return keep

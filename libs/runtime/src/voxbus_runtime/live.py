@@ -53,6 +53,7 @@ class LiveClient(Client):
         """Every message of `subject` from now on, in order, again after a reconnect."""
         subscription = await self.subscribe(subject, cb=_never)
         self._handlers[_sid(subscription)] = handler
+        self._write_commands()
         return LiveSubscription(self, subscription)
 
     def forget(self, subscription: Subscription) -> None:
@@ -124,7 +125,22 @@ class LiveClient(Client):
         if transport.get_write_buffer_size() > MAX_UNWRITTEN_BYTES:
             LIVE_DROPPED.inc(len(unsent))
             return
+        self._write_commands()
         transport.write(b"".join(unsent))
+
+    def _write_commands(self) -> None:
+        """What nats-py has queued goes before what is written past its queue.
+
+        Its own task writes the queue later, so that a SUB would come after a PING whose answer says that the server
+        has it, or after the claim from which on nothing may be missed.
+        """
+        if self._pending and self.is_connected and (transport := self._socket()) is not None:
+            commands, self._pending, self._pending_data_size = self._pending, [], 0
+            transport.write(b"".join(commands))
+
+    async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
+        self._write_commands()
+        await super()._send_ping(future)
 
     def _socket(self) -> Any:
         writer = getattr(self._transport, "_io_writer", None)
