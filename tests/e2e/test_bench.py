@@ -61,5 +61,5 @@ def test_what_a_tool_call_takes_beyond_its_server_is_measured() -> None:
     found = json.loads(done.stdout)
     assert found["asked"] == found["answered"] == 8
     assert found["server_ms"]["p50"] >= 50
-    assert abs(found["whole_ms"]["p50"] - found["server_ms"]["p50"] - found["overhead_ms"]["p50"]) < 1
+    assert found["whole_ms"]["p50"] > found["server_ms"]["p50"]
     assert 0 < found["overhead_ms"]["p50"] < 1_000
