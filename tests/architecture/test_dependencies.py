@@ -31,6 +31,7 @@ CAPS = {
         "opentelemetry-sdk",
         "prometheus-client",
         "pydantic-settings",
+        "sniffio",
         "structlog",
         "python-liquid",
         "uvloop",

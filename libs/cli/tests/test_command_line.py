@@ -66,6 +66,8 @@ def test_a_senseless_realtime_factor_is_refused(factor: str, capsys: pytest.Capt
         (["--api", "http://203.0.113.7:8080", "--key", "k"], "--api"),
         (["--api", "http://127.0.0.1:8080"], "--key"),
         (["--api", "http://127.0.0.1:8080", "--key", "k", "--pin"], "--pin"),
+        (["--api", "http://127.0.0.1:8080", "--key", "k", "--listeners", "5"], "--listeners"),
+        (["--listeners", "none"], "--listeners"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, list) else "",
 )
