@@ -82,6 +82,14 @@ async def record_of(stack: Stack, call: str) -> Json:
         return (await http.get(f"/call/{call}")).json()
 
 
+async def ended_record_of(stack: Stack, call: str) -> Json:
+    """Records are half a second behind the bus."""
+    async with asyncio.timeout(20):
+        while (record := await record_of(stack, call)).get("status") != "ended":
+            await asyncio.sleep(0.1)
+    return record
+
+
 CONTEXTS: list[tuple[Json, str]] = [
     ({"type": "all"}, "I know everything."),
     ({"type": "userAndAssistantMessages"}, "I know your wish."),
@@ -129,7 +137,7 @@ async def test_voice_and_model_change_at_a_handoff_and_everybody_is_told(stack: 
         assert started == ["triage", "billing desk"]
         await caller.hang_up()
         await watch.until(caller.call_id, "call.ended")
-    artifact = (await record_of(stack, caller.call_id))["artifact"]
+    artifact = (await ended_record_of(stack, caller.call_id))["artifact"]
     assert artifact["assistantActivations"] == [{"assistantName": "triage"}, {"assistantName": "billing desk"}]
     assert [each["message"] for each in artifact["messages"] if each["role"] == "bot"][:2] == [
         "I connect you.",
@@ -178,5 +186,5 @@ async def test_a_transfer_to_a_number_is_announced_and_ends_the_call_as_forwarde
         in_order(names, "tool.requested", "playback.finished", "call.transferred", "call.ended")
         statuses = [message["status"] for _, message in caller.heard.messages if message["type"] == "status-update"]
         assert statuses[-2:] == ["forwarding", "ended"]
-    record = await record_of(stack, caller.call_id)
+    record = await ended_record_of(stack, caller.call_id)
     assert (record["endedReason"], record["destination"]["number"]) == ("assistant-forwarded-call", "+14155550100")

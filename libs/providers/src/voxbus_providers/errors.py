@@ -2,6 +2,7 @@
 
 ProviderError
 ├── ProviderUnavailable   retryable: down, slow, overloaded; another try or provider may work
+│   └── ProviderSlow      it did not answer in the time it has
 ├── ProviderRejected      not retryable: wrong key, bad request, unknown model
 └── ProviderMissing       not retryable: not installed here; the text says which extra to install
 """
@@ -26,6 +27,12 @@ class ProviderUnavailable(ProviderError):
 
     code = "provider-unavailable"
     retryable = True
+
+
+class ProviderSlow(ProviderUnavailable):
+    """It did not answer in the time it has."""
+
+    code = "provider-slow"
 
 
 class ProviderRejected(ProviderError):

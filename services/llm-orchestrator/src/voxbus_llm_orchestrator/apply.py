@@ -167,7 +167,7 @@ def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallSta
 def _reply_retried(state: CallState, event: e.ReplyRetried, _id: str) -> CallState:
     known = state.replies.get(event.reply)
     retries = known.retries + 1 if known else 0
-    return changed_reply(state, event.reply, retries=retries, retried_pts_ms=event.pts_ms)
+    return changed_reply(state, event.reply, retries=retries, retry_reason=event.reason, retried_pts_ms=event.pts_ms)
 
 
 def _reply_generated(state: CallState, event: e.ReplyGenerated, _id: str) -> CallState:

@@ -33,8 +33,6 @@ _FORWARDED: Final = "assistant-forwarded-call"
 
 _INTO_SPEECH_MS: Final = 200
 """Who begins to speak this much later than the caller speaks over the caller; sooner, both began at once."""
-_NEARLY_MS: Final = 500
-"""A provider's own limit and the table's patience are the same time by two clocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +165,8 @@ def _customer_interrupted(view: View, _hook: HookPlan, _index: int) -> Iterator[
 
 def _model_slow(view: View, _hook: HookPlan, _index: int) -> Iterator[_Occasion]:
     """The model has had all the time it has, and is asked again."""
-    patience_ms = view.plan.model_patience_ms - _NEARLY_MS
     for number, reply in _own_replies(view.state):
-        if reply.retries and reply.retried_pts_ms - reply.started_pts_ms >= patience_ms:
+        if reply.retries and reply.retry_reason == "model-slow":
             yield _Occasion(f"reply-{number}", reply=number)
 
 

@@ -35,7 +35,7 @@ from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.table import decide
 from voxbus_llm_orchestrator.tracing import CallTrace
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
-from voxbus_providers.errors import ProviderError
+from voxbus_providers.errors import ProviderError, ProviderSlow
 from voxbus_providers.model import ModelRequest, ModelUsage, Turn
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.owned_call import OwnedCall
@@ -375,9 +375,10 @@ class CallShell:
             await self._carry_out(dropped(self._view(), "model-failed"))
             return
         self._asked_all()
-        metrics.RESCUES.labels("model-failed").inc()
+        code = "model-slow" if isinstance(problem, ProviderSlow) else "model-failed"
+        metrics.RESCUES.labels(code).inc()
         provider = self._assistant.model.provider
-        failure = answering.Failure("model-failed", f"{provider}: {problem.detail}", problem.retryable)
+        failure = answering.Failure(code, f"{provider}: {problem.detail}", problem.retryable)
         await self._carry_out(answering.failed(self._state, self._plan, reply, failure, self._now_ms()))
 
     async def _record_usage(self, used: ModelUsage, *, wasted: bool = False) -> None:

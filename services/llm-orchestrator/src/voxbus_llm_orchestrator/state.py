@@ -122,6 +122,7 @@ class Reply:
     heard: str = ""
     cause: str = ""
     retries: int = 0
+    retry_reason: str = ""
     retried_pts_ms: int = 0
 
     @property

@@ -14,7 +14,7 @@ import httpx
 from voxbus_contracts.tool import Tool
 from voxbus_llm_orchestrator.providers.completion import END_CALL, CompletionReader, refusal
 from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
-from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
+from voxbus_providers.errors import ProviderRejected, ProviderSlow, ProviderUnavailable
 from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
 from voxbus_runtime.errors import AddressRefused
 
@@ -174,7 +174,7 @@ class _Exchange:
             yield
         except TimeoutError:
             detail = f"{self._late} within {self._question.timeout_s:g} s"
-            raise ProviderUnavailable(self._provider, detail) from None
+            raise ProviderSlow(self._provider, detail) from None
         except AddressRefused:
             raise ProviderRejected(self._provider, "model.url must not be reached from here") from None
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as wrong:
