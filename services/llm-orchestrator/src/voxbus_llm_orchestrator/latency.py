@@ -55,13 +55,20 @@ def is_settled(state: CallState, turn: int) -> bool:
     replies = _replies(state, turn)
     if not replies:
         return False
-    _, last = replies[-1]
-    if last.ended == "interrupted":
+    number, last = replies[-1]
+    if last.ended == "interrupted" or (last.tools and _was_answered_elsewhere(state, number, last)):
         return True
     if not last.generated or (last.tools and not last.end_call):
         return False
     needed = {_first_sound(state, turn), *last.utterances[:1]} - {None}
     return bool(last.ended) or all(seq in state.playbacks and seq in state.voiced for seq in needed)
+
+
+def _was_answered_elsewhere(state: CallState, number: int, reply: Reply) -> bool:
+    """What its tools found was taken along by an answer that belongs to no turn, to a message from outside."""
+    are_done = all(state.tools[each].finished for each in reply.tools if each in state.tools)
+    later = (other for at, other in state.replies.items() if at > number and not other.turn)
+    return are_done and any(other.source == "model" and other.ended for other in later)
 
 
 def endpointing_until_ms(state: CallState, turn: int) -> float:
