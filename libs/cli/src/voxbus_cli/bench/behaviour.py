@@ -78,6 +78,8 @@ def assistant(model_url: str, variant: Variant, utterance: tuple[str, int] | Non
         "voice": {"provider": "stub", "voiceId": str(VOICE_MS)},
         "startSpeakingPlan": plan,
         "stopSpeakingPlan": {"voiceSeconds": VOICE_SECONDS},
+        # What is asked after a call would count as answers to turns.
+        "analysisPlan": {"summaryPlan": {"enabled": False}, "successEvaluationPlan": {"enabled": False}},
         "silenceTimeoutSeconds": 300,
         "maxDurationSeconds": 7_200,
     }
