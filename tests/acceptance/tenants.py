@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import httpx
@@ -55,6 +55,10 @@ _BY_PREFIX = {made["path"]: kind for kind, made in OWNED.items() if kind != "tru
 }
 
 
+_OF_EVERYBODY = {"{template_id}": "orders-database"}
+"""Parameters that name what comes with the platform: nobody's, so one stands for all."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One method of one route; `kinds` = what its path's parameters are ids of, in order."""
@@ -77,7 +81,11 @@ def operations() -> list[Operation]:
     ]
     described = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
     assert described <= {(each.method, each.path) for each in found}, "the walk over the routers misses some"
-    return found
+    return [replace(each, path=_with_names(each.path)) for each in found]
+
+
+def _with_names(path: str) -> str:
+    return "/".join(_OF_EVERYBODY.get(word, word) for word in path.split("/"))
 
 
 def _routes(routes: Iterable[Any]) -> Iterator[APIRoute]:
@@ -93,7 +101,7 @@ def _routes(routes: Iterable[Any]) -> Iterator[APIRoute]:
 
 def _kinds(path: str) -> tuple[str, ...]:
     """`/v2/knowledge-base/{id}/file/{file_id}` → knowledge-base, file; "?" where nothing is known of the parameter."""
-    words, found = path.split("/")[1:], []
+    words, found = _with_names(path).split("/")[1:], []
     for at, word in enumerate(words):
         if word.startswith("{"):
             whole = "/" + "/".join(words[:at])

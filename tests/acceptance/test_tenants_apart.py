@@ -49,6 +49,7 @@ BODIES: dict[str, Json] = {
     "/structured-output/run": {"callIds": ["$call"], "structuredOutput": {"name": "mine", "schema": _SCHEMA}},
     "/token": {"name": "mine"},
     "/tool": {"type": "endCall"},
+    "/tool-template/orders-database": {"credentialId": "$credential", "variables": {"baseUrl": "https://db.example"}},
     "/v2/knowledge-base": {"name": "mine"},
 }
 """What the asker posts where: accepted, so that a field laid over it is what decides."""
@@ -80,6 +81,7 @@ USED_AT_ONCE = {
     **dict.fromkeys(("/call", "/call/web", "/call/phone"), _OF_A_CALL),
     **dict.fromkeys(("/chat", "/chat/responses"), _OF_A_CHAT),
     "/chat/web": {"assistantId"},
+    "/tool-template/orders-database": {"credentialId"},
 }
 """Fields whose object is used in the same request: another's must be refused. (A web chat whose session is not there
 begins one of its own.)"""
