@@ -1,6 +1,7 @@
 """Requests made up from the served OpenAPI document: no answer is a 5xx, none differs from what the document says."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -27,11 +28,17 @@ KEYS = "^/token"
 NO_KEYS = "^/(?!token)"
 OF_FEW_FIELDS = "^/(?!token|assistant|squad|tool|phone-number)"
 """Bodies of assistants and of what holds them have so many fields that trying every limit of each takes an hour."""
-RUNS = {
-    "at random": (NO_KEYS, "fuzzing", CASES_PER_OPERATION),
+IN_EARNEST = os.environ.get("VOXBUS_FUZZ") == "all"
+"""The long runs take some minutes each: `make acceptance VOXBUS_FUZZ=all`."""
+
+_LONG_RUNS = {
     "at every limit of every field": (OF_FEW_FIELDS, "coverage", CASES_PER_OPERATION),
     "one after the other with what the one before answered": (NO_KEYS, "stateful", 12),
+}
+RUNS = {
+    "at random": (NO_KEYS, "fuzzing", CASES_PER_OPERATION),
     "with keys, which may end the one that is used": (KEYS, "fuzzing,coverage,stateful", 12),
+    **(_LONG_RUNS if IN_EARNEST else {}),
 }
 
 
