@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from bus_watch import BusWatch
 from chaos_booking import BookingServer
+from chaos_bounds import quantile
 from chaos_cluster import Cluster
 from chaos_faults import CLAIMED, LEADER, PLACES, POSTGRES, STORE, Fault, Ground, all_faults
 from chaos_machine import Machine
@@ -34,7 +35,7 @@ from chaos_overload import run_overload
 from chaos_overload import settings as overload_settings
 from chaos_plan import short_run, single_rounds, whole_run
 from chaos_plot import plot
-from chaos_report import Row, merged, page, quantile, rows_of
+from chaos_report import Row, merged, page, rows_of
 from chaos_round import Round, Setting, Verdict, run_round
 from chaos_storage import Postgres, Volume
 from stack import Stack, running
@@ -54,8 +55,8 @@ def chosen(options: argparse.Namespace) -> list[Round]:
     """What is asked for. Ends the program at a name it does not know."""
     if not options.faults:
         make = short_run if options.short else whole_run
-        rounds = [plan for plan in make(options.calls, options.seed) if _can_be_had(plan.faults[0])]
-        return rounds if options.short else [*rounds, _overload(options)]
+        rounds = [*make(options.calls, options.seed), *(() if options.short else (_overload(options),))]
+        return [plan for plan in rounds if options.only in plan.name and _can_be_had(plan.faults[0])]
     known = {fault.name.replace(" ", ":"): fault for fault in all_faults()}
     unknown = [name for name in options.faults if name not in known and name != FULL]
     if unknown:
@@ -236,6 +237,7 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=0, help="leave out rounds that would not end in time (no limit)"
     )
+    parser.add_argument("--only", default="", help="those rounds whose name has this in it, as 'restart every stage'")
     parser.add_argument("--calls", type=int, default=20, help="simultaneous calls (20)")
     parser.add_argument("--strikes", type=int, default=5, help="how often a fault that is named strikes (5)")
     parser.add_argument("--exchanges", type=int, default=5, help="questions per call, 8 s each, for named faults (5)")
@@ -247,7 +249,7 @@ def main() -> None:
     # Ended by a time limit from outside, it cleans up as after Ctrl-C: stacks, namespaces, mounts.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     suite = asyncio.run(run(options, chosen(options)))
-    is_whole = not (options.faults or options.short or suite.left_out)
+    is_whole = not (options.faults or options.short or options.only or suite.left_out)
     if is_whole or options.report:
         write_report(suite.verdicts, suite.machine)
     for name in suite.left_out:

@@ -1,5 +1,6 @@
 """Whether a call came through: nothing lost, nothing twice, and how long the line was silent beyond the usual. Pure."""
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -197,11 +198,21 @@ def _answers(talk: Talk, seen: Evidence) -> list[str]:
     wrong = [] if heard == talk.answers else [f"heard {heard!r} instead of {talk.answers!r}"]
     if seen.away_ms:
         return wrong
-    sounded_ms = sum(len(pcm) for _, pcm in seen.audio if peak(pcm) > LOUD) / _BYTES_PER_MS
+    return wrong + _sounds(talk, seen)
+
+
+def _sounds(talk: Talk, seen: Evidence) -> list[str]:
+    """Answers that sounded longer or shorter than their text, fillers left out; one by one, by when they sounded."""
     fillers_ms = sum(len(text) * MS_PER_CHARACTER for text in _spoken(seen) if text in FILLERS)
-    wanted_ms = sum(exchange.answer_ms for exchange in talk.exchanges) + fillers_ms
-    if abs(sounded_ms - wanted_ms) > SENTENCE_LOSS_MS * len(talk.exchanges):
-        wrong.append(f"{sounded_ms:.0f} ms of speech reached the caller instead of {wanted_ms}")
+    wrong: list[str] = []
+    for exchange, after in itertools.zip_longest(talk.exchanges, talk.exchanges[1:]):
+        until_ms = after.asked_ms if after else float("inf")
+        sounds = (pcm for at_s, pcm in seen.audio if exchange.asked_ms <= at_s * 1_000 < until_ms and peak(pcm) > LOUD)
+        sounded_ms = sum(len(pcm) for pcm in sounds) / _BYTES_PER_MS
+        more_ms = sounded_ms - exchange.answer_ms
+        if more_ms < -SENTENCE_LOSS_MS or more_ms > SENTENCE_LOSS_MS + fillers_ms:
+            told = f"the answer on {exchange.parcel} sounded for {sounded_ms:.0f} ms instead of {exchange.answer_ms}"
+            wrong.append(told)
     return wrong
 
 
@@ -226,8 +237,13 @@ def _effects(talk: Talk, seen: Evidence) -> list[str]:
 def _transcript(talk: Talk, seen: Evidence) -> list[str]:
     transcript = str((seen.record.get("artifact") or {}).get("transcript") or "")
     kept = [exchange for exchange in talk.exchanges if exchange not in excused(talk, seen.away_ms)]
-    missing = [text for exchange in kept for text in (exchange.question, exchange.answer) if text not in transcript]
-    return [f"the record's transcript lacks {missing}"] if missing else []
+    texts = [text for exchange in kept for text in (exchange.question, exchange.answer)]
+    missing = [text for text in texts if text not in transcript]
+    doubled = [text for text in texts if transcript.count(text) > 1]
+    return [
+        *([f"the record's transcript lacks {missing}"] if missing else []),
+        *([f"the record's transcript has twice {doubled}"] if doubled else []),
+    ]
 
 
 def _listed(words: Mapping[str, int]) -> str:

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import httpx
 from chaos_booking import BookingServer
-from chaos_caller import Conversation, Trial, close
+from chaos_bounds import quantile
+from chaos_caller import Conversation, Trial
 from chaos_judge import silences_of
-from chaos_round import RAMP_S, Setting, Verdict
+from chaos_round import RAMP_S, Setting, Verdict, enter, gather_evidence
 from chaos_talk import Talk, assistant_of, talk_of
 
 from voxbus_testing.caller import Caller
@@ -48,15 +49,17 @@ async def run_overload(calls: int, setting: Setting) -> Verdict:
     until_s = time.monotonic()
     callers = await asyncio.gather(*running)
     verdict = Verdict(NAME, calls, _BEYOND * _TRY_AGAIN, wrong=problems)
+    for trial, caller in zip(trials, callers, strict=True):
+        await gather_evidence(trial, caller, setting)
+        enter(trial, caller, verdict, setting.machine)
     before, after = _waits(trials, callers, beyond_s, verdict, setting)
-    for caller in callers:
-        await close(caller)
+    before_ms, after_ms = quantile(before, 0.95), quantile(after, 0.95)
     verdict.did.append(
-        f"{_BEYOND * _TRY_AGAIN} calls more for {until_s - beyond_s:.0f} s: answers began after p95 "
-        f"{_p95(before):.0f} ms before, {_p95(after):.0f} ms meanwhile"
+        f"{_BEYOND * _TRY_AGAIN} calls more for {until_s - beyond_s:.0f} s: answers began after p95 {before_ms:.0f} ms "
+        f"before ({len(before)} answers), {after_ms:.0f} ms meanwhile ({len(after)})"
     )
-    if before and after and _p95(after) > max(_p95(before) * _WORSE, _p95(before) + _FRAME_MS):
-        verdict.wrong.append(f"running calls got slower: p95 {_p95(before):.0f} ms, then {_p95(after):.0f} ms")
+    if before and after and after_ms > max(before_ms * _WORSE, before_ms + _FRAME_MS):
+        verdict.wrong.append(f"running calls got slower: p95 {before_ms:.0f} ms, then {after_ms:.0f} ms")
     setting.say(f"    {verdict.did[-1]}")
     return verdict
 
@@ -68,11 +71,7 @@ def _waits(
     before: list[float] = []
     after: list[float] = []
     for trial, caller in zip(trials, callers, strict=True):
-        if trial.problem:
-            verdict.wrong.append(f"call {trial.number}: {trial.problem}")
-            continue
-        if caller.held_up_s or setting.machine.stood_still(trial.began_s, trial.ended_s):
-            verdict.disturbed += 1
+        if trial.problem or caller.held_up_s or setting.machine.stood_still(trial.began_s, trial.ended_s):
             continue
         for silence in silences_of(trial.talk, caller.heard.audio):
             asked_s = trial.began_s + silence.asked_ms / 1_000
@@ -109,8 +108,3 @@ def _of_refusal(caller: Caller, record: dict[str, Any]) -> list[str]:
     if record.get("endedReason") != _REASON or "had a free slot" not in str(record.get("endedMessage")):
         wrong.append(f"ended with {record.get('endedReason')}: {record.get('endedMessage')}")
     return [f"call {caller.call_id} beyond the slots {what}" for what in wrong]
-
-
-def _p95(values: list[float]) -> float:
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(len(ranked) * 0.95))] if ranked else 0.0

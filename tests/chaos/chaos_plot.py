@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final
 
 import matplotlib as mpl
+from chaos_bounds import quantile
 from chaos_faults import SERVICES, STRUCK
-from chaos_report import Row, quantile
+from chaos_report import Row
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 

@@ -1,19 +1,24 @@
 """docs/reliability.md: what calls suffered from each fault, with the conditions it was measured under. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from chaos_bounds import quantile
 from chaos_round import Verdict
 
 _TEMPLATE: Final = Template(Path(__file__).with_name("reliability.md.template").read_text())
 _COLUMNS: Final = (
     "| fault | calls | trials | gap p50 / p95 / max ms | words lost / doubled | sentences lost / doubled "
-    "| side effects doubled | calls not as they should be | held up: trials (gap p95), calls |\n"
+    "| side effects doubled | things wrong | held up: trials (gap p95), calls |\n"
     "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
 )
+_ID: Final = re.compile(r" \([0-9a-f-]{36}\)")
+_SHOWN: Final = 5
+_LONGEST: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Row:
     tally: Mapping[str, int] | None
     """None = a part of a round whose calls are judged as a whole, in the row of that round."""
 
-    wrong: int
+    wrong: Sequence[str]
     gaps_disturbed: Sequence[float]
     disturbed: int
     at: str
@@ -41,14 +46,14 @@ def rows_of(verdict: Verdict, at: str) -> list[Row]:
         len(verdict.all_gaps_ms) + len(verdict.gaps_disturbed),
         verdict.all_gaps_ms,
         asdict(verdict.tally),
-        len(verdict.wrong),
+        tuple(verdict.wrong),
         verdict.gaps_disturbed,
         verdict.disturbed,
         at,
     )
     if set(verdict.gaps_ms) <= {verdict.fault}:
         return [whole]
-    parts = (Row(name, verdict.calls, len(gaps), gaps, None, 0, (), 0, at) for name, gaps in verdict.gaps_ms.items())
+    parts = (Row(name, verdict.calls, len(gaps), gaps, None, (), (), 0, at) for name, gaps in verdict.gaps_ms.items())
     return [whole, *parts]
 
 
@@ -59,17 +64,22 @@ def merged(earlier: Sequence[Row], later: Sequence[Row]) -> list[Row]:
     return [*kept, *fresh.values()]
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """Nearest rank; 0 without values."""
-    ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, int(len(ranked) * share))] if ranked else 0.0
-
-
 def page(rows: Sequence[Row], conditions: Mapping[str, Any]) -> str:
     """The whole page."""
     told = ", ".join(f"{name} {value}" for name, value in conditions.items())
-    figures = f"{_warning(rows)}{_COLUMNS}{''.join(_line(row) for row in rows)}\nLast run: {told}."
+    table = f"{_COLUMNS}{''.join(_line(row) for row in rows)}"
+    figures = f"{_warning(rows)}{table}\n{_what_was_wrong(rows)}Last run: {told}."
     return _TEMPLATE.substitute(figures=figures)
+
+
+def _what_was_wrong(rows: Sequence[Row]) -> str:
+    """The first findings of each round, without the calls' ids."""
+    told: list[str] = []
+    for row in rows:
+        shown = [_ID.sub("", wrong)[:_LONGEST] for wrong in row.wrong[:_SHOWN]]
+        more = [f"and {len(row.wrong) - _SHOWN} more"] if len(row.wrong) > _SHOWN else []
+        told += [f"- {row.fault}: {what}\n" for what in (*shown, *more)]
+    return f"What was wrong:\n\n{''.join(told)}\n" if told else ""
 
 
 def _warning(rows: Sequence[Row]) -> str:
@@ -93,7 +103,7 @@ def _line(row: Row) -> str:
         words = sentences = "not judged"
     return (
         f"| **{row.fault}** | {row.calls} | {row.trials} | {told} | {words} | {sentences} "
-        f"| {tally['effects_doubled']} | {row.wrong} | {_held_up(row)} |\n"
+        f"| {tally['effects_doubled']} | {len(row.wrong)} | {_held_up(row)} |\n"
     )
 
 

@@ -4,12 +4,13 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bus_watch import BusWatch
 from chaos_booking import BookingServer
+from chaos_bounds import gaps_beyond, lines_beyond, quantile, takeovers
 from chaos_caller import Conversation, Trial, close
 from chaos_faults import STORAGE, Fault, Ground, counts_of, inflict, settled
 from chaos_judge import Evidence, Silence, Tally, faults_of, silences_of, tally_of, unexcused
@@ -105,10 +106,13 @@ async def run_round(plan: Round, setting: Setting, usual_ms: float) -> Verdict:
     verdict.strikes = len(strikes)
     callers = await asyncio.gather(*running)
     await settled(stack, counts)
+    targets = [fault.target for fault in plan.faults]
     for trial, caller in zip(trials, callers, strict=True):
-        await _judge(trial, caller, setting)
-        _enter(trial, caller, verdict, setting.machine)
+        await gather_evidence(trial, caller, setting)
+        enter(trial, caller, verdict, setting.machine, targets)
         _measure(trial, caller, verdict, strikes, usual_ms, setting.machine)
+    verdict.wrong += gaps_beyond(verdict.gaps_ms)
+    _tell_of_lines(trials, verdict, setting)
     if any(fault.target in STORAGE for fault in plan.faults):
         verdict.wrong += await _lost(trials, setting)
     return verdict
@@ -150,7 +154,16 @@ def _moments(rng: random.Random, first_s: float, talk_s: float, strikes: int) ->
     return [first_s + stretch_s * (number + rng.random() * 0.8) for number in range(strikes)]
 
 
-async def _judge(trial: Trial, caller: Caller, setting: Setting) -> None:
+def _tell_of_lines(trials: list[Trial], verdict: Verdict, setting: Setting) -> None:
+    away_s = [back - lost for trial in trials for lost, back in trial.broken]
+    if away_s:
+        told = f"p50 {quantile(away_s, 0.5):.1f} s, at most {max(away_s):.1f} s"
+        verdict.did.append(f"{len(away_s)} lines broke and were back after {told}")
+        setting.say(f"    {verdict.did[-1]}")
+
+
+async def gather_evidence(trial: Trial, caller: Caller, setting: Setting) -> None:
+    """The call's record, log, sound and side effects, once it is over."""
     record: dict[str, Any] = await close(caller) if trial.call_id else {}
     log = await setting.watch.log(trial.call_id) if trial.call_id else []
     away = [((lost - trial.began_s) * 1_000, (back - trial.began_s) * 1_000) for lost, back in trial.broken]
@@ -159,7 +172,8 @@ async def _judge(trial: Trial, caller: Caller, setting: Setting) -> None:
     trial.evidence = Evidence(told, record, caller.heard.audio, setting.server.booked(trial.call_id), away)
 
 
-def _enter(trial: Trial, caller: Caller, verdict: Verdict, machine: Machine) -> None:
+def enter(trial: Trial, caller: Caller, verdict: Verdict, machine: Machine, targets: Sequence[str] = ()) -> None:
+    """What is wrong with one call goes into the verdict. `targets`: what the round strikes."""
     assert trial.evidence is not None
     is_disturbed = bool(caller.held_up_s) or machine.stood_still(trial.began_s, trial.ended_s)
     verdict.disturbed += is_disturbed
@@ -170,6 +184,7 @@ def _enter(trial: Trial, caller: Caller, verdict: Verdict, machine: Machine) -> 
     else:
         wrong = faults_of(trial.talk, trial.evidence)
         verdict.tally += tally_of(trial.talk, trial.evidence)
+    wrong += [*lines_beyond(trial.broken), *takeovers(targets, trial.evidence.log)]
     verdict.wrong += [f"call {trial.number} ({trial.call_id}): {what}" for what in wrong]
 
 

@@ -66,7 +66,10 @@ def test_a_sentence_heard_twice_is_a_fault() -> None:
     assert any(fault.startswith("heard ") for fault in faults_of(TALK, twice))
     longer = replace(good(), audio=[*good().audio, *sound(ALPHA.asked_ms + 4_000, ALPHA.answer_ms)])
     (fault,) = faults_of(TALK, longer)
-    assert "ms of speech reached the caller" in fault
+    assert fault.startswith("the answer on alpha sounded for 5")
+    written = {**good().record, "artifact": {"transcript": "\n".join([good().record["artifact"]["transcript"]] * 2)}}
+    (fault,) = faults_of(TALK, replace(good(), record=written))
+    assert fault.startswith("the record's transcript has twice ")
 
 
 def test_a_tool_run_under_two_keys_is_a_fault_and_a_repeated_delivery_under_one_is_not() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
+from chaos_bounds import gaps_beyond, lines_beyond, takeovers
 from chaos_faults import SERVICES, all_faults
 from chaos_judge import Tally
 from chaos_machine import Machine
@@ -19,7 +20,11 @@ from chaos_round import Verdict
 
 KILLED = Verdict("kill vad", 20, 5, gaps_ms={"kill vad": [10.0] * 95 + [900.0] * 5}, tally=Tally(words_lost=2))
 ROLLED = Verdict(
-    "restart every stage", 20, 2, gaps_ms={"restart vad": [40.0], "restart billing": [0.0]}, wrong=["call 3"]
+    "restart every stage",
+    20,
+    2,
+    gaps_ms={"restart vad": [40.0], "restart billing": [0.0]},
+    wrong=["call 3 (0f0e0d0c-1111-4222-8333-444455556666): lost a word"],
 )
 
 
@@ -28,7 +33,27 @@ def test_a_round_is_one_row_and_each_of_several_faults_has_its_gaps() -> None:
     assert "| **kill vad** | 20 | 100 | 10 / 900 / 900 | 2 / 0 | 0 / 0 | 0 | 0 | 0, 0 |" in text
     assert "| **restart every stage** | 20 | 2 | 40 / 40 / 40 | 0 / 0 | 0 / 0 | 0 | 1 | 0, 0 |" in text
     assert "| · restart billing | | 1 | 0 / 0 / 0 | | | | | |" in text
+    assert "What was wrong:\n\n- restart every stage: call 3: lost a word\n\nLast run" in text
     assert "busy machine" not in text
+
+
+def test_gaps_beyond_what_must_hold_are_named() -> None:
+    assert gaps_beyond(KILLED.gaps_ms) == []
+    assert gaps_beyond({"kill vad": [0.0] * 90 + [2_500.0] * 10}) == [
+        "kill vad: the gap's p95 is 2500 ms, more than 2000"
+    ]
+    (fault,) = gaps_beyond({"restart vad": [10.0] * 99 + [700.0]})
+    assert fault == "restart vad: the longest gap is 700 ms, more than 500"
+    assert gaps_beyond({"kill media-ingress": [4_000.0], "freeze vad": [4_000.0]}) == [], "the line was away, or frozen"
+    assert lines_beyond([(1.0, 3.0), (10.0, 21.5)]) == ["the line was away for 11.5 s"]
+
+
+def test_a_stage_that_changes_hands_without_need_is_named_and_after_a_kill_it_is_not() -> None:
+    log = [("stage.claimed", {"stage": "vad", "worker": worker}) for worker in ("vad-1", "vad-2")]
+    (fault,) = takeovers(["nats-leader"], log)
+    assert fault == "vad changed hands though no worker was struck: vad-1, vad-2"
+    assert takeovers(["nats-leader"], log[:1]) == []
+    assert takeovers(["vad"], log) == takeovers([], log) == []
 
 
 def test_a_page_made_on_a_busy_machine_says_so_first() -> None:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
+import nats.errors
 import pytest
 
 from voxbus_contracts import DEFAULT_ORG, Envelope
@@ -80,6 +81,32 @@ async def test_a_vanished_owner_is_replaced_and_the_next_folds_its_log(nats_url:
         assert taken.epoch > first.served[0].epoch
         assert taken.fence.accepts("vad", first.served[0].epoch) is False
         await b.stop()
+
+
+async def test_a_worker_that_stood_still_asks_who_has_its_calls_until_the_bus_answers(
+    nats_url: str, config: CallConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Counting()
+    a = await start(nats_url, "vad-a", stage)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await put_claims(bus, config)
+        (call,) = await eventually(lambda: stage.served, what="an owner")
+        answer, asked = a.runtime.bus.kv_get, list[str]()
+
+        async def slow(bucket: str, key: str) -> Any:
+            asked.append(key)
+            if len(asked) == 1:
+                raise nats.errors.TimeoutError
+            return await answer(bucket, key)
+
+        monkeypatch.setattr(a.runtime.bus, "kv_get", slow)
+        for thawed in a.runtime.peers._thawed:  # as its heartbeat does after it was late
+            await thawed()
+        await eventually(lambda: len(asked) == 2, what="asked again")
+        assert not call.fenced.is_set(), "nobody else has it"
+        assert a.component.calls()
+    await a.stop()
 
 
 async def test_a_worker_started_alone_finds_the_calls_of_a_dead_one(nats_url: str, config: CallConfig) -> None:

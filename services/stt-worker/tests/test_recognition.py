@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 
 import pytest
+import uvloop
 
 from voxbus_contracts import Event
 from voxbus_contracts.assistant import Transcriber, WordLabel
@@ -255,3 +257,28 @@ async def test_a_hole_is_asked_of_the_stream_and_given_up_without_an_answer(make
     call.recognition.on_hole_answered([])
     await call.until(lambda: bool(call.finals()))
     assert call.finals()[0].text == "is it", "the frame of the first word never came"
+
+
+def test_a_moment_that_has_passed_already_is_waited_for_as_any_other_in_uvloop() -> None:
+    """Its handles have no `when` once their time has come."""
+
+    async def hears_with_a_hole_on_a_late_machine() -> list[str]:
+        call = Call(FlakyRecognizer(), Transcriber(model="position"), Patience())
+        loop, call_at = asyncio.get_running_loop(), asyncio.get_running_loop().call_at
+        late = SimpleNamespace(
+            time=loop.time, call_at=lambda at_s, callback: call_at(min(at_s, loop.time() - 1), callback)
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("voxbus_stt_worker.recognition.asyncio.get_running_loop", lambda: late)
+            call.recognition.on_speech_started(SpeechStarted(speech_seq=1, pts_ms=960, detected_pts_ms=1_040))
+            call.hear(660, 1_040)
+            call.hear(1_060, 1_700)
+            stopped = SpeechStopped(speech_seq=1, pts_ms=1_500, detected_pts_ms=1_700, voiced_ms=100)
+            call.recognition.on_speech_stopped(stopped)
+        call.recognition.on_hole_answered([HeardFrame(1_040, bytes(640))])
+        await call.until(lambda: bool(call.finals()))
+        await call.close()
+        return [final.text for final in call.finals()]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(hears_with_a_hole_on_a_late_machine()) == ["where is it"]

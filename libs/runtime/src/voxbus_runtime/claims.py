@@ -292,11 +292,21 @@ class StageWorker:
             call.lose()
 
     async def _after_thaw(self) -> None:
-        """This process stood still: whoever took a call meanwhile has it."""
+        """This process stood still: whoever took a call meanwhile has it. The heartbeat goes on meanwhile."""
+        self.runtime.spawn(self._look_who_has_them(), "after-thaw")
+
+    async def _look_who_has_them(self) -> None:
+        """What made this process stand still may keep the bus from answering, too: asks until it does."""
         for call in list(self._calls.values()):
-            entry = await self.runtime.bus.kv_get(OWNERS.name, call.ref.owner_key(self.stage))
-            if entry is None or entry.revision != call.epoch:
-                call.lose()
+            while not call.fenced.is_set() and self._calls.get(str(call.ref)) is call:
+                try:
+                    entry = await self.runtime.bus.kv_get(OWNERS.name, call.ref.owner_key(self.stage))
+                except (nats.errors.Error, JetStreamError, TimeoutError):
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+                    continue
+                if entry is None or entry.revision != call.epoch:
+                    call.lose()
+                break
 
     async def _put_back_for_ever(self) -> None:
         while True:

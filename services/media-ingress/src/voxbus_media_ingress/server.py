@@ -18,10 +18,11 @@ from voxbus_contracts.config import CallConfig
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.attachment import Attachment
 from voxbus_media_ingress.connection import MediaConnection
-from voxbus_media_ingress.ending import DRAINED, MOVED, UNAVAILABLE
+from voxbus_media_ingress.ending import DRAINED, UNAVAILABLE
 from voxbus_media_ingress.errors import AttachRefused, SettingsClash
 from voxbus_media_ingress.handlers import INTERESTS, on_message, on_text
 from voxbus_media_ingress.inbound import error_text
+from voxbus_media_ingress.moving import move
 from voxbus_media_ingress.opening import read_opening
 from voxbus_media_ingress.settings import Settings
 from voxbus_media_ingress.ticket import admit, read_ticket
@@ -37,8 +38,6 @@ STAGE: Final = "media-ingress"
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 _WRITE_LIMIT_BYTES: Final = 32 * 1024
 _CLOSE_S: Final = 2.0
-_MOVE_EVERY_S: Final = 0.02
-"""Callers who are moved come back at once: one after the other, so that none waits behind all the others."""
 _DETACH_S: Final = 5.0
 _BUS_TROUBLE: Final = (nats.errors.Error, JetStreamError, RuntimeFault, TimeoutError, OSError)
 
@@ -87,17 +86,11 @@ class MediaServer:
         self._runtime.log.info("listening", host=host, port=self.port)
 
     async def drain(self) -> int:
-        """Takes no more transports and moves those that can come back; the rest may go on for media_drain_ms.
-
-        Moved = closed with 1012: the caller connects again to the same URL, where another worker listens by now.
-        """
+        """Takes no more transports and moves those that can come back; the rest may go on for media_drain_ms."""
         if self._server is not None:
             self._server.close(close_connections=False)
         released = len(self._attachments)
-        for attachment in list(self._attachments.values()):
-            if attachment.can_come_back:
-                attachment.end(MOVED)
-                await asyncio.sleep(_MOVE_EVERY_S)
+        await move(list(self._attachments.values()))
         await self._wait_for_none(_DETACH_S if self._all_can_come_back() else self._settings.media_drain_ms / 1_000)
         for attachment in list(self._attachments.values()):
             attachment.end(DRAINED)

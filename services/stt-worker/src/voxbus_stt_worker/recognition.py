@@ -88,7 +88,9 @@ class Recognition:
         self._has_work = asyncio.Event()
         self._is_settled = asyncio.Event()
         self._is_settled.set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._wakes_s = 0.0
+        """When `_timer` is due: a handle whose time has come already cannot say so in uvloop."""
         self._is_stopped = False
         self._failures = 0
         self._is_changed = False
@@ -325,9 +327,10 @@ class Recognition:
             return
         at_s = min(wakes_ms) / 1_000
         if self._timer is not None:
-            if self._timer.when() <= at_s:
+            if self._wakes_s <= at_s:
                 return
             self._timer.cancel()
+        self._wakes_s = at_s
         self._timer = asyncio.get_running_loop().call_at(at_s, self._on_timer)
 
     def _on_timer(self) -> None:
