@@ -17,6 +17,7 @@ from voxbus_contracts.commands import ClearPlayback, SaySentence
 from voxbus_contracts.events import ReplyStarted, SpeechStarted, TranscriptFinal
 from voxbus_proto.control.v1 import control_pb2, control_pb2_grpc
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_runtime.audio_frames import frames_of
 from voxbus_testing.nats import eventually
 
 pytestmark = pytest.mark.integration
@@ -130,6 +131,24 @@ async def test_the_answer_reaches_the_caller_and_its_latency_is_told(rig: Any) -
     assert rig.played == [1_000 + n for n in range(10)]
     told = await client.told("transcript", role="assistant")
     assert told["transcript"] == "Hi."
+
+
+async def test_what_was_played_is_told_five_frames_at_a_time_and_the_rest_as_soon_as_nothing_follows(rig: Any) -> None:
+    await rig.answered()
+    messages: list[list[int]] = []
+
+    def on_message(_subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
+        messages.append([frame.seq for frame in frames_of(payload)])
+
+    await rig.bus.nc.subscribe_live(rig.config.ref.audio("played"), on_message)
+    await rig.bus.nc.flush()
+    await rig.publish("llm-orchestrator", SaySentence(utterance_seq=1, reply=1, turn=1, text="Hi."))
+    await rig.speak(1, range(12))
+    await rig.event("playback.finished")
+    await eventually(lambda: messages and messages[-1][-1] == 12, what="the rest")
+    assert messages == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12]]
+    stored = await rig.stages["llm-orchestrator"].replay_audio("played", rig.frames["played"][11].pts_ms)
+    assert [frame.seq for frame in stored] == [12], "read back frame by frame"
 
 
 async def test_barge_in_pauses_at_once_and_a_clear_is_final(rig: Any) -> None:

@@ -19,6 +19,7 @@ from voxbus_contracts.events import CallEnded, FaultRaised, ReplyStarted, Speech
 from voxbus_contracts.message import Message
 from voxbus_contracts.subjects import parse
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_runtime.audio_frames import frames_of
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.claims import put_claims
 from voxbus_testing.nats import RunningService, bus_at, eventually, start_service, store_config
@@ -50,7 +51,7 @@ class Ear:
         await self._bus.nc.flush()
 
     async def _on_frame(self, msg: Msg) -> None:
-        self.frames.append(AudioFrame.FromString(msg.data))
+        self.frames += frames_of(msg.data)
 
     async def _on_event(self, msg: Msg) -> None:
         if read_envelope(msg.headers).stage == "tts-worker":

@@ -71,7 +71,7 @@ class FakeLine:
         self.hurry = asyncio.Event()
         self.frames: list[AudioFrame] = []
 
-    async def send(self, frame: AudioFrame) -> None:
+    async def send(self, frame: AudioFrame, *, may_wait: bool) -> None:
         self.frames.append(frame)
 
     @property

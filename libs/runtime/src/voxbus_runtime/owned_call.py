@@ -17,6 +17,7 @@ from voxbus_contracts.events import StageClaimed
 from voxbus_contracts.streams import AUDIO
 from voxbus_contracts.subjects import AudioDirection
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_runtime.audio_frames import frames_of
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.errors import NotStored, OwnershipLost
 from voxbus_runtime.fence import Fence
@@ -161,9 +162,11 @@ class OwnedCall:
     def publish_audio(self, direction: AudioDirection, frame: AudioFrame) -> bytes:
         """Fire and forget: live audio never waits. While the bus is lost, frames are dropped here.
 
-        Gives the frame as it was sent, for `publish_audio_again`.
+        Gives the frame, and `more` in it, as it was sent, for `publish_audio_again`.
         """
         frame.epoch = self.epoch
+        for more in frame.more:
+            more.epoch = self.epoch
         payload = frame.SerializeToString()
         self.publish_audio_again(direction, payload)
         return payload
@@ -187,6 +190,8 @@ class OwnedCall:
                 observe(wall_ns() / 1e6 - frame.origin_unix_us / 1e3)
             if accepts(maker, frame.epoch):
                 on_frame(frame)
+                for more in frame.more:
+                    on_frame(more)
 
         subscription = await self.bus.nc.subscribe_live(self.ref.audio(direction), on_message)
         self._subscriptions.append(subscription)
@@ -200,17 +205,17 @@ class OwnedCall:
         newest = await last(self.bus.nc, AUDIO.name, subject)
         if newest is None:
             return []
-        back_ms = AudioFrame.FromString(newest.data).pts_ms - from_pts_ms
+        back_ms = frames_of(newest.data)[-1].pts_ms - from_pts_ms
         if back_ms < 0:
             return []
         found: dict[int, AudioFrame] = {}
         since_ms = newest.stored_at_ms - back_ms - 1_000
         async for stored in read(self.bus.nc, AUDIO.name, subject, since_ms=since_ms):
-            frame = AudioFrame.FromString(stored.data)
-            inside = frame.pts_ms >= from_pts_ms and (upto_pts_ms is None or frame.pts_ms < upto_pts_ms)
-            known = found.get(frame.pts_ms)
-            if inside and (known is None or known.epoch < frame.epoch):
-                found[frame.pts_ms] = frame
+            for frame in frames_of(stored.data):
+                inside = frame.pts_ms >= from_pts_ms and (upto_pts_ms is None or frame.pts_ms < upto_pts_ms)
+                known = found.get(frame.pts_ms)
+                if inside and (known is None or known.epoch < frame.epoch):
+                    found[frame.pts_ms] = frame
         return [found[pts] for pts in sorted(found)]
 
     # --- inside ------------------------------------------------------------------------------------------------

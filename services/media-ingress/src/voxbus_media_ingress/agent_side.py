@@ -66,6 +66,7 @@ class AgentSide:
         """Falls silent for good and reports how much of what sounded was heard."""
         self._playout.break_off()
         self._report_all()
+        self._publisher.send_played()
         self._is_stopped = True
         self._alarm.stop()
         metrics.UNDERRUNS.inc(self._playout.underruns)
@@ -103,7 +104,10 @@ class AgentSide:
                 self._line.audio(self._encoder.push(frame.pcm))
                 self._publisher.played(frame.pts_ms, frame.pcm, frame.utterance_seq)
         self._report_all()
-        self._alarm.set(playout.next_due())
+        due_ms = playout.next_due()
+        if due_ms is None or due_ms > at_ms + 2 * FRAME_MS:
+            self._publisher.send_played()
+        self._alarm.set(due_ms)
         self._notice_loss()
 
     def _report_all(self) -> None:

@@ -8,6 +8,7 @@ from voxbus_contracts.events import MediaAttached
 from voxbus_contracts.streams import AUDIO, EVENTS
 from voxbus_media_ingress.past import Past, continued_pts_ms, fold
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_runtime.audio_frames import frames_of
 from voxbus_runtime.errors import NotStored
 from voxbus_runtime.fence import Fence
 from voxbus_runtime.owned_call import OwnedCall
@@ -66,6 +67,6 @@ async def stored_agent_frames(call: OwnedCall) -> AsyncIterator[AudioFrame]:
     published before it was replaced still counts."""
     fence = Fence()
     async for stored in read(call.bus.nc, AUDIO.name, call.ref.audio("agent")):
-        frame = AudioFrame.FromString(stored.data)
-        if fence.accepts("tts-worker", frame.epoch):
-            yield frame
+        for frame in frames_of(stored.data):
+            if fence.accepts("tts-worker", frame.epoch):
+                yield frame

@@ -15,6 +15,8 @@ from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
 
 _FLUSH_S: Final = 1.0
+_PLAYED_TOGETHER: Final = 5
+"""Frames that left for the caller, in one message: 100 ms. Recorders and listeners need them soon, not at once."""
 
 
 class Publisher:
@@ -26,6 +28,8 @@ class Publisher:
         self._queue: asyncio.Queue[tuple[Event | Command, Callable[[], None] | None]] = asyncio.Queue()
         self._caller_seq = 0
         self._played_seq = 0
+        self._played: AudioFrame | None = None
+        """Left, and not on the bus yet."""
 
     def say(self, message: Event | Command, then: Callable[[], None] | None = None) -> None:
         """`then` is done once it is said: what takes effect here is on the log before it does."""
@@ -48,13 +52,26 @@ class Publisher:
             metrics.FRAME_LATENCY.observe(time.time_ns() / 1e6 - origin_unix_us / 1e3)
 
     def played(self, pts_ms: int, pcm: bytes, utterance_seq: int) -> None:
-        """20 ms that left for the caller."""
+        """20 ms that left for the caller; on the bus with the next ones, or when `send_played` says so."""
         self._played_seq += 1
-        call = self._call
-        frame = AudioFrame(
-            pcm=pcm, pts_ms=pts_ms, seq=self._played_seq, utterance_seq=utterance_seq, attachment=call.epoch
+        make = AudioFrame if self._played is None else self._played.more.add
+        frame = make(
+            pcm=pcm,
+            pts_ms=pts_ms,
+            seq=self._played_seq,
+            utterance_seq=utterance_seq,
+            attachment=self._call.epoch,
         )
-        self._ring.keep(now_ms(), "played", call.publish_audio("played", frame))
+        if self._played is None:
+            self._played = frame
+        if len(self._played.more) + 1 >= _PLAYED_TOGETHER:
+            self.send_played()
+
+    def send_played(self) -> None:
+        """Nothing more leaves for now: what has left is not kept back."""
+        if self._played is not None:
+            played, self._played = self._played, None
+            self._ring.keep(now_ms(), "played", self._call.publish_audio("played", played))
 
     async def run(self) -> None:
         """Publishes events until cancelled; ends by itself once a newer attachment owns the call."""

@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import time
 from functools import partial
-from itertools import count
 from typing import Final
 
 from voxbus_contracts.events import FaultRaised, HandoffCompleted, UsageRecorded
-from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_providers.errors import ProviderError
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
@@ -18,6 +16,7 @@ from voxbus_tts_worker import metrics
 from voxbus_tts_worker.choosing import Choice
 from voxbus_tts_worker.engines import VoiceSource
 from voxbus_tts_worker.errors import VOICE_FAILED
+from voxbus_tts_worker.line import CallLine
 from voxbus_tts_worker.speaking import Sentence, Speaking, begun, ended, heard, is_wasted, resumed
 from voxbus_tts_worker.utterance import Pace, Utterance
 from voxbus_tts_worker.voices import Voices
@@ -36,30 +35,11 @@ INTERESTS: Final = frozenset(
 )
 _WIND_UP_S: Final = 3.0
 """What the running sentence may still take when the worker leaves; then the next owner says it again."""
-_BUS_LOST_S: Final = 0.05
 
 
 async def serve(call: OwnedCall, engines: VoiceSource, pace: Pace) -> None:
     """Speaks from the claim to the end of the call, or until the worker leaves."""
     await Mouth(call, engines, pace).run()
-
-
-class CallLine:
-    """The call's agent side: numbers frames, and waits while the bus is lost."""
-
-    def __init__(self, call: OwnedCall) -> None:
-        self._call = call
-        self._numbers = count(1)
-
-    @property
-    def hurry(self) -> asyncio.Event:
-        return self._call.leaving
-
-    async def send(self, frame: AudioFrame) -> None:
-        while not self._call.bus.connected:  # noqa: ASYNC110 - the bus tells its state, not its change
-            await asyncio.sleep(_BUS_LOST_S)
-        frame.seq = next(self._numbers)
-        self._call.publish_audio("agent", frame)
 
 
 class Mouth:

@@ -21,6 +21,9 @@ from voxbus_tts_worker.speaking import Sentence
 _TONES: Final = Choice("tones")
 """In place of an engine: keys need none."""
 
+_WELL_AHEAD_MS: Final = 300
+"""So much sound that is sent and not heard covers what gathering frames costs."""
+
 _BREATH_FRAMES: Final = 25
 """Frames sent in a row before other calls get their turn."""
 
@@ -39,7 +42,9 @@ class Line(Protocol):
     @property
     def hurry(self) -> asyncio.Event: ...
 
-    async def send(self, frame: AudioFrame) -> None: ...
+    async def send(self, frame: AudioFrame, *, may_wait: bool) -> None:
+        """`may_wait`: it is played so much later that it may go in one message with those that follow."""
+        ...
 
 
 class Utterance:
@@ -152,7 +157,7 @@ class Utterance:
             last=last,
             held=self.sentence.is_held,
         )
-        await self._line.send(frame)
+        await self._line.send(frame, may_wait=not last and self._is_ahead())
         if self._first_audio_ms is None:
             self._first_sent_s = loop.time()
             self._first_audio_ms = max(0, round(self._first_sent_s * 1_000 - self.sentence.arrived_ms))
@@ -160,6 +165,11 @@ class Utterance:
             self._sent += 1
         if self._sent % _BREATH_FRAMES == 0:
             await asyncio.sleep(0)
+
+    def _is_ahead(self) -> bool:
+        """What was sent before sounds for a while yet, even if the caller hears the sentence already."""
+        sounded_s = asyncio.get_running_loop().time() - self._first_sent_s
+        return self._sent * FRAME_MS > sounded_s * 1_000 + _WELL_AHEAD_MS and not self.sentence.is_repeat
 
     async def _wait_for_turn(self) -> None:
         """A sentence that a predecessor may have begun is not held back: much of it may be heard already."""

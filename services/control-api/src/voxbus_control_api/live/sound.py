@@ -17,6 +17,7 @@ from voxbus_control_api import metrics
 from voxbus_control_api.bus_away import answering
 from voxbus_control_api.live.stereo import Stereo
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
+from voxbus_runtime.audio_frames import frames_of
 from voxbus_runtime.bus import Bus
 from voxbus_runtime.live import LiveSubscription
 
@@ -115,8 +116,8 @@ class _Line:
         self._give(self._stereo.caller(frame.pts_ms, frame.epoch, frame.pcm))
 
     def _on_played(self, _subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
-        frame = AudioFrame.FromString(payload)
-        self._stereo.played(frame.pts_ms, frame.epoch, frame.pcm)
+        for frame in frames_of(payload):
+            self._stereo.played(frame.pts_ms, frame.epoch, frame.pcm)
 
     def _on_ended(self, _subject: str, _headers: dict[str, str] | None, _payload: bytes) -> None:
         self.end()

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voxbus_proto/media/v1/media.proto\x12\x15voxbus_proto.media.v1\"\xb4\x01\n\nAudioFrame\x12\x0b\n\x03pcm\x18\x01 \x01(\x0c\x12\x0e\n\x06pts_ms\x18\x02 \x01(\x04\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x15\n\rutterance_seq\x18\x04 \x01(\r\x12\r\n\x05\x65poch\x18\x05 \x01(\x04\x12\x12\n\nattachment\x18\x06 \x01(\x04\x12\x0e\n\x06\x66illed\x18\x07 \x01(\x08\x12\x16\n\x0eorigin_unix_us\x18\x08 \x01(\x04\x12\x0c\n\x04last\x18\t \x01(\x08\x12\x0c\n\x04held\x18\n \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voxbus_proto/media/v1/media.proto\x12\x15voxbus_proto.media.v1\"\xe5\x01\n\nAudioFrame\x12\x0b\n\x03pcm\x18\x01 \x01(\x0c\x12\x0e\n\x06pts_ms\x18\x02 \x01(\x04\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x15\n\rutterance_seq\x18\x04 \x01(\r\x12\r\n\x05\x65poch\x18\x05 \x01(\x04\x12\x12\n\nattachment\x18\x06 \x01(\x04\x12\x0e\n\x06\x66illed\x18\x07 \x01(\x08\x12\x16\n\x0eorigin_unix_us\x18\x08 \x01(\x04\x12\x0c\n\x04last\x18\t \x01(\x08\x12\x0c\n\x04held\x18\n \x01(\x08\x12/\n\x04more\x18\x0b \x03(\x0b\x32!.voxbus_proto.media.v1.AudioFrameb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'voxbus_proto.media.v1.media
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_AUDIOFRAME']._serialized_start=61
-  _globals['_AUDIOFRAME']._serialized_end=241
+  _globals['_AUDIOFRAME']._serialized_end=290
 # @@protoc_insertion_point(module_scope)
