@@ -43,6 +43,8 @@ BODIES: dict[str, Json] = {
     "/knowledge-base": {"provider": "custom-knowledge-base", "server": {"url": "https://kb.example/mine"}},
     "/org": {"name": "mine"},
     "/phone-number": {"provider": "byo-phone-number", "number": "+14155550178", "credentialId": "$trunk"},
+    "/phone-number/import/twilio": {"twilioPhoneNumber": "+14155550179", "twilioAccountSid": "AC1"},
+    "/phone-number/import/vonage": {"vonagePhoneNumber": "+14155550180", "credentialId": "$credential"},
     "/session": {"name": "mine"},
     "/squad": {"members": [{"assistantId": "$assistant"}]},
     "/structured-output": {"name": "mine", "schema": _SCHEMA},
@@ -156,9 +158,11 @@ def test_anothers_object_is_not_there(owner: Tenant, asker: Tenant, operation: O
 def test_lists_show_nothing_of_another_whatever_is_asked(owner: Tenant, asker: Tenant, operation: Operation) -> None:
     names = {"id": "assistant", "idAny": "assistant", "assistantId": "assistant", "assistantIdAny": "assistant"}
     names |= {"squadId": "squad", "phoneNumberId": "phone-number", "sessionId": "session", "previousChatId": "chat"}
+    names |= {"phoneNumberIdAny": "phone-number", "squadIdAny": "squad"}
     queries: list[dict[str, str]] = [{}, {"limit": "1000"}, {"search": MARK}, {"name": MARK}, {"orgId": owner.org}]
     queries += [{name: owner.ids[kind]} for name, kind in names.items() if kind in owner.ids]
-    queries += [{"id": each} for each in owner.ids.values()]
+    queries += [{"id": each} for each in owner.ids.values()] + [{"idAny": ",".join(owner.ids.values())}]
+    queries += [{"sortBy": each, "sortOrder": "ASC"} for each in ("createdAt", "duration", "cost")]
     for query in queries:
         answer = asker.http.get(operation.path, params=query)
         shows_nothing(answer)

@@ -91,6 +91,8 @@ async def test_what_is_not_there_is_said_in_plain_words(server: Any) -> None:
     told = {
         (running["id"], "mono-recording"): "the recording is made when the call has ended",
         (running["id"], "call-logs"): "the logs are made when the call has ended",
+        (running["id"], "video-recording"): "there is no video recording of this call",
+        (running["id"], "pcap"): "there is no packet capture of this call",
         (off["id"], "mono-recording"): "this call was not recorded",
         (off["id"], "call-logs"): "this call was not logged",
         (private["id"], "stereo-recording"): "this call was not recorded",

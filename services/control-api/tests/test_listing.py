@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import QueryParams
 
 from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.listing import Filters, Listing, page_metadata, read_filtered, read_listing
@@ -41,3 +42,28 @@ def test_pages_hold_every_item_once(total: int, limit: int, page: int) -> None:
     told = page_metadata(Listing(limit=limit, page=page), total)
     assert told["totalPages"] * limit >= total if limit else told["totalPages"] == 0
     assert told["hasNextPage"] == (limit > 0 and page * limit < total)
+
+
+SESSIONS = Filters(columns={"id": "id", "idAny": "id"}, in_body={"numberAny": "customer.number"}, amounts=("cost",))
+
+
+@pytest.mark.parametrize("asked", ["idAny=a,b", "idAny=a&idAny=b", "idAny[]=a&idAny[]=%20b,"])
+def test_several_values_are_given_in_every_way_that_clients_have(asked: str) -> None:
+    listing = read_filtered(QueryParams(f"{asked}&numberAny=%2B1&id=c,d"), SESSIONS)
+    assert listing.equal == (("id", ("c,d",)), ("id", ("a", "b")))
+    assert listing.in_body == (("customer.number", ("+1",)),)
+
+
+def test_a_list_without_values_narrows_nothing() -> None:
+    assert read_filtered(QueryParams("idAny=,&numberAny="), SESSIONS) == read_filtered({}, SESSIONS)
+
+
+def test_the_character_nul_is_refused_in_every_one_of_repeated_parameters() -> None:
+    with pytest.raises(BadRequest, match="idAny must not hold"):
+        read_filtered(QueryParams("idAny=%00&idAny=b"), SESSIONS)
+
+
+def test_lists_are_sorted_by_what_is_theirs_and_a_wrong_name_is_refused() -> None:
+    assert [read_filtered({"sortBy": each}, SESSIONS).sort_by for each in ("cost", "duration")] == ["cost", "createdAt"]
+    with pytest.raises(BadRequest, match="sortBy must be one of"):
+        read_filtered({"sortBy": "price"}, Filters())

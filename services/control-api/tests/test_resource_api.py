@@ -136,6 +136,24 @@ async def test_every_provider_of_numbers_is_taken_and_its_numbers_are_active(ser
         assert response.json()["status"] == "active"
 
 
+async def test_the_older_imports_make_the_same_numbers_and_name_fields_as_they_were_asked(server: Any) -> None:
+    twilio = {"twilioPhoneNumber": "+14155550100", "twilioAccountSid": "AC", "twilioAuthToken": "t", "name": "desk"}
+    made_here = await server.client.post("/phone-number/import/twilio", json=twilio)
+    assert made_here.status_code == 201, made_here.text
+    shown = made_here.json()
+    assert (shown["provider"], shown["number"], shown["name"]) == ("twilio", "+14155550100", "desk")
+    assert shown["twilioAuthToken"] != "t"
+    assert (await server.client.get(f"/phone-number/{shown['id']}")).json() == shown
+    assert (await server.client.post("/phone-number/import/twilio", json=twilio)).status_code == 409
+    vonage = {"vonagePhoneNumber": "+14155550101", "credentialId": "c"}
+    assert (await server.client.post("/phone-number/import/vonage", json=vonage)).json()["provider"] == "vonage"
+    wrong = await server.client.post("/phone-number/import/vonage", json={"vonagePhoneNumber": "12"})
+    named = {told.split(" ")[0] for told in wrong.json()["message"]}
+    assert (wrong.status_code, named) == (400, {"vonagePhoneNumber", "credentialId"})
+    missing = await server.client.post("/phone-number/import/twilio", json={"twilioAccountSid": "AC"})
+    assert missing.json()["message"][0].startswith("twilioPhoneNumber")
+
+
 async def test_a_number_belongs_to_one_phone_number_of_an_organisation(server: Any) -> None:
     first = await made(server, "/phone-number")
     again = await server.client.post("/phone-number", json=BODIES["/phone-number"])
@@ -174,6 +192,15 @@ async def test_pages_tell_how_many_there_are(server: Any) -> None:
     wrong = await server.client.get("/v2/phone-number?page=0&sortOrder=UP&limit=1e3&createdAtGt=x")
     assert wrong.status_code == 400
     assert {told.split(" ")[0] for told in wrong.json()["message"]} == {"page", "sortOrder", "limit", "createdAtGt"}
+
+
+async def test_squads_are_found_by_any_of_their_ids_and_assistants_come_in_pages_too(server: Any) -> None:
+    first, _, third = [await made(server, "/squad") for _ in range(3)]
+    found = (await server.client.get("/squad", params={"idAny": f"{first['id']},{third['id']}"})).json()
+    assert {each["id"] for each in found} == {first["id"], third["id"]}
+    assistant = await made(server, "/assistant")
+    page = (await server.client.get("/v2/assistant?sortBy=createdAt")).json()
+    assert (page["results"], page["metadata"]["totalItems"]) == ([assistant], 1)
 
 
 async def test_what_a_body_refers_to_must_be_the_organisations(server: Any) -> None:

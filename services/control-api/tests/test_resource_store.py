@@ -94,7 +94,25 @@ async def test_a_field_of_the_body_narrows_a_list(store: ResourceStore) -> None:
     await store.create(tool(1, purpose="a'\"b"))
     await store.create(tool(2, purpose="other\u0000"))
     await store.create(tool(3))
-    assert await ids(store, Listing(in_body=(("purpose", "a'\"b"),))) == ["t1"]
+    assert await ids(store, Listing(in_body=(("purpose", ("a'\"b",)),))) == ["t1"]
+
+
+async def test_a_field_within_a_field_narrows_a_list_to_any_of_several_values(store: ResourceStore) -> None:
+    await store.create(tool(1, customer={"number": "+1"}))
+    await store.create(tool(2, customer={"number": "+2"}))
+    await store.create(tool(3, customer="+1"))
+    any_of = Listing(in_body=(("customer.number", ("+1", "+2", "+3")),))
+    assert await ids(store, any_of) == ["t2", "t1"]
+    assert await store.count("acme", "tool", any_of) == 2
+    assert await ids(store, Listing(equal=(("id", ("t1", "t3", "nobody")),))) == ["t3", "t1"]
+
+
+async def test_lists_are_sorted_by_an_amount_and_those_with_the_same_by_time(store: ResourceStore) -> None:
+    for number, cost in enumerate((0.5, 10, None, 0.0625), start=1):
+        await store.create(tool(number, **({} if cost is None else {"cost": cost})))
+    await store.create(tool(5, cost=0))
+    assert await ids(store, Listing(sort_by="cost")) == ["t2", "t1", "t4", "t5", "t3"]
+    assert await ids(store, Listing(sort_by="cost", oldest_first=True)) == ["t3", "t5", "t4", "t1", "t2"]
 
 
 async def test_changes_at_the_same_time_are_all_kept(store: ResourceStore) -> None:

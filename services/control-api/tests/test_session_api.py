@@ -30,6 +30,25 @@ async def test_a_session_is_made_changed_listed_and_deleted(server: Any) -> None
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [
+        {"number": "+14155550101"},
+        {"customerNumberAny": "+14155550101,+14155550199"},
+        {"email": "ada@example.org"},
+        {"externalId": "c-1", "sortBy": "cost"},
+    ],
+)
+async def test_sessions_are_found_by_their_customer(server: Any, asked: Json) -> None:
+    customer = {"number": "+14155550101", "email": "ada@example.org", "externalId": "c-1"}
+    hers = await session_of(server, customer=customer)
+    other = await session_of(server, customer={"number": "+14155550102"})
+    found = (await server.client.get("/session", params=asked)).json()
+    assert [each["id"] for each in found["results"]] == [hers["id"]]
+    both = (await server.client.get("/session", params={"idAny": [hers["id"], other["id"]]})).json()
+    assert both["metadata"]["totalItems"] == 2
+
+
+@pytest.mark.parametrize(
     ("body", "named"),
     [
         ({"expirationSeconds": 59}, "expirationSeconds"),

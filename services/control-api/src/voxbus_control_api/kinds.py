@@ -17,7 +17,7 @@ ASSISTANT: Final = Kind(
     path="/assistant",
     title="Assistant",
     shape=AssistantBody,
-    lists=(("/assistant", "array"),),
+    lists=(("/assistant", "array"), ("/v2/assistant", "pages")),
     as_read=assistant_as_read,
     patch_aliases=("/assistants",),
 )
@@ -28,6 +28,7 @@ SQUAD: Final = Kind(
     title="Squad",
     shape=SquadBody,
     lists=(("/squad", "array"),),
+    filters=Filters(columns={"idAny": "id"}),
 )
 
 TOOL: Final = Kind(

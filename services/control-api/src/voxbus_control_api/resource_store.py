@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_control_api.database import ORGS, RESOURCES, Database
-from voxbus_control_api.listing import Listing
+from voxbus_control_api.listing import SORTED_BY, Listing
 from voxbus_control_api.projection import iso
 from voxbus_control_api.secret_box import SecretBox
 
@@ -66,7 +66,9 @@ class ResourceStore:
 
     async def find(self, org: str, kind: str, listing: Listing) -> list[Resource]:
         """One page, newest first unless the listing says otherwise."""
-        statement = listing.applied(select(RESOURCES).where(*self._conditions(org, kind, listing)), RESOURCES)
+        of_kind = select(RESOURCES).where(*self._conditions(org, kind, listing))
+        first = self._amount(listing.sort_by) if listing.sort_by != SORTED_BY[0] else None
+        statement = listing.applied(of_kind, RESOURCES, first)
         async with self._database.read() as connection:
             return [self._resource(row) for row in (await connection.execute(statement)).all()]
 
@@ -114,7 +116,7 @@ class ResourceStore:
             return there
 
     def _conditions(self, org: str, kind: str, listing: Listing) -> list[Any]:
-        in_body = [self._field(name) == value for name, value in listing.in_body]
+        in_body = [self._field(place).in_(values) for place, values in listing.in_body]
         return [*_kind(org, kind), *listing.conditions(RESOURCES), *in_body, *self._searched(listing)]
 
     def _searched(self, listing: Listing) -> list[Any]:
@@ -124,12 +126,22 @@ class ResourceStore:
         text, fields = listing.searched
         return [or_(*(func.lower(self._field(name)).contains(text.lower(), autoescape=True) for name in fields))]
 
-    def _field(self, name: str) -> Any:
-        """A text field at the top of the body. PostgreSQL reads no JSON with the character NUL in it: blank instead."""
+    def _field(self, place: str) -> Any:
+        """A text field of the body: `name`, or `customer.number`."""
+        names = place.split(".")
         if self._database.backend == "postgresql":
-            readable = func.replace(RESOURCES.c.body, "\\u0000", "\\u0020")
-            return cast(readable, JSON)[name].as_string()
-        return func.json_extract(RESOURCES.c.body, f'$."{name}"')
+            return self._json()[tuple(names)].as_string()
+        return func.json_extract(RESOURCES.c.body, "$" + "".join(f'."{name}"' for name in names))
+
+    def _amount(self, name: str) -> Any:
+        """A number at the top of the body; 0 where there is none."""
+        if self._database.backend == "postgresql":
+            return func.coalesce(self._json()[name].as_float(), 0)
+        return func.coalesce(func.json_extract(RESOURCES.c.body, f'$."{name}"'), 0)
+
+    def _json(self) -> Any:
+        """PostgreSQL reads no JSON with the character NUL in it: blank instead."""
+        return cast(func.replace(RESOURCES.c.body, "\\u0000", "\\u0020"), JSON)
 
     async def _get(self, connection: AsyncConnection, statement: Select[Any]) -> Resource | None:
         row = (await connection.execute(statement)).first()

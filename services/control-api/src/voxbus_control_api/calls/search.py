@@ -1,6 +1,6 @@
 """What `/v2/call` is narrowed and sorted by. Pure: parameters → conditions of the table and of the posted body.
 
-A list is given as comma-separated values, repeated, or with `[]`; an object as JSON or as `customer[number]=…`.
+An object is given as JSON or as `customer[number]=…`.
 """
 
 import json
@@ -11,10 +11,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, select
+from starlette.datastructures import QueryParams
 
 from voxbus_control_api.database import CALLS
 from voxbus_control_api.errors import BadRequest
-from voxbus_control_api.listing import Filters, Listing, read_filtered
+from voxbus_control_api.listing import Filters, Listing, read_filtered, several
 
 Json = dict[str, Any]
 
@@ -36,7 +37,6 @@ ANY: Final = {
 COSTS: Final = ("cost", "costGt", "costLt", "costGe", "costLe")
 OBJECTS: Final = ("customer", "assistantOverrides")
 NAMES: Final = {"assistantName": "assistant", "squadName": "squad"}
-SORTED_BY: Final = ("createdAt", "duration", "cost")
 
 _NOT_YET: Final = ("endedReasonAnyBitmap", "successEvaluation", "structuredOutputs", "score", "cursor")
 _LONGEST_TEXT: Final = 500
@@ -57,13 +57,12 @@ class Search:
     costs: tuple[tuple[str, int], ...] = ()
     text: str = ""
     body: Json = field(default_factory=Json)
-    sort_by: str = "createdAt"
 
     def statement(self) -> Select[Any]:
         """Whole rows in order, on one page if `paged` below is applied."""
         wanted = [*self.listing.conditions(CALLS), *(CALLS.c[name].in_(values) for name, values in self.anys)]
         wanted += [_compared(CALLS.c.cost_nano_usd, sign, nanos) for sign, nanos in self.costs]
-        column = _SORTS[self.sort_by]
+        column = _SORTS[self.listing.sort_by]
         order = column.asc() if self.listing.oldest_first else column.desc()
         return select(CALLS).where(*wanted).order_by(order, CALLS.c.id)
 
@@ -84,29 +83,22 @@ _SORTS: Final[Mapping[str, ColumnElement[Any]]] = {
 
 def read_search(parameters: Sequence[tuple[str, str]]) -> Search:
     """Raises BadRequest naming every parameter that is wrong."""
-    query = dict(parameters)
+    query = QueryParams(list(parameters))
     problems = [f"{name} is not supported by this server yet" for name in _NOT_YET if name in query]
-    sort_by, text = query.get("sortBy", "createdAt"), query.get("transcript", "")
-    if sort_by not in SORTED_BY:
-        problems.append(f"sortBy must be one of the following values: {', '.join(SORTED_BY)}")
+    text = query.get("transcript", "")
     if len(text) > _LONGEST_TEXT:
         problems.append(f"transcript must have at most {_LONGEST_TEXT} characters")
     body = {name: _object(name, parameters, problems) for name in OBJECTS}
     body |= {of: {"name": query[name]} for name, of in NAMES.items() if name in query}
     costs = tuple((name.removeprefix("cost"), _nanos(name, query[name], problems)) for name in COSTS if name in query)
     try:
-        listing = read_filtered(query, Filters(columns=EXACT))
+        listing = read_filtered(query, Filters(columns=EXACT, amounts=("duration", "cost")))
     except BadRequest as wrong:
         raise BadRequest(*problems, *wrong.problems) from None
     if problems:
         raise BadRequest(*problems)
-    anys = tuple((column, values) for name, column in ANY.items() if (values := _values(name, parameters)))
-    return Search(listing, anys, costs, text, {name: value for name, value in body.items() if value}, sort_by)
-
-
-def _values(name: str, parameters: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    given = [value for key, value in parameters if key in (name, f"{name}[]")]
-    return tuple(part.strip() for value in given for part in value.split(",") if part.strip())
+    anys = tuple((column, values) for name, column in ANY.items() if (values := several(name, parameters)))
+    return Search(listing, anys, costs, text, {name: value for name, value in body.items() if value})
 
 
 def _nanos(name: str, text: str, problems: list[str]) -> int:

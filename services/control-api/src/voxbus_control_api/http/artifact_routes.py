@@ -77,6 +77,20 @@ async def get_call_logs(call_id: str, org: Org, api: Services) -> Response:
     return RedirectResponse(api.artifacts.sign_logs(call.ref), 302)
 
 
+@router.get("/call/{call_id}/video-recording", status_code=302, response_class=RedirectResponse, responses=_FOUND)
+async def get_video_recording(call_id: str, org: Org, api: Services) -> Response:
+    """There is none: no transport of this server carries pictures. A call that is not there is still told apart."""
+    await found_call(api, org, call_id)
+    raise NotFound("there is no video recording of this call: this server records sound only")
+
+
+@router.get("/call/{call_id}/pcap", status_code=302, response_class=RedirectResponse, responses=_FOUND)
+async def get_packet_capture(call_id: str, org: Org, api: Services) -> Response:
+    """There is none: this server does not write down packets. Its logs tell what happened."""
+    await found_call(api, org, call_id)
+    raise NotFound("there is no packet capture of this call: this server makes none; see its call-logs")
+
+
 @router.get("/objects/{key:path}", responses=_BYTES, include_in_schema=False)
 async def get_object(
     key: str,

@@ -24,9 +24,9 @@ Services = Annotated[Api, Depends(api_for)]
 _AT_ONCE: Final = 100
 """Calls of an export that are in memory together."""
 
-_FIELDS = (*EXACT, *ANY, *COSTS, *OBJECTS, *NAMES, "transcript", "sortBy")
+_FIELDS = (*EXACT, *ANY, *COSTS, *OBJECTS, *NAMES, "transcript")
 _QUERY = list_query(paged=True, fields=_FIELDS)
-_EXPORT: Json = {"parameters": list_query(fields=(*_FIELDS, "columns", "format"))}
+_EXPORT: Json = {"parameters": list_query(fields=(*_FIELDS, "sortBy", "columns", "format"))}
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file", "content": {"text/csv": {}, "application/json": {}}}
 }

@@ -39,10 +39,15 @@ def _answering(answer: str, shape: type[BaseModel]) -> Json:
 
 
 _FILTERS: Final = Filters(
-    columns={"id": "id", "sessionId": "lookup"},
-    in_body={"assistantId": "assistantId", "previousChatId": "previousChatId"},
+    columns={"id": "id", "idAny": "id", "sessionId": "lookup"},
+    in_body={
+        "assistantId": "assistantId",
+        "assistantIdAny": "assistantId",
+        "squadId": "squadId",
+        "previousChatId": "previousChatId",
+    },
+    amounts=("cost",),
 )
-_FIELDS: Final = (*_FILTERS.columns, *_FILTERS.in_body)
 
 router = APIRouter(prefix="/chat", tags=["chats"])
 
@@ -91,7 +96,7 @@ async def create_web_response(request: Request, org: WebOrg, api: Services, body
     return await answered(api.chats, chat, asked, _response(chat, wanted.stream))
 
 
-@router.get("", **described(pages_of("Chat"), query=list_query(paged=True, fields=_FIELDS)))
+@router.get("", **described(pages_of("Chat"), query=list_query(paged=True, fields=_FILTERS.names)))
 async def list_chats(request: Request, org: Org, api: Services) -> Json:
     listing = read_filtered(request.query_params, _FILTERS)
     found = await api.resources.find(org, CHAT, listing)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from voxbus_control_api.listing import SORTED_BY
+
 Json = dict[str, Any]
 
 _TIMES: Final = tuple(f"{field}{suffix}" for field in ("createdAt", "updatedAt") for suffix in ("Gt", "Lt", "Ge", "Le"))
@@ -32,6 +34,7 @@ def list_query(*, paged: bool = False, fields: Sequence[str] = ()) -> list[Json]
     if paged:
         out.append(parameter("page", {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}))
         out.append(parameter("sortOrder", {"type": "string", "enum": ["ASC", "DESC"], "default": "DESC"}))
+        out.append(parameter("sortBy", {"type": "string", "enum": list(SORTED_BY), "default": SORTED_BY[0]}))
     out += [parameter(field, {"type": "string", "pattern": "^[^\\u0000]*$"}) for field in fields]
     return out + [parameter(time, {"type": "string", "format": "date-time"}) for time in _TIMES]
 

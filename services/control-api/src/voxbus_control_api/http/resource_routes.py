@@ -41,24 +41,14 @@ def _add_create(router: APIRouter, kind: Kind) -> None:
 
     @router.post(kind.path, tags=[kind.name], **asked)
     async def create(org: Org, api: Services, body: Body) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
-        try:
-            stored = new_body(kind, body)
-        except BadRequest as wrong:
-            raise BadRequest(*wrong.problems, *await unknown_references(api, org, kind, body)) from None
-        await check_references(api, org, kind, stored)
-        lookup = kind.lookup_of(stored)
-        await _check_free(api, org, kind, lookup)
-        now_ms = api.now_ms()
-        made = Resource(org, kind.name, api.new_id(), now_ms, now_ms, stored, lookup)
-        await api.resources.create(made)
-        return JSONResponse(shown(kind, made), 201)
+        return JSONResponse(shown(kind, await created(api, org, kind, body)), 201)
 
 
 def _add_list(router: APIRouter, kind: Kind, path: str, shape: Shape) -> None:
     paged = shape == "pages"
-    fields = [*kind.filters.columns, *kind.filters.in_body, *(["search"] if kind.filters.searched else [])]
     answer = pages_of(kind.title) if paged else array_of(kind.title)
-    asked = described(answer, query=list_query(paged=paged, fields=fields), name=f"list{kind.title}{shape.title()}")
+    query = list_query(paged=paged, fields=kind.filters.names)
+    asked = described(answer, query=query, name=f"list{kind.title}{shape.title()}")
 
     @router.get(path, tags=[kind.name], **asked)
     async def find(request: Request, org: Org, api: Services) -> JSONResponse:  # pyright: ignore[reportUnusedFunction]
@@ -106,6 +96,21 @@ def _add_patch(router: APIRouter, kind: Kind) -> None:
         name = f"update{kind.title}{number if number > 1 else ''}"
         asked = described(ref(kind.title), body=ref(f"{kind.title}Patch"), name=name)
         router.patch(f"{path}/{{id}}", tags=[kind.name], **asked)(change)
+
+
+async def created(api: Api, org: str, kind: Kind, body: Json) -> Resource:
+    """Checked and stored. Raises BadRequest naming every offending field, or Conflict."""
+    try:
+        stored = new_body(kind, body)
+    except BadRequest as wrong:
+        raise BadRequest(*wrong.problems, *await unknown_references(api, org, kind, body)) from None
+    await check_references(api, org, kind, stored)
+    lookup = kind.lookup_of(stored)
+    await _check_free(api, org, kind, lookup)
+    now_ms = api.now_ms()
+    made = Resource(org, kind.name, api.new_id(), now_ms, now_ms, stored, lookup)
+    await api.resources.create(made)
+    return made
 
 
 async def found(api: Api, org: str, kind: str, resource_id: str) -> Resource:

@@ -21,10 +21,24 @@ Body = Annotated[Json, Depends(read_object)]
 
 _SESSION: Final = described(ref("Session"))
 _FILTERS: Final = Filters(
-    columns={"id": "id"},
-    in_body={"name": "name", "assistantId": "assistantId", "phoneNumberId": "phoneNumberId"},
+    columns={"id": "id", "idAny": "id"},
+    in_body={
+        "name": "name",
+        "assistantId": "assistantId",
+        "assistantIdAny": "assistantId",
+        "squadId": "squadId",
+        "phoneNumberId": "phoneNumberId",
+        "phoneNumberIdAny": "phoneNumberId",
+        "number": "customer.number",
+        "customerNumberAny": "customer.number",
+        "extension": "customer.extension",
+        "sipUri": "customer.sipUri",
+        "email": "customer.email",
+        "externalId": "customer.externalId",
+    },
+    amounts=("cost",),
 )
-_FIELDS: Final = (*_FILTERS.columns, *_FILTERS.in_body)
+"""The customer's fields stand beside the session's own: so the official clients send them."""
 
 router = APIRouter(prefix="/session", tags=["sessions"])
 
@@ -35,7 +49,7 @@ async def create_session(org: Org, api: Services, body: Body) -> Json:
     return public(await api.chats.new_session(org, parse_session(body), body))
 
 
-@router.get("", **described(pages_of("Session"), query=list_query(paged=True, fields=_FIELDS)))
+@router.get("", **described(pages_of("Session"), query=list_query(paged=True, fields=_FILTERS.names)))
 async def list_sessions(request: Request, org: Org, api: Services) -> Json:
     listing = read_filtered(request.query_params, _FILTERS)
     found = await api.resources.find(org, SESSION, listing)
