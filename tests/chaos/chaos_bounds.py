@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from chaos_faults import BUS, DATABASE, LEADER, POSTGRES, SERVICES, STORE
+from chaos_faults import BUS, DATABASE, LEADER, POSTGRES, SERVICES, STORE, Fault
 
 KILL_P95_MS: Final = 2_000.0
 RESTART_MAX_MS: Final = 500.0
@@ -41,9 +41,13 @@ def lines_beyond(broken_s: Sequence[tuple[float, float]]) -> list[str]:
     return [f"the line was away for {each:.1f} s" for each in away_s if each > RESUME_WINDOW_S]
 
 
-def takeovers(targets: Sequence[str], log: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Stages that changed hands in a round which struck nobody who owns a call."""
-    if not targets or not set(targets) <= set(_UNOWNED):
+def takeovers(faults: Sequence[Fault], log: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """Stages that changed hands in a round which struck nobody who owns a call.
+
+    Workers that hang on a frozen or cut node cannot be reached, so that their calls may be taken over.
+    """
+    is_hidden = any(fault.target == LEADER and fault.kind != "kill" for fault in faults)
+    if not faults or is_hidden or not {fault.target for fault in faults} <= set(_UNOWNED):
         return []
     owners: dict[str, list[str]] = {}
     for name, payload in log:

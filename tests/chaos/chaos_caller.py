@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -77,11 +78,14 @@ class Conversation:
             await self._caller.closed.wait()
 
 
-async def close(caller: Caller) -> dict[str, Any]:
-    """The call's record once it has ended, and no connection left; {} when it cannot be had."""
+async def close(caller: Caller, is_enough: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
+    """The call's record once it has ended, and `is_enough` if it is asked, and no connection left; {} without one."""
     record: dict[str, Any] = {}
     try:
         record = await caller.ended_record(30)
+        while not is_enough(record):
+            await asyncio.sleep(0.5)
+            record = await caller.record()
     except (AssertionError, httpx.HTTPError):
         with contextlib.suppress(httpx.HTTPError):
             record = await caller.record()

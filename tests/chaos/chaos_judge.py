@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chaos_talk import MS_PER_CHARACTER, PERIOD_MS, Exchange, Talk
+from chaos_talk import MS_PER_CHARACTER, Exchange, Talk
 
 from voxbus_audio import peak
 from voxbus_llm_orchestrator.rows_supervisor import FILLERS
@@ -107,7 +107,7 @@ def faults_of(talk: Talk, seen: Evidence) -> list[str]:
         *_answers(talk, seen),
         *_ending(seen),
         *_effects(talk, seen),
-        *_transcript(talk, seen),
+        *transcript_faults(talk, seen.record, seen.away_ms),
     ]
 
 
@@ -161,7 +161,9 @@ def excused(talk: Talk, away_ms: Sequence[tuple[float, float]]) -> list[Exchange
 def _wanted_and_heard(talk: Talk, seen: Evidence) -> tuple[list[str], list[str]]:
     without = excused(talk, seen.away_ms)
     turns = [payload for name, payload in seen.log if name == "turn.committed"]
-    kept = [turn for turn in turns if not any(e.at_ms <= turn["anchor_pts_ms"] < e.at_ms + PERIOD_MS for e in without)]
+    turns.sort(key=lambda turn: int(turn["anchor_pts_ms"]))  # a stream without a leader has them in another order
+    ends = [(e.at_ms, e.at_ms + talk.period_ms) for e in without]
+    kept = [turn for turn in turns if not any(first <= turn["anchor_pts_ms"] < end for first, end in ends)]
     wanted = [word for exchange in talk.exchanges if exchange not in without for word in exchange.question.split()]
     return wanted, " ".join(str(turn["text"]) for turn in kept).split()
 
@@ -234,9 +236,11 @@ def _effects(talk: Talk, seen: Evidence) -> list[str]:
     return [f"the tool's server saw {parcels} under {len(keys)} keys instead of {sorted(expected)}"]
 
 
-def _transcript(talk: Talk, seen: Evidence) -> list[str]:
-    transcript = str((seen.record.get("artifact") or {}).get("transcript") or "")
-    kept = [exchange for exchange in talk.exchanges if exchange not in excused(talk, seen.away_ms)]
+def transcript_faults(talk: Talk, record: Mapping[str, Any], away_ms: Sequence[tuple[float, float]] = ()) -> list[str]:
+    """What the record's transcript lacks or has twice, in words."""
+    transcript = str((record.get("artifact") or {}).get("transcript") or "")
+    without = excused(talk, away_ms)
+    kept = [exchange for exchange in talk.exchanges if exchange not in without]
     texts = [text for exchange in kept for text in (exchange.question, exchange.answer)]
     missing = [text for text in texts if text not in transcript]
     doubled = [text for text in texts if transcript.count(text) > 1]

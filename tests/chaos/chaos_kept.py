@@ -13,7 +13,7 @@ from bus_watch import BusWatch
 from chaos_judge import Kept, losses_of
 from chaos_talk import Talk
 
-_COMPLETE_WITHIN_S: Final = 120.0
+COMPLETE_WITHIN_S: Final = 120.0
 """What failed is tried again after at most 30 s, and a recording is made again when late segments came."""
 _LOOK_EVERY_S: Final = 1.0
 _TRACKS: Final = {"customer": "presignedCustomerUrl", "assistant": "presignedAssistantUrl"}
@@ -21,7 +21,7 @@ _TRACKS: Final = {"customer": "presignedCustomerUrl", "assistant": "presignedAss
 
 async def losses(talk: Talk, api: str, key: str, call_id: str, watch: BusWatch) -> list[str]:
     """What the call's records still lack when there was time enough."""
-    until_s = time.monotonic() + _COMPLETE_WITHIN_S
+    until_s = time.monotonic() + COMPLETE_WITHIN_S
     headers = {"authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=api, headers=headers, timeout=20, trust_env=False) as http:
         while True:

@@ -17,12 +17,16 @@ from chaos_talk import Talk, assistant_of, talk_of
 from voxbus_testing.caller import Caller
 
 NAME: Final = "calls beyond the slots"
-EXCHANGES: Final = 6
+EXCHANGES: Final = 7
+_BEFORE: Final = 3
+"""Questions before there are more callers: as many with a tool as afterwards."""
 WAITS_MS: Final = 8_000
 """VOXBUS_MEDIA_CLAIMS_TIMEOUT_MS of the stack: how long a caller beyond the slots is kept waiting."""
 _BEYOND: Final = 5
 _TRY_AGAIN: Final = 3
 _REFUSED: Final = 1013
+_REFUSED_WITHIN_S: Final = 2.0
+"""Past the time they wait."""
 _REASON: Final = "call.in-progress.error-vapifault-worker-not-available"
 _WORSE: Final = 1.1
 _FRAME_MS: Final = 20.0
@@ -42,20 +46,22 @@ async def run_overload(calls: int, setting: Setting) -> Verdict:
     conversations = [Conversation(trial, stack.api, stack.key, setting.server.url) for trial in trials]
     starts = [began_s + RAMP_S * trial.number / calls for trial in trials]
     running = [asyncio.create_task(c.run(at_s)) for c, at_s in zip(conversations, starts, strict=True)]
-    await asyncio.sleep(RAMP_S + talk.exchanges[EXCHANGES // 2].at_ms / 1_000)
+    await asyncio.sleep(RAMP_S + talk.exchanges[_BEFORE].at_ms / 1_000)
     beyond_s = time.monotonic()
-    waves = [_wave(stack.api, stack.key, talk, setting.server) for _ in range(_BEYOND)]
-    problems = [problem for wave in await asyncio.gather(*waves) for problem in wave]
+    last_try_s = began_s + talk.ends_ms / 1_000 - WAITS_MS / 1_000 - _REFUSED_WITHIN_S
+    waving = (_wave(stack.api, stack.key, talk, setting.server, last_try_s) for _ in range(_BEYOND))
+    waves = await asyncio.gather(*waving)
+    refusals = [refusal for wave in waves for refusal in wave]
     until_s = time.monotonic()
     callers = await asyncio.gather(*running)
-    verdict = Verdict(NAME, calls, _BEYOND * _TRY_AGAIN, wrong=problems)
+    verdict = Verdict(NAME, calls, len(refusals), wrong=[problem for refusal in refusals for problem in refusal])
     for trial, caller in zip(trials, callers, strict=True):
         await gather_evidence(trial, caller, setting)
         enter(trial, caller, verdict, setting.machine)
-    before, after = _waits(trials, callers, beyond_s, verdict, setting)
+    before, after = _waits(trials, callers, (beyond_s, until_s), verdict, setting)
     before_ms, after_ms = quantile(before, 0.95), quantile(after, 0.95)
     verdict.did.append(
-        f"{_BEYOND * _TRY_AGAIN} calls more for {until_s - beyond_s:.0f} s: answers began after p95 {before_ms:.0f} ms "
+        f"{len(refusals)} calls more for {until_s - beyond_s:.0f} s: answers began after p95 {before_ms:.0f} ms "
         f"before ({len(before)} answers), {after_ms:.0f} ms meanwhile ({len(after)})"
     )
     if before and after and after_ms > max(before_ms * _WORSE, before_ms + _FRAME_MS):
@@ -65,9 +71,9 @@ async def run_overload(calls: int, setting: Setting) -> Verdict:
 
 
 def _waits(
-    trials: list[Trial], callers: list[Caller], beyond_s: float, verdict: Verdict, setting: Setting
+    trials: list[Trial], callers: list[Caller], beyond_s: tuple[float, float], verdict: Verdict, setting: Setting
 ) -> tuple[list[float], list[float]]:
-    """How late answers began before and after more callers came, ms; calls that were held up are left out."""
+    """How late answers began before and while more callers tried, ms; calls that were held up are left out."""
     before: list[float] = []
     after: list[float] = []
     for trial, caller in zip(trials, callers, strict=True):
@@ -75,29 +81,35 @@ def _waits(
             continue
         for silence in silences_of(trial.talk, caller.heard.audio):
             asked_s = trial.began_s + silence.asked_ms / 1_000
-            (before if asked_s < beyond_s else after).append(silence.late_ms)
+            if asked_s < beyond_s[1]:
+                (before if asked_s < beyond_s[0] else after).append(silence.late_ms)
     usual_ms = statistics.median(before) if before else 0.0
     verdict.gaps_ms[NAME] = [max(0.0, late_ms - usual_ms) for late_ms in after]
     verdict.late_ms = [*before, *after]
     return before, after
 
 
-async def _wave(api: str, key: str, talk: Talk, server: BookingServer) -> list[str]:
-    """What was wrong with the refusals of one caller who tries again and again."""
-    problems: list[str] = []
-    for _ in range(_TRY_AGAIN):
+async def _wave(api: str, key: str, talk: Talk, server: BookingServer, last_try_s: float) -> list[list[str]]:
+    """What was wrong with each refusal of one caller who tries again and again, while all slots are surely taken."""
+    refusals: list[list[str]] = []
+    while len(refusals) < _TRY_AGAIN and time.monotonic() < last_try_s:
         caller = Caller(api, key)
+        problems: list[str] = []
         try:
             await caller.place(assistant_of(talk, server.url))
             await caller.dial()
             await asyncio.wait_for(caller.closed.wait(), WAITS_MS / 1_000 + 10)
             problems += _of_refusal(caller, await caller.ended_record(20))
-        except (AssertionError, TimeoutError, OSError, httpx.HTTPError) as problem:
+        except TimeoutError:
+            told = [str(message.get("status") or message["type"]) for _, message in caller.heard.messages[-5:]]
+            problems.append(f"call {caller.call_id} beyond the slots was not refused; it was told {told}")
+        except (AssertionError, OSError, httpx.HTTPError) as problem:
             problems.append(f"call {caller.call_id} beyond the slots: {type(problem).__name__}: {problem}")
         finally:
             with contextlib.suppress(httpx.HTTPError):
                 await caller.close()
-    return problems
+        refusals.append(problems)
+    return refusals
 
 
 def _of_refusal(caller: Caller, record: dict[str, Any]) -> list[str]:

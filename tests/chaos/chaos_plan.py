@@ -5,6 +5,7 @@ from typing import Final
 
 from chaos_faults import BUS, CLAIMED, DATABASE, LEADER, POSTGRES, SERVICES, STORE, Fault
 from chaos_round import Round
+from chaos_talk import LONG_PERIOD_MS, PERIOD_MS
 
 KILLED_ALONE: Final = (*CLAIMED, "tool-runner", "media-ingress", "control-api")
 """Five kills × 20 calls each: the hundred trials of which the 95th percentile is said."""
@@ -26,11 +27,19 @@ def whole_run(calls: int, seed: int) -> list[Round]:
         ("restart every stage", tuple(Fault("restart", service) for service in SERVICES), 8),
         ("kill the bus", (Fault("kill", BUS),) * 3, 5),
         ("break the database", (Fault("break", DATABASE),) * 2, 5),
-        *((f"{kind} the leader", (Fault(kind, LEADER),) * 3, 5) for kind in ("kill", "freeze", "cut")),
+        *((f"{kind} the leader", (Fault(kind, LEADER),) * 3, 4) for kind in ("kill", "freeze", "cut")),
         ("fill the object store", (Fault("fill", STORE),) * 2, 5),
         *((f"{kind} PostgreSQL", (Fault(kind, POSTGRES),) * 2, 5) for kind in ("kill", "freeze")),
     ]
-    return [Round(name, faults, calls, n, seed + number) for number, (name, faults, n) in enumerate(rounds)]
+    return [
+        Round(name, faults, calls, n, seed + number, period_of(faults))
+        for number, (name, faults, n) in enumerate(rounds)
+    ]
+
+
+def period_of(faults: Iterable[Fault]) -> int:
+    """From one question to the next, ms."""
+    return LONG_PERIOD_MS if any(fault.target == LEADER for fault in faults) else PERIOD_MS
 
 
 def short_run(calls: int, seed: int) -> list[Round]:
@@ -47,4 +56,7 @@ def short_run(calls: int, seed: int) -> list[Round]:
 
 def single_rounds(faults: Iterable[Fault], calls: int, exchanges: int, strikes: int, seed: int) -> list[Round]:
     """One round for each fault asked for by name."""
-    return [Round(fault.name, (fault,) * strikes, calls, exchanges, seed + n) for n, fault in enumerate(faults)]
+    return [
+        Round(fault.name, (fault,) * strikes, calls, exchanges, seed + n, period_of((fault,)))
+        for n, fault in enumerate(faults)
+    ]

@@ -12,11 +12,11 @@ from bus_watch import BusWatch
 from chaos_booking import BookingServer
 from chaos_bounds import gaps_beyond, lines_beyond, quantile, takeovers
 from chaos_caller import Conversation, Trial, close
-from chaos_faults import STORAGE, Fault, Ground, counts_of, inflict, settled
-from chaos_judge import Evidence, Silence, Tally, faults_of, silences_of, tally_of, unexcused
-from chaos_kept import losses
+from chaos_faults import LEADER, STORAGE, Fault, Ground, counts_of, inflict, settled
+from chaos_judge import Evidence, Silence, Tally, faults_of, silences_of, tally_of, transcript_faults, unexcused
+from chaos_kept import COMPLETE_WITHIN_S, losses
 from chaos_machine import Machine
-from chaos_talk import PERIOD_MS, talk_of
+from chaos_talk import PERIOD_MS, Talk, talk_of
 
 from voxbus_testing.caller import Caller
 
@@ -39,11 +39,17 @@ class Round:
     calls: int
     exchanges: int
     seed: int
+    period_ms: int = PERIOD_MS
+
+    @property
+    def talk(self) -> Talk:
+        """What each caller says."""
+        return talk_of(self.exchanges, self.period_ms)
 
     @property
     def length_s(self) -> float:
         """As long as it takes on a quiet machine."""
-        return RAMP_S + talk_of(self.exchanges).ends_ms / 1_000 + CLOSING_S
+        return RAMP_S + self.talk.ends_ms / 1_000 + CLOSING_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ async def run_round(plan: Round, setting: Setting, usual_ms: float) -> Verdict:
     rng = random.Random(plan.seed)
     stack = setting.ground.stack
     counts = counts_of(stack)
-    talk = talk_of(plan.exchanges)
+    talk = plan.talk
     trials = [Trial(number, talk) for number in range(plan.calls)]
     began_s = time.monotonic()
     starts = [began_s + RAMP_S * trial.number / plan.calls for trial in trials]
@@ -106,21 +112,22 @@ async def run_round(plan: Round, setting: Setting, usual_ms: float) -> Verdict:
     verdict.strikes = len(strikes)
     callers = await asyncio.gather(*running)
     await settled(stack, counts)
-    targets = [fault.target for fault in plan.faults]
+    is_stored = any(fault.target in STORAGE for fault in plan.faults)
+    patience_s = time.monotonic() + (COMPLETE_WITHIN_S if is_stored else 0)
     for trial, caller in zip(trials, callers, strict=True):
-        await gather_evidence(trial, caller, setting)
-        enter(trial, caller, verdict, setting.machine, targets)
+        await gather_evidence(trial, caller, setting, patience_s)
+        enter(trial, caller, verdict, setting.machine, plan.faults)
         _measure(trial, caller, verdict, strikes, usual_ms, setting.machine)
     verdict.wrong += gaps_beyond(verdict.gaps_ms)
     _tell_of_lines(trials, verdict, setting)
-    if any(fault.target in STORAGE for fault in plan.faults):
+    if is_stored:
         verdict.wrong += await _lost(trials, setting)
     return verdict
 
 
 async def _strike(plan: Round, setting: Setting, rng: random.Random, began_s: float, verdict: Verdict) -> list[Strike]:
     """One strike after the other, as long as the calls go on; says what was done."""
-    talk_s = talk_of(plan.exchanges).ends_ms / 1_000
+    talk_s = plan.talk.ends_ms / 1_000
     moments = _moments(rng, began_s + RAMP_S + _FIRST_FAULT_S, talk_s, len(plan.faults))
     strikes: list[Strike] = []
     for at_s, fault in zip(moments, plan.faults, strict=True):
@@ -162,9 +169,13 @@ def _tell_of_lines(trials: list[Trial], verdict: Verdict, setting: Setting) -> N
         setting.say(f"    {verdict.did[-1]}")
 
 
-async def gather_evidence(trial: Trial, caller: Caller, setting: Setting) -> None:
-    """The call's record, log, sound and side effects, once it is over."""
-    record: dict[str, Any] = await close(caller) if trial.call_id else {}
+async def gather_evidence(trial: Trial, caller: Caller, setting: Setting, patient_until_s: float = 0.0) -> None:
+    """The call's record, log, sound and side effects, once it is over; waits for a transcript that is still written."""
+
+    def is_enough(record: dict[str, Any]) -> bool:
+        return time.monotonic() > patient_until_s or not transcript_faults(trial.talk, record)
+
+    record: dict[str, Any] = await close(caller, is_enough) if trial.call_id else {}
     log = await setting.watch.log(trial.call_id) if trial.call_id else []
     away = [((lost - trial.began_s) * 1_000, (back - trial.began_s) * 1_000) for lost, back in trial.broken]
     told = [(message.name, json.loads(message.payload)) for message in log]
@@ -172,8 +183,8 @@ async def gather_evidence(trial: Trial, caller: Caller, setting: Setting) -> Non
     trial.evidence = Evidence(told, record, caller.heard.audio, setting.server.booked(trial.call_id), away)
 
 
-def enter(trial: Trial, caller: Caller, verdict: Verdict, machine: Machine, targets: Sequence[str] = ()) -> None:
-    """What is wrong with one call goes into the verdict. `targets`: what the round strikes."""
+def enter(trial: Trial, caller: Caller, verdict: Verdict, machine: Machine, faults: Sequence[Fault] = ()) -> None:
+    """What is wrong with one call goes into the verdict. `faults`: the round's."""
     assert trial.evidence is not None
     is_disturbed = bool(caller.held_up_s) or machine.stood_still(trial.began_s, trial.ended_s)
     verdict.disturbed += is_disturbed
@@ -184,7 +195,7 @@ def enter(trial: Trial, caller: Caller, verdict: Verdict, machine: Machine, targ
     else:
         wrong = faults_of(trial.talk, trial.evidence)
         verdict.tally += tally_of(trial.talk, trial.evidence)
-    wrong += [*lines_beyond(trial.broken), *takeovers(targets, trial.evidence.log)]
+    wrong += [*lines_beyond(trial.broken), *takeovers(faults, trial.evidence.log)]
     verdict.wrong += [f"call {trial.number} ({trial.call_id}): {what}" for what in wrong]
 
 
@@ -197,13 +208,26 @@ def _measure(
     for strike in strikes:
         from_s, until_s = strike.began_s - _TOUCHED_BEFORE_S, strike.ended_s + _TOUCHED_FOR_S
         began_ms, ended_ms = ((at_s - trial.began_s) * 1_000 for at_s in (strike.began_s, strike.ended_s))
-        touched = [gap_ms(silence, usual_ms) for silence in silences if _touches(began_ms, ended_ms, silence)]
-        worst_ms = max(touched, default=0.0)
         held_up = any(from_s < at_s < until_s for at_s in caller.held_up_s)
-        if held_up or machine.stood_still(from_s, until_s):
-            verdict.gaps_disturbed.append(worst_ms)
-        else:
-            verdict.gaps_ms.setdefault(strike.fault.name, []).append(worst_ms)
+        for name, worst_ms in _worst(trial.talk, strike, silences, (began_ms, ended_ms), usual_ms).items():
+            if held_up or machine.stood_still(from_s, until_s):
+                verdict.gaps_disturbed.append(worst_ms)
+            else:
+                verdict.gaps_ms.setdefault(name, []).append(worst_ms)
+
+
+def _worst(
+    talk: Talk, strike: Strike, silences: list[Silence], struck_ms: tuple[float, float], usual_ms: float
+) -> dict[str, float]:
+    """The longest gap a strike made, by the name of its row; answers that wait for a tool when nothing can be stored
+    have a row of their own."""
+    name = strike.fault.name
+    worst = {name: 0.0}
+    for exchange, silence in zip(talk.exchanges, silences, strict=True):
+        row = f"{name}, answers with a tool" if exchange.books and strike.fault.target == LEADER else name
+        if _touches(*struck_ms, silence, talk.period_ms):
+            worst[row] = max(worst.get(row, 0.0), gap_ms(silence, usual_ms))
+    return worst
 
 
 def gap_ms(silence: Silence, usual_ms: float) -> float:
@@ -211,7 +235,7 @@ def gap_ms(silence: Silence, usual_ms: float) -> float:
     return max(0.0, silence.late_ms - usual_ms, silence.hole_ms)
 
 
-def _touches(began_ms: float, ended_ms: float, silence: Silence) -> bool:
+def _touches(began_ms: float, ended_ms: float, silence: Silence, period_ms: int) -> bool:
     """The strike fell into this question, its wait or its answer."""
     first_ms = silence.asked_ms - PERIOD_MS // 4
-    return began_ms <= first_ms + PERIOD_MS and ended_ms >= first_ms
+    return began_ms <= first_ms + period_ms and ended_ms >= first_ms

@@ -9,6 +9,8 @@ from voxbus_testing.speech import saying
 LEAD_MS: Final = 1_500
 PERIOD_MS: Final = 8_000
 """From one question to the next: room for question, answer and a gap of some seconds."""
+LONG_PERIOD_MS: Final = 13_000
+"""Room for a stream without a leader, too: it gets one after up to 9 s, and what a tool does must be stored first."""
 WORD_MS: Final = 240
 MS_PER_CHARACTER: Final = 30
 """The stub voice's."""
@@ -43,11 +45,12 @@ class Talk:
     """The whole conversation of one call."""
 
     exchanges: tuple[Exchange, ...]
+    period_ms: int = PERIOD_MS
 
     @property
     def ends_ms(self) -> int:
         """When the caller hangs up at the earliest."""
-        return self.exchanges[-1].at_ms + PERIOD_MS
+        return self.exchanges[-1].at_ms + self.period_ms
 
     @property
     def answers(self) -> str:
@@ -59,14 +62,14 @@ class Talk:
         return [label for labels in spoken for label in labels]
 
 
-def talk_of(exchanges: int) -> Talk:
+def talk_of(exchanges: int, period_ms: int = PERIOD_MS) -> Talk:
     """A conversation of 1 to 10 exchanges."""
     if not 1 <= exchanges <= len(PARCELS):
         raise ValueError(f"exchanges: must be from 1 to {len(PARCELS)}")
-    return Talk(tuple(_exchange(number) for number in range(exchanges)))
+    return Talk(tuple(_exchange(number, period_ms) for number in range(exchanges)), period_ms)
 
 
-def _exchange(number: int) -> Exchange:
+def _exchange(number: int, period_ms: int) -> Exchange:
     parcel = PARCELS[number]
     books = number % BOOKS_EVERY == BOOKS_EVERY - 1
     question = f"please book my parcel {parcel} today" if books else f"tell me where parcel {parcel} is"
@@ -75,7 +78,7 @@ def _exchange(number: int) -> Exchange:
         if books
         else f"Parcel {parcel} left our house this morning. It will be at your door before the evening."
     )
-    return Exchange(LEAD_MS + number * PERIOD_MS, question, answer, parcel, books)
+    return Exchange(LEAD_MS + number * period_ms, question, answer, parcel, books)
 
 
 def assistant_of(talk: Talk, tool_url: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 
 from chaos_bounds import gaps_beyond, lines_beyond, takeovers
-from chaos_faults import SERVICES, all_faults
+from chaos_faults import SERVICES, Fault, all_faults
 from chaos_judge import Tally
 from chaos_machine import Machine
 from chaos_plan import short_run, whole_run
@@ -50,10 +50,10 @@ def test_gaps_beyond_what_must_hold_are_named() -> None:
 
 def test_a_stage_that_changes_hands_without_need_is_named_and_after_a_kill_it_is_not() -> None:
     log = [("stage.claimed", {"stage": "vad", "worker": worker}) for worker in ("vad-1", "vad-2")]
-    (fault,) = takeovers(["nats-leader"], log)
+    (fault,) = takeovers([Fault("kill", "nats-leader")], log)
     assert fault == "vad changed hands though no worker was struck: vad-1, vad-2"
-    assert takeovers(["nats-leader"], log[:1]) == []
-    assert takeovers(["vad"], log) == takeovers([], log) == []
+    assert takeovers([Fault("kill", "nats-leader")], log[:1]) == []
+    assert takeovers([Fault("kill", "vad")], log) == takeovers([], log) == []
 
 
 def test_a_page_made_on_a_busy_machine_says_so_first() -> None:

@@ -17,7 +17,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
     bus = SimpleNamespace(worker="vad-a", connected=True)
     peers = Peers(cast("Any", bus))
     now_s[0] += SUSPECT_AFTER_S + 0.1
-    return SimpleNamespace(peers=peers, bus=bus)
+    return SimpleNamespace(peers=peers, bus=bus, now_s=now_s)
 
 
 def test_a_worker_that_is_silent_for_too_long_is_suspect(later: Any) -> None:
@@ -31,3 +31,19 @@ def test_nobody_is_suspect_while_the_bus_is_lost(later: Any) -> None:
 
 def test_a_worker_never_suspects_itself_however_late_its_own_heartbeat_comes_back(later: Any) -> None:
     assert later.peers.vital("vad-a") is Vital.ALIVE
+
+
+def test_who_does_not_even_hear_itself_suspects_nobody_until_it_hears_again(later: Any) -> None:
+    for worker in ("vad-a", "vad-b"):
+        later.peers._on_status(f"worker.v1.vad.{worker}.status", None, b"{}")
+    later.now_s[0] += SUSPECT_AFTER_S + 0.1
+    assert later.peers.vital("vad-b") is Vital.UNKNOWN, "the server both hang on may be frozen"
+    later.peers._on_status("worker.v1.vad.vad-a.status", None, b"{}")
+    assert later.peers.vital("vad-b") is Vital.SUSPECT
+
+
+def test_a_worker_whose_end_was_told_is_gone_even_for_the_deaf(later: Any) -> None:
+    later.peers._on_status("worker.v1.vad.vad-a.status", None, b"{}")
+    later.peers._on_status("worker.v1.vad.vad-b.status", None, b'{"state": "gone"}')
+    later.now_s[0] += SUSPECT_AFTER_S + 0.1
+    assert later.peers.vital("vad-b") is Vital.SUSPECT

@@ -8,6 +8,7 @@ import pytest
 from voxbus_contracts.commands import ControlCall
 from voxbus_contracts.events import CallRinging
 from voxbus_media_ingress.publisher import Publisher
+from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
 
@@ -23,6 +24,41 @@ class Log:
         if self.is_lost:
             raise OwnershipLost("it belongs to a newer one")
         self.said.append(message.name())
+
+
+class Air:
+    """Frames as they were published; `epoch` of the attachment."""
+
+    epoch = 3
+
+    def __init__(self) -> None:
+        self.again: list[tuple[str, bytes]] = []
+
+    def publish_audio(self, direction: str, frame: AudioFrame) -> bytes:
+        return f"{direction} {frame.pts_ms}".encode()
+
+    def publish_audio_again(self, direction: str, payload: bytes) -> None:
+        self.again.append((direction, payload))
+
+
+async def test_what_the_bus_missed_is_said_twice_for_readers_who_come_back_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("voxbus_media_ingress.publisher._AGAIN_AFTER_MS", 50.0)
+    air = Air()
+    publisher = Publisher(cast(OwnedCall, air))
+    publisher.caller(20, bytes(640), filled=False, origin_unix_us=0)
+    await publisher.on_disconnect()
+    publisher.played(40, bytes(640), 1)
+    publisher.send_played()
+    await publisher.on_reconnect()
+    missed = [("caller", b"caller 20"), ("played", b"played 40")]
+    assert air.again == missed
+    publisher.caller(60, bytes(640), filled=False, origin_unix_us=0)
+    async with asyncio.timeout(5):
+        while len(air.again) < 5:
+            await asyncio.sleep(0.01)
+    assert air.again[2:] == [*missed, ("caller", b"caller 60")]
 
 
 @pytest.mark.parametrize("is_lost", [False, True])

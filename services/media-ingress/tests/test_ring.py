@@ -7,14 +7,17 @@ def keep(ring: FrameRing, number: int) -> None:
     ring.keep(20.0 * number, "caller", b"%d" % number)
 
 
-def test_after_a_loss_everything_since_one_second_before_is_said_again_as_it_was_sent() -> None:
+def test_after_a_loss_everything_since_four_seconds_before_is_said_again_as_it_was_sent() -> None:
     ring = FrameRing()
-    for number in range(200):
-        if number == 100:
-            ring.bus_lost(2_000.0)
+    for number in range(400):
+        if number == 300:
+            ring.bus_lost(6_000.0)
         keep(ring, number)
-    assert ring.bus_back() == [("caller", b"%d" % number) for number in range(50, 200)]
+    assert ring.since_loss() == []
+    assert ring.bus_back() == [("caller", b"%d" % number) for number in range(100, 400)]
     assert ring.bus_back() == []
+    keep(ring, 400)
+    assert ring.since_loss() == [("caller", b"%d" % number) for number in range(100, 401)]
 
 
 def test_a_second_loss_before_the_return_does_not_forget_the_first() -> None:

@@ -21,6 +21,8 @@ class Liveness:
     """Heartbeats as one process hears them. While it hears nobody (bus lost) it must be told to `reset`."""
 
     listening_since_s: float
+    me: str = ""
+    """This process, whose own heartbeats come back to it unless it is deaf."""
     _last_heard_s: dict[str, float] = field(default_factory=dict)
     _gone: set[str] = field(default_factory=set)
 
@@ -40,7 +42,13 @@ class Liveness:
     def vital(self, worker: str, now_s: float) -> Vital:
         if worker in self._gone:
             return Vital.SUSPECT
-        reference = max(self._last_heard_s.get(worker, 0.0), self.listening_since_s)
-        if now_s - reference > SUSPECT_AFTER_S:
-            return Vital.SUSPECT
-        return Vital.ALIVE if worker in self._last_heard_s else Vital.UNKNOWN
+        if not self._is_silent(worker, now_s):
+            return Vital.ALIVE if worker in self._last_heard_s else Vital.UNKNOWN
+        return Vital.UNKNOWN if self.is_deaf(now_s) else Vital.SUSPECT
+
+    def is_deaf(self, now_s: float) -> bool:
+        """We do not even hear ourselves: the server we hang on is frozen or cut off, and the client has not noticed."""
+        return self.me in self._last_heard_s and self._is_silent(self.me, now_s)
+
+    def _is_silent(self, worker: str, now_s: float) -> bool:
+        return now_s - max(self._last_heard_s.get(worker, 0.0), self.listening_since_s) > SUSPECT_AFTER_S

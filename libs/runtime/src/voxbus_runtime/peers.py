@@ -16,7 +16,7 @@ class Peers:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._liveness = Liveness(listening_since_s=time.monotonic())
+        self._liveness = Liveness(listening_since_s=time.monotonic(), me=bus.worker)
         self._thawed: list[Callable[[], Awaitable[None]]] = []
         self._lost: list[Callable[[str], None]] = []
         self._stages: set[str] = set()

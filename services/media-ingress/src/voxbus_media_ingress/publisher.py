@@ -8,8 +8,8 @@ from typing import Final
 
 from voxbus_contracts import Command, Event
 from voxbus_media_ingress import metrics
-from voxbus_media_ingress.alarm import now_ms
-from voxbus_media_ingress.ring import FrameRing
+from voxbus_media_ingress.alarm import Alarm, now_ms
+from voxbus_media_ingress.ring import Direction, FrameRing
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
@@ -17,6 +17,9 @@ from voxbus_runtime.owned_call import OwnedCall
 _FLUSH_S: Final = 1.0
 _PLAYED_TOGETHER: Final = 5
 """Frames that left for the caller, in one message: 100 ms. Recorders and listeners need them soon, not at once."""
+_AGAIN_AFTER_MS: Final = 1_300.0
+"""Readers notice the loss of a server up to a second later than this process, by their own pings: what was said again
+before they were back is said once more, while they still wait for what they missed."""
 
 
 class Publisher:
@@ -25,6 +28,7 @@ class Publisher:
     def __init__(self, call: OwnedCall) -> None:
         self._call = call
         self._ring = FrameRing()
+        self._again = Alarm(lambda _: self._say_again(self._ring.since_loss()))
         self._queue: asyncio.Queue[tuple[Event | Command, Callable[[], None] | None]] = asyncio.Queue()
         self._caller_seq = 0
         self._played_seq = 0
@@ -90,6 +94,7 @@ class Publisher:
 
     def forget(self) -> None:
         """The attachment is over. Its parts refer to each other and are freed late; 2 MB of frames must not wait."""
+        self._again.stop()
         self._ring.forget()
 
     async def on_disconnect(self) -> None:
@@ -98,6 +103,11 @@ class Publisher:
     async def on_reconnect(self) -> None:
         """What was missed goes first, so that readers get the frames in order."""
         missed = self._ring.bus_back()
-        metrics.REPUBLISHED_FRAMES.inc(len(missed))
-        for direction, payload in missed:
+        self._say_again(missed)
+        if missed:
+            self._again.set(now_ms() + _AGAIN_AFTER_MS)
+
+    def _say_again(self, frames: list[tuple[Direction, bytes]]) -> None:
+        metrics.REPUBLISHED_FRAMES.inc(len(frames))
+        for direction, payload in frames:
             self._call.publish_audio_again(direction, payload)

@@ -9,7 +9,8 @@ from typing import Final, Literal
 Direction = Literal["caller", "played"]
 
 KEPT_MS: Final = 30_000.0
-_BEFORE_LOSS_MS: Final = 1_000.0
+_BEFORE_LOSS_MS: Final = 4_000.0
+"""A server that freezes or is cut off takes frames for up to 3 s before the client's pings notice."""
 
 
 class FrameRing:
@@ -19,6 +20,7 @@ class FrameRing:
         self._kept_ms = kept_ms
         self._frames: deque[tuple[float, Direction, bytes]] = deque()
         self._lost_at_ms: float | None = None
+        self._since_ms = float("inf")
 
     def keep(self, at_ms: float, direction: Direction, payload: bytes) -> None:
         """A frame as it was sent at `at_ms`, which never goes back."""
@@ -37,8 +39,13 @@ class FrameRing:
             self._lost_at_ms = now_ms
 
     def bus_back(self) -> list[tuple[Direction, bytes]]:
-        """Everything since 1 s before the loss, oldest first: what was under way then may be lost too."""
+        """Everything since 4 s before the loss, oldest first: what was under way then may be lost too."""
         if self._lost_at_ms is None:
             return []
-        since_ms, self._lost_at_ms = self._lost_at_ms - _BEFORE_LOSS_MS, None
+        self._since_ms, self._lost_at_ms = self._lost_at_ms - _BEFORE_LOSS_MS, None
+        return self.since_loss()
+
+    def since_loss(self) -> list[tuple[Direction, bytes]]:
+        """The same again, and what was said since."""
+        since_ms = self._since_ms
         return [(direction, payload) for at_ms, direction, payload in self._frames if at_ms >= since_ms]
