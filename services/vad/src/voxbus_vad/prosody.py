@@ -3,7 +3,7 @@
 Who has finished mostly lets level and pitch fall and draws the last syllable out; who has not stops in full voice. All
 numbers but two are relative to the same caller's last second and a half. Only what a telephone line carries is looked
 at (below 4 kHz). Levels are dB in steps of 10 ms; pitch, in octaves, is the peak of the autocorrelation of windows of
-32 ms, 20 ms apart. One stop takes 2 to 4 ms of a core (November 2026, a shared and busy one).
+32 ms, 20 ms apart. One stop takes 1.4 to 2 ms of a core (November 2026, a shared one).
 """
 
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ def _levels(samples: Floats) -> Floats:
     power = (samples.reshape(-1, _STEP) ** 2).mean(axis=1)
     power[1:-1] = (power[:-2] + power[1:-1] + power[2:]) / 3
     decibels = 10 * np.log10(power + 1e-9)
-    return decibels - np.percentile(decibels, 95)
+    return decibels - _quantile(np.sort(decibels), 0.95)
 
 
 def _track(samples: Floats, levels: Floats) -> _Track:
@@ -129,9 +129,10 @@ def _of_voice(track: _Track, levels: Floats, last: int) -> list[float]:
     gaps = np.flatnonzero(np.diff(at) > 4)
     begins = int(gaps[-1]) + 1 if len(gaps) else 0
     piece, loudness = octaves[begins:], levels[at]
-    middle, low, high = np.median(octaves), np.percentile(octaves, 10), np.percentile(octaves, 90)
-    end = np.median(piece[-3:])
-    drop = end - np.median(piece[-12:-5]) if len(piece) > 7 else 0.0
+    ranked = np.sort(octaves)
+    middle, low, high = _quantile(ranked, 0.5), _quantile(ranked, 0.1), _quantile(ranked, 0.9)
+    end = _median(piece[-3:])
+    drop = end - _median(piece[-12:-5]) if len(piece) > 7 else 0.0
     return [
         float(len(piece)),
         float(last - at[-1]),
@@ -139,12 +140,12 @@ def _of_voice(track: _Track, levels: Floats, last: int) -> list[float]:
         float(loudness[begins:].mean() - loudness.mean()),
         float(loudness[-3:].mean() - loudness.mean()),
         float(loudness[begins:].max()),
-        float(end - middle),
-        float(np.median(piece) - middle),
-        float(end - low),
-        float((end - low) / max(0.1, high - low)),
-        float(np.clip(_slope(piece[-10:]), -1, 1)),
-        float(np.clip(drop, -1, 1)),
+        end - middle,
+        _median(piece) - middle,
+        end - low,
+        (end - low) / max(0.1, high - low),
+        min(1.0, max(-1.0, _slope(piece[-10:]))),
+        min(1.0, max(-1.0, drop)),
         float(clear[begins:][-4:].mean()),
         float(clear[begins:][-4:].mean() - clear.mean()),
     ]
@@ -156,6 +157,18 @@ def _of_hiss(track: _Track, last: int) -> list[float]:
     overall = float(track.hiss.mean())
     at_end = float(end.mean()) if len(end) else overall
     return [at_end, float(before.mean()) if len(before) else overall, at_end - overall]
+
+
+def _quantile(ranked: Floats, share: float) -> float:
+    """As numpy's, between neighbours, of values in order; a tenth of its cost, most of which is made for others."""
+    at = share * (len(ranked) - 1)
+    below = int(at)
+    lower, upper = float(ranked[below]), float(ranked[min(below + 1, len(ranked) - 1)])
+    return lower + (at - below) * (upper - lower)
+
+
+def _median(values: Floats) -> float:
+    return _quantile(np.sort(values), 0.5)
 
 
 def _slope(values: Floats) -> float:
