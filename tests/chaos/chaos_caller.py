@@ -12,6 +12,7 @@ import websockets
 from chaos_judge import Evidence
 from chaos_talk import WORD_MS, Talk, assistant_of
 
+from voxbus_runtime.sequencing import LoggedMessage
 from voxbus_testing.caller import Caller
 from voxbus_testing.speech import saying
 
@@ -29,6 +30,8 @@ class Trial:
     """When the line was away."""
     problem: str = ""
     evidence: Evidence | None = None
+    logged: list[LoggedMessage] = field(default_factory=list[LoggedMessage])
+    """Its events and commands, in the order they were stored."""
     call_id: str = ""
     ended_s: float = 0.0
 

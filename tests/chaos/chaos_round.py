@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from bus_watch import BusWatch
@@ -23,6 +24,8 @@ from voxbus_testing.caller import Caller
 RAMP_S: Final = 3.0
 CLOSING_S: Final = 6.0
 """Records and logs of all calls, and processes that come back."""
+CALLS: Final = Path(__file__).parents[2] / "build" / "chaos" / "calls"
+"""The logs of calls that went wrong."""
 _FIRST_FAULT_S: Final = 1.0
 _LAST_FAULT_BEFORE_END_S: Final = 8.0
 _TOUCHED_BEFORE_S: Final = 0.5
@@ -65,7 +68,8 @@ class Strike:
 class Verdict:
     """What came of it. `gaps_ms`: by fault, per strike and call: silence beyond the usual answer's delay.
 
-    `disturbed`: calls during which the machine itself stood still; of them only what no standstill explains is judged.
+    `disturbed`: calls that went wrong while the machine itself stood still; of them only what no standstill explains
+    is judged, the rest is in `excused`.
     `gaps_disturbed`: gaps left out of `gaps_ms` for the same reason.
     """
 
@@ -78,6 +82,7 @@ class Verdict:
     did: list[str] = field(default_factory=list[str])
     tally: Tally = field(default_factory=Tally)
     disturbed: int = 0
+    excused: list[str] = field(default_factory=list[str])
     gaps_disturbed: list[float] = field(default_factory=list[float])
 
     @property
@@ -176,9 +181,9 @@ async def gather_evidence(trial: Trial, caller: Caller, setting: Setting, patien
         return time.monotonic() > patient_until_s or not transcript_faults(trial.talk, record)
 
     record: dict[str, Any] = await close(caller, is_enough) if trial.call_id else {}
-    log = await setting.watch.log(trial.call_id) if trial.call_id else []
+    trial.logged = await setting.watch.log(trial.call_id) if trial.call_id else []
     away = [((lost - trial.began_s) * 1_000, (back - trial.began_s) * 1_000) for lost, back in trial.broken]
-    told = [(message.name, json.loads(message.payload)) for message in log]
+    told = [(message.name, json.loads(message.payload)) for message in trial.logged]
     trial.ended_s = trial.ended_s or time.monotonic()
     trial.evidence = Evidence(told, record, caller.heard.audio, setting.server.booked(trial.call_id), away)
 
@@ -186,17 +191,38 @@ async def gather_evidence(trial: Trial, caller: Caller, setting: Setting, patien
 def enter(trial: Trial, caller: Caller, verdict: Verdict, machine: Machine, faults: Sequence[Fault] = ()) -> None:
     """What is wrong with one call goes into the verdict. `faults`: the round's."""
     assert trial.evidence is not None
-    is_disturbed = bool(caller.held_up_s) or machine.stood_still(trial.began_s, trial.ended_s)
-    verdict.disturbed += is_disturbed
     if trial.problem:
         wrong = [trial.problem]
-    elif is_disturbed:
-        wrong = unexcused(trial.talk, trial.evidence)
     else:
         wrong = faults_of(trial.talk, trial.evidence)
-        verdict.tally += tally_of(trial.talk, trial.evidence)
+        is_disturbed = bool(caller.held_up_s) or machine.stood_still(trial.began_s, trial.ended_s)
+        if wrong and is_disturbed:
+            verdict.disturbed += 1
+            verdict.excused += [f"call {trial.number} ({trial.call_id}): {what}" for what in wrong]
+            wrong = unexcused(trial.talk, trial.evidence)
+        else:
+            verdict.tally += tally_of(trial.talk, trial.evidence)
     wrong += [*lines_beyond(trial.broken), *takeovers(faults, trial.evidence.log)]
     verdict.wrong += [f"call {trial.number} ({trial.call_id}): {what}" for what in wrong]
+    if wrong:
+        _write_down(trial, wrong)
+
+
+def _write_down(trial: Trial, wrong: Sequence[str]) -> None:
+    """What happened in a call that went wrong, on the caller's clock, for whoever looks into it."""
+    CALLS.mkdir(parents=True, exist_ok=True)
+    began_ms = (time.time() - time.monotonic() + trial.began_s) * 1_000
+    told = [(logged, logged.envelope) for logged in trial.logged]
+    lines = [
+        *wrong,
+        f"the line was away: {[(lost - trial.began_s, back - trial.began_s) for lost, back in trial.broken]}",
+    ]
+    lines += [
+        f"{(envelope.occurred_at_ms - began_ms) / 1_000:7.2f} s  #{logged.stream_seq}  {envelope.event_id}"
+        f"  {logged.name} {logged.payload.decode()[:400]}"
+        for logged, envelope in told
+    ]
+    (CALLS / f"{trial.call_id}.log").write_text("\n".join(lines))
 
 
 def _measure(

@@ -90,3 +90,19 @@ def test_no_order_and_no_doubles_make_a_frame_pass_twice_or_backwards(numbers: l
 def test_frames_that_all_come_in_time_all_pass(numbers: list[int], doubles: list[int]) -> None:
     order = FrameOrder(from_pts_ms=0)
     assert pushed(order, *numbers[:4], *doubles, *numbers[4:]) == list(range(9))
+
+
+def test_after_a_loss_of_the_bus_no_hole_is_given_up_before_its_frames_were_said_again() -> None:
+    order = FrameOrder()
+    pushed(order, 1, 2, now_ms=0)
+    order.patient_until_ms = 1_600.0
+    assert pushed(order, 50, now_ms=10) == []
+    order.tick(10 + ASK_AFTER_MS)
+    order.answered()
+    assert order.wake_at_ms == 1_600
+    assert order.tick(10 + PATIENCE_MS) == ([], None)
+    assert pushed(order, *range(3, 50), now_ms=1_300) == [*range(3, 51)]
+    pushed(order, 60, now_ms=1_590)
+    order.tick(1_590 + ASK_AFTER_MS)
+    order.answered()
+    assert pts(order.tick(1_590 + PATIENCE_MS)[0]) == [60], "from here on as ever"

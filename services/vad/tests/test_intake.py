@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from prometheus_client import REGISTRY
 
 from voxbus_audio import FRAME_BYTES
@@ -112,3 +113,44 @@ async def test_leaving_decides_the_frames_that_wait_for_a_second_opinion() -> No
     assert said == []
     intake.stop()
     assert [event.pts_ms for event in said] == [0]
+
+
+async def test_after_a_loss_of_the_bus_what_was_missed_is_heard_before_what_came_behind_it() -> None:
+    intake, said = an_intake(hold=False)
+    for pts_ms in range(0, 200, 20):
+        intake.on_frame(frame(pts_ms))
+    await intake.on_bus_lost()
+    await intake.on_bus_back()
+    intake.on_frame(frame(1_000))
+    assert [event.name() for event in said] == ["speech.started"], "the hole may still be filled"
+    for pts_ms in range(200, 1_020, 20):
+        intake.on_frame(frame(pts_ms))
+    intake.on_frame(frame(1_020))
+    assert intake._listener.upto_ms == 1_040
+    assert [event.name() for event in said] == ["speech.started"], "speech went on all the time"
+    intake.stop()
+
+
+async def test_what_does_not_come_after_a_loss_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxbus_vad.intake.MISSED_WITHIN_S", 0.05)
+    intake, said = an_intake(hold=False)
+    for pts_ms in range(0, 200, 20):
+        intake.on_frame(frame(pts_ms))
+    await intake.on_bus_lost()
+    await intake.on_bus_back()
+    for pts_ms in (1_020, 1_000):
+        intake.on_frame(frame(pts_ms))
+    async with asyncio.timeout(5):
+        while intake._listener.upto_ms < 1_040:
+            await asyncio.sleep(0.01)
+    intake.on_frame(frame(1_040))
+    assert [(event.name(), event.pts_ms) for event in said][:2] == [("speech.started", 0), ("speech.stopped", 200)]
+    assert intake._listener.upto_ms == 1_060, "frames are heard as they arrive again"
+
+
+async def test_a_loss_before_the_first_frame_keeps_nothing_back() -> None:
+    intake, said = an_intake(hold=False)
+    await intake.on_bus_lost()
+    for pts_ms in (4_000, 4_020, 4_040):
+        intake.on_frame(frame(pts_ms))
+    assert [event.pts_ms for event in said] == [4_000]

@@ -29,6 +29,9 @@ INTERESTS: Final = frozenset(
 FIRST_FRAME_S: Final = 0.1
 """Five frames: if none came, nobody is talking right now."""
 REPLAY_S: Final = 2.0
+MISSED_WITHIN_MS: Final = 1_600.0
+"""After a loss of the bus: media-ingress says again what it said into a dead connection, twice within 1.3 s."""
+LOST_FOR_MS: Final = 10_000.0
 WIND_UP_S: Final = 2.0
 """What a final may still take when the call is over or the worker leaves."""
 
@@ -92,6 +95,21 @@ class Serving:
         self._recognition = Recognition(self._segments, request, engines, patience, self._said.put_nowait, self._ask)
 
     async def run(self) -> None:
+        bus = self._call.bus
+        stop_watching = (bus.on_disconnect(self._on_bus_lost), bus.on_reconnect(self._on_bus_back))
+        try:
+            await self._run()
+        finally:
+            for stop in stop_watching:
+                stop()
+
+    async def _on_bus_lost(self) -> None:
+        self._recognition.await_missed(LOST_FOR_MS)
+
+    async def _on_bus_back(self) -> None:
+        self._recognition.await_missed(MISSED_WITHIN_MS)
+
+    async def _run(self) -> None:
         await self._call.subscribe_audio("caller", self._intake.on_frame)
         if self._hears_both:
             await self._call.subscribe_audio("played", lambda frame: self._recognition.on_played(frame.pcm))

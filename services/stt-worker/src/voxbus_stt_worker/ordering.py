@@ -28,11 +28,21 @@ class Hole:
 class FrameOrder:
     """Mutable, for it is called for every 20 ms frame of every call."""
 
-    __slots__ = ("_asked", "_asking", "_expected_upto_ms", "_hole_since_ms", "_waiting", "next_pts_ms")
+    __slots__ = (
+        "_asked",
+        "_asking",
+        "_expected_upto_ms",
+        "_hole_since_ms",
+        "_waiting",
+        "next_pts_ms",
+        "patient_until_ms",
+    )
 
     def __init__(self, from_pts_ms: int | None = None) -> None:
         self.next_pts_ms = from_pts_ms
         """Everything before has been given out or up; None = nothing has come, so the first frame may be any."""
+        self.patient_until_ms = 0.0
+        """No hole is given up before: what is in it is expected to be said again."""
         self._waiting: dict[int, HeardFrame] = {}
         self._expected_upto_ms = 0
         self._hole_since_ms: float | None = None
@@ -66,14 +76,16 @@ class FrameOrder:
         """When `tick` is due; None while there is no hole."""
         if self._hole_since_ms is None:
             return None
-        return self._hole_since_ms + (self._patience_ms if self._asked else ASK_AFTER_MS)
+        if not self._asked:
+            return self._hole_since_ms + ASK_AFTER_MS
+        return max(self._hole_since_ms + self._patience_ms, self.patient_until_ms)
 
     def tick(self, now_ms: float) -> tuple[list[HeardFrame], Hole | None]:
         """What may be handed on because a hole is given up, and a hole to be asked of the stream."""
         if self._hole_since_ms is None:
             return [], None
         waited_ms = now_ms - self._hole_since_ms
-        if waited_ms >= self._patience_ms:
+        if waited_ms >= self._patience_ms and now_ms >= self.patient_until_ms:
             return self.give_up(now_ms), None
         if waited_ms >= ASK_AFTER_MS and not self._asked:
             self._asked = self._asking = True

@@ -118,6 +118,10 @@ class Recognition:
     def on_hole_answered(self, frames: Iterable[HeardFrame]) -> None:
         self._carry_out(self._segments.on_hole_answered(frames, _now_ms()))
 
+    def await_missed(self, for_ms: float) -> None:
+        """The bus is lost, or just back: frames that are missing may still come."""
+        self._segments.be_patient(_now_ms() + for_ms)
+
     def on_handoff(self, request: RecognizerRequest) -> None:
         """Another assistant listens from now on; what is not recognized yet is heard again by its recognizer."""
         before, self._request = self._request, request

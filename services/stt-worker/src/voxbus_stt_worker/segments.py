@@ -185,6 +185,10 @@ class Segments:
         orders = self._take(ready, now_ms)
         return [*orders, hole] if hole is not None else orders
 
+    def be_patient(self, until_ms: float) -> None:
+        """Frames that are missing until then may be said again."""
+        self._order.patient_until_ms = until_ms
+
     def on_hole_answered(self, frames: Iterable[HeardFrame], now_ms: float) -> list[Order]:
         """The stream's frames for a Hole."""
         orders = [order for frame in frames for order in self.on_frame(frame, now_ms)]

@@ -63,12 +63,23 @@ async def serve(call: OwnedCall, ears: Ears) -> None:
     listener = ears.listener(call, judgements.say)
     if judgements.listens:
         listener.keep(judgements.memory)
-    took_over = _had_owner(call)
-    intake = Intake(listener, hold=took_over)
+    intake = Intake(listener, hold=_had_owner(call))
     await call.subscribe_audio("caller", intake.on_frame)
+    stop_watching = (call.bus.on_disconnect(intake.on_bus_lost), call.bus.on_reconnect(intake.on_bus_back))
+    try:
+        await _listen(call, intake, ears, events, judgements)
+    finally:
+        for stop in stop_watching:
+            stop()
+
+
+async def _listen(call: OwnedCall, intake: Intake, ears: Ears, events: _Events, judgements: "Judgements") -> None:
+    """Until the call is over or the worker leaves."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_publish(call, events))
-        catching_up = tasks.create_task(_catch_up(call, intake, ears.settings.vad_replay_ms)) if took_over else None
+        catching_up = None
+        if _had_owner(call):
+            catching_up = tasks.create_task(_catch_up(call, intake, ears.settings.vad_replay_ms))
         async for _ in call.messages():
             pass
         if catching_up is not None:

@@ -12,16 +12,21 @@ from voxbus_vad.listening import Listener
 
 CATCH_UP_TIMEOUT_S: Final = 0.5
 """The stream answers within a few ms; without an answer, live audio must not wait any longer."""
+MISSED_WITHIN_S: Final = 1.6
+"""After a loss of the bus: media-ingress says again what it said into a dead connection, twice within 1.3 s."""
 
 
 class Intake:
     """Passes frames on as they arrive, or holds them until `release`."""
 
-    __slots__ = ("_held", "_listener", "_stopped", "first_pts_ms")
+    __slots__ = ("_early", "_giving_up", "_held", "_listener", "_stopped", "first_pts_ms")
 
     def __init__(self, listener: Listener, hold: bool) -> None:
         self._listener = listener
         self._held: list[AudioFrame] | None = [] if hold else None
+        self._early: dict[int, AudioFrame] | None = None
+        """Frames behind a hole, by pts, while what the bus missed may still come; None = nothing is waited for."""
+        self._giving_up: asyncio.TimerHandle | None = None
         self._stopped = False
         self.first_pts_ms: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """Where live audio begins; set by the first held frame."""
@@ -29,11 +34,24 @@ class Intake:
     def on_frame(self, frame: AudioFrame) -> None:
         """A live frame, straight from the subscription."""
         if self._held is None:
-            self._hear(frame)
+            if self._early is None:
+                self._hear(frame)
+            else:
+                self._hear_in_order(self._early, frame)
             return
         self._held.append(frame)
         if not self.first_pts_ms.done():
             self.first_pts_ms.set_result(frame.pts_ms)
+
+    async def on_bus_lost(self) -> None:
+        """From here on frames behind a hole wait for those in it."""
+        self._early = self._early or {}
+
+    async def on_bus_back(self) -> None:
+        """They wait for a moment longer; then what did not come is given up."""
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+        self._giving_up = asyncio.get_running_loop().call_later(MISSED_WITHIN_S, self._give_up)
 
     def release(self, missed: Iterable[AudioFrame]) -> None:
         """Lets the missed frames through, oldest first, then those held; from here on nothing is held."""
@@ -44,7 +62,21 @@ class Intake:
     def stop(self) -> None:
         """The call leaves: what still arrives is the next owner's."""
         self._stopped = True
+        if self._giving_up is not None:
+            self._giving_up.cancel()
         self._listener.settle()
+
+    def _hear_in_order(self, early: dict[int, AudioFrame], frame: AudioFrame) -> None:
+        early[frame.pts_ms] = frame
+        at_ms = self._listener.upto_ms or frame.pts_ms
+        while (ready := early.pop(at_ms, None)) is not None:
+            self._hear(ready)
+            at_ms = self._listener.upto_ms
+
+    def _give_up(self) -> None:
+        early, self._early = self._early or {}, None
+        for pts_ms in sorted(early):
+            self._hear(early[pts_ms])
 
     def _hear(self, frame: AudioFrame) -> None:
         if self._stopped:

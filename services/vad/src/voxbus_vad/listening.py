@@ -58,6 +58,11 @@ class Listener:
         self._memory: Memory | None = None
         self._order = VerdictOrder(0, self._take)
 
+    @property
+    def upto_ms(self) -> int:
+        """Where the next frame begins if none is missing; 0 = nothing was heard."""
+        return self._upto_ms
+
     def consult(self, opinion: SecondOpinion, wait_ms: int, *, doubt_voiced: bool = False) -> None:
         """From now on asks `opinion` where the cheap detector is unsure; frames behind wait up to `wait_ms`.
 
