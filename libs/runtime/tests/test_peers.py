@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from voxbus_contracts.config import WorkerBack, WorkerStatus
 from voxbus_runtime.liveness import SUSPECT_AFTER_S, Vital
 from voxbus_runtime.peers import Peers
 
@@ -47,3 +48,20 @@ def test_a_worker_whose_end_was_told_is_gone_even_for_the_deaf(later: Any) -> No
     later.peers._on_status("worker.v1.vad.vad-b.status", None, b'{"state": "gone"}')
     later.now_s[0] += SUSPECT_AFTER_S + 0.1
     assert later.peers.vital("vad-b") is Vital.SUSPECT
+
+
+async def test_a_worker_that_is_back_says_how_long_it_was_deaf(later: Any) -> None:
+    said: list[tuple[str, bytes]] = []
+
+    async def publish(subject: str, payload: bytes) -> None:
+        said.append((subject, payload))
+
+    later.bus.nc = SimpleNamespace(publish=publish)
+    await later.peers.say(WorkerStatus(stage="vad", worker="vad-a", state="ready"))
+    later.peers._on_status("worker.v1.vad.vad-b.status", None, b"{}")
+    later.now_s[0] += 3.25
+    await later.peers._on_reconnect()
+    subject, payload = said[-1]
+    assert subject == "worker.v1.vad.vad-a.back"
+    assert WorkerBack.model_validate_json(payload).deaf_ms == 3_250
+    assert later.peers.vital("vad-b") is Vital.ALIVE

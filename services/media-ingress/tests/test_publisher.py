@@ -6,8 +6,10 @@ from typing import Any, cast
 import pytest
 
 from voxbus_contracts.commands import ControlCall
+from voxbus_contracts.config import WorkerBack
 from voxbus_contracts.events import CallRinging
 from voxbus_media_ingress.publisher import Publisher
+from voxbus_media_ingress.saying_again import SayingAgain
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
@@ -41,10 +43,7 @@ class Air:
         self.again.append((direction, payload))
 
 
-async def test_what_the_bus_missed_is_said_twice_for_readers_who_come_back_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("voxbus_media_ingress.publisher._AGAIN_AFTER_MS", 50.0)
+async def test_what_the_bus_missed_is_said_again_and_once_more_when_a_worker_was_cut_off() -> None:
     air = Air()
     publisher = Publisher(cast(OwnedCall, air))
     publisher.caller(20, bytes(640), filled=False, origin_unix_us=0)
@@ -54,11 +53,14 @@ async def test_what_the_bus_missed_is_said_twice_for_readers_who_come_back_later
     await publisher.on_reconnect()
     missed = [("caller", b"caller 20"), ("played", b"played 40")]
     assert air.again == missed
+    again = SayingAgain(lambda: [publisher])
+    for deaf_ms in (300, 60_000):
+        again.on_back("worker.v1.vad.vad-1.back", None, WorkerBack(deaf_ms=deaf_ms).payload())
     publisher.caller(60, bytes(640), filled=False, origin_unix_us=0)
     async with asyncio.timeout(5):
         while len(air.again) < 5:
             await asyncio.sleep(0.01)
-    assert air.again[2:] == [*missed, ("caller", b"caller 60")]
+    assert air.again[2:] == [*missed, ("caller", b"caller 60")], "once for both"
 
 
 @pytest.mark.parametrize("is_lost", [False, True])

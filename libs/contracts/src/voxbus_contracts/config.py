@@ -219,6 +219,12 @@ class Owner(_Entry):
     address: str = Field(default="", description="gRPC")
 
 
+class WorkerBack(_Entry):
+    """Said once on `worker.v1.<stage>.<worker>.back` when a worker was cut off from the bus and reads it again."""
+
+    deaf_ms: int = Field(ge=0, description="how long it has heard nothing, by the heartbeats it listens to")
+
+
 class WorkerStatus(_Entry):
     """Heartbeat of a worker, every 250 ms on `worker.v1.<stage>.<worker>.status`.
 

@@ -17,6 +17,8 @@ ALL_CLAIMS: Final = "claim.v1.>"
 ALL_DELIVERIES: Final = "delivery.v1.>"
 ALL_DEAD_LETTERS: Final = "dead-letter.v1.>"
 ALL_WORKERS: Final = "worker.v1.*.*.status"
+WORKERS_BACK: Final = "worker.v1.*.*.back"
+"""Workers that were cut off from the bus for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,10 @@ def commands_named(entity: str, what: str) -> str:
 
 def worker_status(stage: str, worker: str) -> str:
     return f"worker.v1.{stage}.{checked_token(worker, 'worker')}.status"
+
+
+def worker_back(stage: str, worker: str) -> str:
+    return f"worker.v1.{checked_token(stage, 'stage')}.{checked_token(worker, 'worker')}.back"
 
 
 def workers_of(stage: str) -> str:

@@ -50,5 +50,9 @@ class Liveness:
         """We do not even hear ourselves: the server we hang on is frozen or cut off, and the client has not noticed."""
         return self.me in self._last_heard_s and self._is_silent(self.me, now_s)
 
+    def silence_s(self, now_s: float) -> float:
+        """Since anybody was heard, or since we listen."""
+        return now_s - max(self.listening_since_s, *self._last_heard_s.values(), 0.0)
+
     def _is_silent(self, worker: str, now_s: float) -> bool:
         return now_s - max(self._last_heard_s.get(worker, 0.0), self.listening_since_s) > SUSPECT_AFTER_S

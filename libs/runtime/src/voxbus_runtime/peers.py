@@ -5,8 +5,8 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 
-from voxbus_contracts.config import WorkerStatus
-from voxbus_contracts.subjects import worker_status, workers_of
+from voxbus_contracts.config import WorkerBack, WorkerStatus
+from voxbus_contracts.subjects import worker_back, worker_status, workers_of
 from voxbus_runtime.bus import Bus
 from voxbus_runtime.liveness import HEARTBEAT_S, SUSPECT_AFTER_S, Liveness, Vital
 
@@ -20,6 +20,8 @@ class Peers:
         self._thawed: list[Callable[[], Awaitable[None]]] = []
         self._lost: list[Callable[[str], None]] = []
         self._stages: set[str] = set()
+        self._stage = ""
+        """Ours."""
 
     async def listen(self, stage: str) -> None:
         """From now on hears the workers of `stage`; nothing is known of any other stage's."""
@@ -61,11 +63,17 @@ class Peers:
             last_s = now_s
 
     async def say(self, status: WorkerStatus) -> None:
+        self._stage = status.stage
         if self._bus.connected:
             await self._bus.nc.publish(worker_status(status.stage, status.worker), status.payload())
 
     async def _on_reconnect(self) -> None:
-        self._liveness.reset(time.monotonic())
+        """Nobody is suspected for what could not be heard, and whoever can say it again is asked to."""
+        now_s = time.monotonic()
+        back = WorkerBack(deaf_ms=round(self._liveness.silence_s(now_s) * 1_000))
+        self._liveness.reset(now_s)
+        if self._stage:
+            await self._bus.nc.publish(worker_back(self._stage, self._bus.worker), back.payload())
 
     def _on_status(self, subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
         worker = subject.split(".")[3]

@@ -8,7 +8,7 @@ from typing import Final
 
 from voxbus_contracts import Command, Event
 from voxbus_media_ingress import metrics
-from voxbus_media_ingress.alarm import Alarm, now_ms
+from voxbus_media_ingress.alarm import now_ms
 from voxbus_media_ingress.ring import Direction, FrameRing
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.errors import OwnershipLost
@@ -17,9 +17,6 @@ from voxbus_runtime.owned_call import OwnedCall
 _FLUSH_S: Final = 1.0
 _PLAYED_TOGETHER: Final = 5
 """Frames that left for the caller, in one message: 100 ms. Recorders and listeners need them soon, not at once."""
-_AGAIN_AFTER_MS: Final = 1_300.0
-"""Readers notice the loss of a server up to a second later than this process, by their own pings: what was said again
-before they were back is said once more, while they still wait for what they missed."""
 
 
 class Publisher:
@@ -28,7 +25,6 @@ class Publisher:
     def __init__(self, call: OwnedCall) -> None:
         self._call = call
         self._ring = FrameRing()
-        self._again = Alarm(lambda _: self._say_again(self._ring.since_loss()))
         self._queue: asyncio.Queue[tuple[Event | Command, Callable[[], None] | None]] = asyncio.Queue()
         self._caller_seq = 0
         self._played_seq = 0
@@ -94,7 +90,6 @@ class Publisher:
 
     def forget(self) -> None:
         """The attachment is over. Its parts refer to each other and are freed late; 2 MB of frames must not wait."""
-        self._again.stop()
         self._ring.forget()
 
     async def on_disconnect(self) -> None:
@@ -102,10 +97,11 @@ class Publisher:
 
     async def on_reconnect(self) -> None:
         """What was missed goes first, so that readers get the frames in order."""
-        missed = self._ring.bus_back()
-        self._say_again(missed)
-        if missed:
-            self._again.set(now_ms() + _AGAIN_AFTER_MS)
+        self._say_again(self._ring.bus_back())
+
+    def say_again(self, for_ms: float) -> None:
+        """The last `for_ms` of both directions, for somebody who could not hear them."""
+        self._say_again(self._ring.since(now_ms() - for_ms))
 
     def _say_again(self, frames: list[tuple[Direction, bytes]]) -> None:
         metrics.REPUBLISHED_FRAMES.inc(len(frames))

@@ -20,7 +20,6 @@ class FrameRing:
         self._kept_ms = kept_ms
         self._frames: deque[tuple[float, Direction, bytes]] = deque()
         self._lost_at_ms: float | None = None
-        self._since_ms = float("inf")
 
     def keep(self, at_ms: float, direction: Direction, payload: bytes) -> None:
         """A frame as it was sent at `at_ms`, which never goes back."""
@@ -42,10 +41,9 @@ class FrameRing:
         """Everything since 4 s before the loss, oldest first: what was under way then may be lost too."""
         if self._lost_at_ms is None:
             return []
-        self._since_ms, self._lost_at_ms = self._lost_at_ms - _BEFORE_LOSS_MS, None
-        return self.since_loss()
+        since_ms, self._lost_at_ms = self._lost_at_ms - _BEFORE_LOSS_MS, None
+        return self.since(since_ms)
 
-    def since_loss(self) -> list[tuple[Direction, bytes]]:
-        """The same again, and what was said since."""
-        since_ms = self._since_ms
+    def since(self, since_ms: float) -> list[tuple[Direction, bytes]]:
+        """Everything since then, oldest first."""
         return [(direction, payload) for at_ms, direction, payload in self._frames if at_ms >= since_ms]

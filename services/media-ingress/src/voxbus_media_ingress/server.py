@@ -15,6 +15,7 @@ from websockets.http11 import Request, Response
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.config import CallConfig
+from voxbus_contracts.subjects import WORKERS_BACK
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.attachment import Attachment
 from voxbus_media_ingress.connection import MediaConnection
@@ -24,6 +25,7 @@ from voxbus_media_ingress.handlers import INTERESTS, on_message, on_text
 from voxbus_media_ingress.inbound import error_text
 from voxbus_media_ingress.moving import move
 from voxbus_media_ingress.opening import read_opening
+from voxbus_media_ingress.saying_again import SayingAgain
 from voxbus_media_ingress.settings import Settings
 from voxbus_media_ingress.ticket import admit, read_ticket
 from voxbus_media_ingress.transport import Transport
@@ -52,6 +54,7 @@ class MediaServer:
         self._server: Server | None = None
         self._admitted: WeakKeyDictionary[ServerConnection, CallConfig] = WeakKeyDictionary()
         self._attachments: dict[str, Attachment] = {}
+        self._again = SayingAgain(lambda: [attachment.publisher for attachment in self._attachments.values()])
         self._none_left = asyncio.Event()
         self._left: set[asyncio.Task[None]] = set()
 
@@ -65,6 +68,7 @@ class MediaServer:
 
     async def start(self) -> None:
         """Raises SettingsClash when the port is taken."""
+        await self._runtime.bus.nc.subscribe_live(WORKERS_BACK, self._again.on_back)
         host, port = self._settings.media_host, self._settings.media_port
         try:
             self._server = await serve(
@@ -101,6 +105,7 @@ class MediaServer:
         return all(attachment.can_come_back for attachment in self._attachments.values())
 
     async def close(self) -> None:
+        self._again.stop()
         await end(*self._left)
         if self._server is not None:
             self._server.close()

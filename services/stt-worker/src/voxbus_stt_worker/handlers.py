@@ -30,7 +30,7 @@ FIRST_FRAME_S: Final = 0.1
 """Five frames: if none came, nobody is talking right now."""
 REPLAY_S: Final = 2.0
 MISSED_WITHIN_MS: Final = 1_600.0
-"""After a loss of the bus: media-ingress says again what it said into a dead connection, twice within 1.3 s."""
+"""After a loss of the bus: media-ingress says again what was missed, as soon as it hears that this worker is back."""
 LOST_FOR_MS: Final = 10_000.0
 WIND_UP_S: Final = 2.0
 """What a final may still take when the call is over or the worker leaves."""

@@ -13,7 +13,7 @@ from voxbus_vad.listening import Listener
 CATCH_UP_TIMEOUT_S: Final = 0.5
 """The stream answers within a few ms; without an answer, live audio must not wait any longer."""
 MISSED_WITHIN_S: Final = 1.6
-"""After a loss of the bus: media-ingress says again what it said into a dead connection, twice within 1.3 s."""
+"""After a loss of the bus: media-ingress says again what was missed, as soon as it hears that this worker is back."""
 
 
 class Intake:

@@ -66,7 +66,8 @@ def _streams() -> str:
             "|---|---|---|---|",
             *rows,
             "",
-            f"Heartbeats of workers (`{subjects.ALL_WORKERS}`) are not stored.",
+            f"Heartbeats of workers (`{subjects.ALL_WORKERS}`), and what they say when they were cut off from the bus "
+            f"(`{subjects.WORKERS_BACK}`), are not stored.",
             "",
         ]
     )
