@@ -59,6 +59,8 @@ class Soak:
     samples: list[Sample] = field(default_factory=list[Sample])
     load_s: tuple[float, float] = (0.0, 0.0)
     """Under even load, on the samples' clock."""
+    told: int = 0
+    """How much of what was wrong has been printed."""
 
     async def run(self) -> list[Finding]:
         """Raises where a service does not answer."""
@@ -104,12 +106,17 @@ class Soak:
     async def _sample(self) -> Sample:
         sample = await self.sampler.sample(self.talkers.made.calls)
         self.samples.append(sample)
+        with (BUILD / "samples.jsonl").open("a") as so_far:
+            so_far.write(json.dumps(asdict(sample)) + "\n")
         memory = sum(value for name, value in sample.values.items() if name.endswith(" memory"))
         _say(
             f"{sample.at_s / 60:5.1f} min  {sample.calls:5} calls  {self.talkers.made.talking:3} now  "
             f"{memory:6.0f} MB  {sample.values.get('OWNERS keys', 0):3.0f} owned stages"
             f"  {len(self.talkers.made.wrong)} wrong"
         )
+        for wrong in self.talkers.made.wrong[self.told :]:
+            _say(f"    {wrong}")
+        self.told = len(self.talkers.made.wrong)
         return sample
 
     async def _idle(self) -> Sample:
@@ -170,6 +177,7 @@ async def soaking(options: argparse.Namespace, folder: Path, server: BookingServ
 async def run(options: argparse.Namespace) -> bool:
     """Whether all is well."""
     BUILD.mkdir(parents=True, exist_ok=True)
+    (BUILD / "samples.jsonl").unlink(missing_ok=True)
     server = BookingServer()
     try:
         with tempfile.TemporaryDirectory(prefix="voxbus-soak-") as folder:

@@ -8,6 +8,7 @@ from soak_judge import Rule
 CALM: Final = Rule("", per_hour=4.0, least=3.0, left=4.0)
 """Counts of one process. Pools and caches fill in their own time: four more are no leak, four more every hour are."""
 
+REPLACED: Final = "replaced"
 PER_SERVICE: Final[Mapping[str, Rule]] = {
     # 8 MB an hour are a few kB per call at some hundred calls an hour; what a process keeps of a call on purpose (the
     # last turns for a view, a cache) has its end within the warm-up.
@@ -15,6 +16,8 @@ PER_SERVICE: Final[Mapping[str, Rule]] = {
     # Thread pools of the standard library and connections of SQLite are made when first needed at the same time.
     "threads": Rule("", per_hour=6.0, least=4.0, left=12.0),
     "files": Rule("", per_hour=6.0, least=4.0, left=8.0),
+    # A process that ended takes its leaks along.
+    REPLACED: Rule("times", left=0.0),
     "tasks": CALM,
     "subscriptions": CALM,
 }

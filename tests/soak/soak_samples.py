@@ -13,7 +13,7 @@ import httpx
 import psutil
 from nats.aio.client import Client
 from prometheus_client.parser import text_string_to_metric_families
-from soak_rules import CONSUMERS, FOLDER_FILES, FOLDER_MB
+from soak_rules import CONSUMERS, FOLDER_FILES, FOLDER_MB, REPLACED
 
 from voxbus_cli.bench.instruments import Heartbeats
 from voxbus_cli.bench.machine import processes_of
@@ -45,6 +45,8 @@ class Sampler:
     nc: Client
     monitor: str
     heartbeats: Heartbeats = field(default_factory=Heartbeats)
+    _seen: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
+    """Ids of the processes that each service has had."""
     _http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=10, trust_env=False))
     _began_s: float = field(default_factory=time.monotonic)
 
@@ -58,11 +60,18 @@ class Sampler:
         """Takes some hundred ms, most of it not on this loop. Raises where a service does not answer."""
         values = {
             **await asyncio.to_thread(processes, self.supervisor_pid),
+            **self._replaced(),
             **await self._instruments(),
             **await self._bus(),
             **await asyncio.to_thread(folders, self.data_dir),
         }
         return Sample(time.monotonic() - self._began_s, calls, values)
+
+    def _replaced(self) -> dict[str, float]:
+        """How often a service's process was replaced: its memory then says nothing, and it should not have ended."""
+        for service, group in processes_of(self.supervisor_pid).items():
+            self._seen.setdefault(service, set()).update(process.pid for process in group[:1])
+        return {f"{service} {REPLACED}": len(pids) - 1.0 for service, pids in self._seen.items() if pids}
 
     async def _instruments(self) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -112,7 +121,7 @@ def _stream(detail: dict[str, Any]) -> dict[str, float]:
 
 
 def processes(supervisor_pid: int) -> dict[str, float]:
-    """Of each service with its children: memory (of what is shared its part), threads, open files."""
+    """Of each service with its children: memory of their own, threads, open files."""
     found: dict[str, float] = {}
     for service, group in processes_of(supervisor_pid).items():
         alive = [each for each in map(_process, group) if each is not None]
@@ -124,15 +133,16 @@ def processes(supervisor_pid: int) -> dict[str, float]:
 
 def _process(process: psutil.Process) -> tuple[float, int, int] | None:
     try:
-        return _proportional_mb(process.pid), process.num_threads(), process.num_fds()
+        return _own_mb(process.pid), process.num_threads(), process.num_fds()
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return None
 
 
-def _proportional_mb(pid: int) -> float:
-    """PSS of /proc/…/smaps_rollup."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    kib = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+def _own_mb(pid: int) -> float:
+    """What the process itself holds, its part of what it shares with its children: no pages of files, whose part grows
+    and shrinks with other programs that map them. Pss_Anon and Pss_Shmem of /proc/…/smaps_rollup (Linux 5.4)."""
+    amounts = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    kib = sum(int(amounts[name].split()[0]) for name in ("Pss_Anon", "Pss_Shmem"))
     return kib * 1_024 / _MB
 
 
