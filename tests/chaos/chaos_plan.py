@@ -29,7 +29,7 @@ def whole_run(calls: int, seed: int) -> list[Round]:
             for kind in ("freeze", "term")
             for part, services in (("one by one", SERVICES[:half]), ("the others", SERVICES[half:]))
         ),
-        ("restart every stage", tuple(Fault("restart", service) for service in SERVICES), 8),
+        ("restart every stage", tuple(Fault("restart", service) for service in SERVICES), 10),
         ("kill the bus", (Fault("kill", BUS),) * 3, 5),
         ("break the database", (Fault("break", DATABASE),) * 2, 5),
         *((f"{kind} the leader", (Fault(kind, LEADER),) * 3, 4) for kind in ("kill", "freeze", "cut")),

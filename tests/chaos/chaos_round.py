@@ -138,7 +138,8 @@ async def _strike(plan: Round, setting: Setting, rng: random.Random, began_s: fl
     for at_s, fault in zip(moments, plan.faults, strict=True):
         await asyncio.sleep(max(0.0, at_s - time.monotonic()))
         if time.monotonic() > began_s + talk_s - _LAST_FAULT_BEFORE_END_S + RAMP_S:
-            setting.say(f"    {fault.name} is left out: the strikes before took too long")
+            verdict.did.append(f"{fault.name} is left out: the strikes before took too long")
+            setting.say(f"    {verdict.did[-1]}")
             continue
         struck_s = time.monotonic()
         try:
