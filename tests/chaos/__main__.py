@@ -198,7 +198,8 @@ def write_report(verdicts: list[Verdict], machine: Machine) -> None:
     """docs/reliability.md and its plot; rows of faults that were not measured now stay as they are."""
     at = time.strftime("%Y-%m-%d")
     kept = BUILD / "rows.json"
-    earlier = [Row(**row) for row in json.loads(kept.read_text())] if kept.exists() else []
+    told = json.loads(kept.read_text()) if kept.exists() else []
+    earlier = [Row(**row) for row in told if isinstance(row["wrong"], list)]  # once it was a count
     rows = merged(earlier, [row for verdict in verdicts for row in rows_of(verdict, at)])
     kept.write_text(json.dumps([asdict(row) for row in rows], indent=1))
     conditions = {
