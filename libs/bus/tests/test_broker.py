@@ -1,9 +1,11 @@
 """The broker on a real nats-server: what a durable consumer promises."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import structlog
@@ -23,17 +25,29 @@ REF = CallRef("acme", "11111111-1111-4111-8111-1111111111ab")
 SPOKEN = UsageRecorded(item="voice", provider="vapi", unit="characters", quantity=27)
 
 
-@asynccontextmanager
-async def serving(
-    url: str, handler: Handler, spec: ConsumerSpec = BILLING, workers: int = 4
-) -> AsyncIterator[EventBroker]:
-    broker = EventBroker(url, "test", structlog.get_logger(), watch_every_s=0.1)
-    broker.consumes(spec, workers=workers)(handler)
-    await asyncio.wait_for(broker.start(), 10)
-    try:
-        yield broker
-    finally:
-        await asyncio.wait_for(broker.stop(), 15)
+class Serving(Protocol):
+    def __call__(
+        self, url: str, handler: Handler, spec: ConsumerSpec = BILLING, workers: int = 4
+    ) -> AbstractAsyncContextManager[EventBroker]: ...
+
+
+@pytest.fixture(params=[False, True], ids=["fetched", "at-once"])
+def serving(request: pytest.FixtureRequest) -> Serving:
+    """Both ways to a handler keep the same promises."""
+
+    @asynccontextmanager
+    async def serve(
+        url: str, handler: Handler, spec: ConsumerSpec = BILLING, workers: int = 4
+    ) -> AsyncIterator[EventBroker]:
+        broker = EventBroker(url, "test", structlog.get_logger(), watch_every_s=0.1)
+        broker.consumes(spec, workers=workers, at_once=request.param)(handler)
+        await asyncio.wait_for(broker.start(), 10)
+        try:
+            yield broker
+        finally:
+            await asyncio.wait_for(broker.stop(), 15)
+
+    return serve
 
 
 class Got:
@@ -55,19 +69,20 @@ def in_all(got: Got, count: int) -> Callable[[], bool]:
 
 
 @pytest.mark.integration
-async def test_an_event_reaches_its_handler_decoded_with_its_envelope(nats_url: str) -> None:
+async def test_an_event_reaches_its_handler_decoded_with_its_envelope(serving: Serving, nats_url: str) -> None:
     got = Got()
     async with bus_at(nats_url) as bus, serving(nats_url, got):
-        stored = await StoredPublisher(bus, "tts-worker").publish_stored(REF, SPOKEN, event_id="e1", traceparent="")
+        event_id = uuid.uuid4().hex
+        stored = await StoredPublisher(bus, "tts-worker").publish_stored(REF, SPOKEN, event_id=event_id)
         await eventually(in_all(got, 1))
     (received,) = got.all
     assert (received.ref, received.name, received.message) == (REF, "usage.recorded", SPOKEN)
-    assert (received.envelope.event_id, received.envelope.stage) == ("e1", "tts-worker")
+    assert (received.envelope.event_id, received.envelope.stage) == (event_id, "tts-worker")
     assert received.stream_seq == stored
 
 
 @pytest.mark.integration
-async def test_a_failed_event_comes_again_and_the_others_do_not_wait_for_it(nats_url: str) -> None:
+async def test_a_failed_event_comes_again_and_the_others_do_not_wait_for_it(serving: Serving, nats_url: str) -> None:
     got = Got(failures=1)
     async with bus_at(nats_url) as bus, serving(nats_url, got):
         for _ in range(3):
@@ -77,7 +92,7 @@ async def test_a_failed_event_comes_again_and_the_others_do_not_wait_for_it(nats
 
 
 @pytest.mark.integration
-async def test_a_handler_may_ask_for_an_event_again_later(nats_url: str) -> None:
+async def test_a_handler_may_ask_for_an_event_again_later(serving: Serving, nats_url: str) -> None:
     deliveries: list[int] = []
 
     async def patient(received: Received) -> None:
@@ -93,7 +108,7 @@ async def test_a_handler_may_ask_for_an_event_again_later(nats_url: str) -> None
 
 
 @pytest.mark.integration
-async def test_a_message_nobody_can_read_is_left_out_for_good(nats_url: str) -> None:
+async def test_a_message_nobody_can_read_is_left_out_for_good(serving: Serving, nats_url: str) -> None:
     got = Got()
     async with bus_at(nats_url) as bus, serving(nats_url, got):
         await bus.js.publish(SPOKEN.subject(REF), b"{}")
@@ -110,7 +125,7 @@ async def test_a_message_nobody_can_read_is_left_out_for_good(nats_url: str) -> 
 
 
 @pytest.mark.integration
-async def test_a_slow_handler_does_not_hold_up_another_message(nats_url: str) -> None:
+async def test_a_slow_handler_does_not_hold_up_another_message(serving: Serving, nats_url: str) -> None:
     order: list[str] = []
     release = asyncio.Event()
 
@@ -132,7 +147,9 @@ async def test_a_slow_handler_does_not_hold_up_another_message(nats_url: str) ->
 
 
 @pytest.mark.integration
-async def test_a_handler_slower_than_the_acknowledgement_wait_is_not_given_its_message_twice(nats_url: str) -> None:
+async def test_a_handler_slower_than_the_acknowledgement_wait_is_not_given_its_message_twice(
+    serving: Serving, nats_url: str
+) -> None:
     calls: list[int] = []
     spec = ConsumerSpec("EVENTS", "brisk", BILLING.filter_subjects, ack_wait_s=0.6, max_ack_pending=10)
 
@@ -163,7 +180,9 @@ async def add_consumer(bus: Bus, spec: ConsumerSpec) -> None:
 
 
 @pytest.mark.integration
-async def test_a_deleted_consumer_is_noticed_not_made_anew_and_read_on_when_it_is_back(nats_url: str) -> None:
+async def test_a_deleted_consumer_is_noticed_not_made_anew_and_read_on_when_it_is_back(
+    serving: Serving, nats_url: str
+) -> None:
     got = Got()
     async with bus_at(nats_url) as bus, serving(nats_url, got) as broker:
         await bus.js.delete_consumer(BILLING.stream, BILLING.durable)
@@ -178,7 +197,9 @@ async def test_a_deleted_consumer_is_noticed_not_made_anew_and_read_on_when_it_i
 
 
 @pytest.mark.integration
-async def test_a_consumer_that_is_made_later_is_waited_for_and_not_made_by_the_reader(nats_url: str) -> None:
+async def test_a_consumer_that_is_made_later_is_waited_for_and_not_made_by_the_reader(
+    serving: Serving, nats_url: str
+) -> None:
     got = Got()
     async with bus_at(nats_url) as bus:
         await bus.js.delete_consumer(BILLING.stream, BILLING.durable)
@@ -191,7 +212,7 @@ async def test_a_consumer_that_is_made_later_is_waited_for_and_not_made_by_the_r
 
 
 @pytest.mark.integration
-async def test_reading_goes_on_after_the_server_was_killed_and_restarted(tmp_path: Path) -> None:
+async def test_reading_goes_on_after_the_server_was_killed_and_restarted(serving: Serving, tmp_path: Path) -> None:
     server = NatsServer(free_port(), tmp_path)
     server.start()
     got = Got()
@@ -210,7 +231,7 @@ async def test_reading_goes_on_after_the_server_was_killed_and_restarted(tmp_pat
 
 
 @pytest.mark.integration
-async def test_stopping_twice_is_harmless(nats_url: str) -> None:
+async def test_stopping_twice_is_harmless(serving: Serving, nats_url: str) -> None:
     async with serving(nats_url, Got()) as broker:
         await broker.stop()
         assert not broker.healthy

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -6,6 +7,7 @@ from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_tool_runner.errors import ServerMissing, ToolUnknown
+from voxbus_tool_runner.known_calls import KnownCall
 from voxbus_tool_runner.selection import Target, message_of, target_of, tool_of
 
 COMMAND = RunTool(tool_call_id="call_2_1", tool_name="order_status", arguments={"order": "4711"}, timeout_ms=20_000)
@@ -53,9 +55,14 @@ def test_what_cannot_be_run_is_named() -> None:
         target({})
 
 
+def body_for(assistant: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    call = KnownCall(config(assistant), 0.0)
+    return message_of(call.config, COMMAND, tool_of(call.config, COMMAND), now_ms, call.about(None))
+
+
 def test_the_message_carries_every_shape_of_a_tool_call() -> None:
     assistant = with_tool(server={"url": "https://tool.example"}, messages=[{"type": "request-start"}])
-    message = message_of(config(assistant), COMMAND, tool_of(config(assistant), COMMAND), 1_700)["message"]
+    message = body_for(assistant, 1_700)["message"]
     assert message["type"] == "tool-calls"
     assert message["timestamp"] == 1_700
     (listed,) = message["toolCallList"]
@@ -78,6 +85,6 @@ def test_no_sealed_secret_leaves_in_the_body() -> None:
     sealed = "sealed:v1:abc"
     server = {"url": "https://tool.example", "secret": sealed, "headers": {"authorization": sealed, "x-plain": "1"}}
     assistant = {**with_tool(server=server), "server": server, "credentials": [{"apiKey": sealed}, sealed]}
-    body = message_of(config(assistant), COMMAND, tool_of(config(assistant), COMMAND), 1)
+    body = body_for(assistant, 1)
     assert "sealed" not in json.dumps(body)
     assert body["message"]["assistant"]["server"]["headers"] == {"x-plain": "1"}

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from faststream.message import StreamMessage
 from faststream.middlewares import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig
@@ -21,6 +22,7 @@ from nats.js.errors import NotFoundError, ServiceUnavailableError
 from structlog.stdlib import BoundLogger
 
 from voxbus_bus import received as envelopes
+from voxbus_bus.at_once import PromptReader
 from voxbus_bus.batches import BatchReader
 from voxbus_bus.failures import Again, where_raised
 from voxbus_bus.received import Received, Unreadable
@@ -144,7 +146,7 @@ class EventBroker:
         self._opened = opened
         self._watch_every_s = watch_every_s
         self._subscriptions: list[_Subscription] = []
-        self._readers: list[BatchReader] = []
+        self._readers: list[BatchReader | PromptReader] = []
         self._watch: asyncio.Task[None] | None = None
         self.broker = NatsBroker(
             [url.strip() for url in nats_url.split(",")],
@@ -162,10 +164,16 @@ class EventBroker:
         """Every consumer is there and read."""
         return bool(self._subscriptions) and all(each.running for each in self._subscriptions)
 
-    def consumes(self, spec: ConsumerSpec, *, workers: int = 16) -> Callable[[Handler], Handler]:
-        """Decorates the handler of a durable consumer; up to `workers` messages are handled at a time, in any order."""
+    def consumes(self, spec: ConsumerSpec, *, workers: int = 16, at_once: bool = False) -> Callable[[Handler], Handler]:
+        """Decorates the handler of a durable consumer; up to `workers` messages are handled at a time, in any order.
+
+        `at_once`: a conversation waits for it, so that each message goes to its handler by the shortest way.
+        """
 
         def declare(handler: Handler) -> Handler:
+            if at_once:
+                self._subscriptions.append(_Subscription(spec, self._prompt_reader(spec, handler, workers)))
+                return handler
             subscriber = self.broker.subscriber(
                 config=ConsumerConfig(durable_name=spec.durable, filter_subjects=list(spec.filter_subjects)),
                 durable=spec.durable,
@@ -223,16 +231,35 @@ class EventBroker:
                         where=where_raised(problem),
                     )
 
-            reader = BatchReader(
-                spec, lambda: self.broker.config.broker_config.connection_state.connection, handle, gather_s
-            )
+            reader = BatchReader(spec, self._connection, handle, gather_s)
             self._readers.append(reader)
             self._subscriptions.append(_Subscription(spec, reader))
             return handler
 
         return declare
 
+    def _connection(self) -> Client:
+        return self.broker.config.broker_config.connection_state.connection
+
     # --- one message -------------------------------------------------------------------------------------------
+
+    def _prompt_reader(self, spec: ConsumerSpec, handler: Handler, workers: int) -> PromptReader:
+        guarded = self._guarded(spec, handler)
+
+        async def handle(raw: Msg) -> None:
+            try:
+                await guarded((await self._read(raw), _Plain(raw)))
+            except Exception as problem:  # noqa: BLE001  # what was not acknowledged comes again after ack_wait
+                self._log.error(
+                    "message left to come again",
+                    durable=spec.durable,
+                    problem=type(problem).__name__,
+                    where=where_raised(problem),
+                )
+
+        reader = PromptReader(spec, self._connection, handle, workers)
+        self._readers.append(reader)
+        return reader
 
     def _guarded_batch(
         self, spec: ConsumerSpec, handler: BatchHandler

@@ -30,7 +30,7 @@ from voxbus_runtime.turns import take_short_turns
 S = TypeVar("S", bound=ServiceSettings)
 S_co = TypeVar("S_co", bound=ServiceSettings, covariant=True)
 
-_HANDLES_FRAMES: Final = ("media-ingress", "vad", "stt-worker")
+_LITTLE_BUT_OFTEN: Final = ("media-ingress", "vad", "stt-worker", "tool-runner")
 _LAG_EVERY_S: Final = 0.1
 _LAG_KEPT: Final = 100
 _TIDY_EVERY_S: Final = 5.0
@@ -117,7 +117,7 @@ def main(name: str, settings_type: type[S], wire: Wire[S]) -> None:
             variable = "VOXBUS_" + "_".join(str(part) for part in error["loc"]).upper()
             sys.stderr.write(f"{name}: {variable}: {error['msg']}\n")
         sys.exit(2)
-    if name in _HANDLES_FRAMES:
+    if name in _LITTLE_BUT_OFTEN:
         take_short_turns(settings.turn_slice_us)
     sys.exit(uvloop.run(run(name, settings, wire)))
 

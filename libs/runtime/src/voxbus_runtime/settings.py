@@ -68,8 +68,9 @@ class ServiceSettings(BaseSettings):
     """How often audio is read from the bus; 0 = as it comes. For services that only keep it: fewer wakings."""
 
     turn_slice_us: int = Field(default=SHORT_TURN_US, ge=0, le=100_000)
-    """How long media-ingress, vad and stt-worker ask to run at a time when others wait for the processor, so that they
-    are let in soon when a frame comes (Linux 6.12 and newer; elsewhere nothing happens); 0 = as the system likes."""
+    """How long media-ingress, vad, stt-worker and tool-runner ask to run at a time when others wait for the processor,
+    so that they are let in soon when a frame or a tool call comes (Linux 6.12 and newer; elsewhere nothing happens);
+    0 = as the system likes."""
 
     worker_id: str = ""
     """Name of this worker, unique per start; made up when empty."""

@@ -28,7 +28,7 @@ def add_handlers(broker: EventBroker, events: EventStore, chats: Conversations) 
 
 def add_finder(broker: EventBroker, finder: DestinationFinder) -> None:
     """Where calls go that do not know it themselves."""
-    broker.consumes(DESTINATIONS, workers=64)(finder.on_find)
+    broker.consumes(DESTINATIONS, workers=64, at_once=True)(finder.on_find)
 
 
 def add_message_handlers(broker: EventBroker, teller: ServerTeller, reporter: Reporter) -> None:

@@ -55,7 +55,7 @@ class ToolCommands:
         self._running: set[str] = set()
 
     def add_to(self, broker: EventBroker, *, workers: int) -> None:
-        broker.consumes(TOOL_RUNNER, workers=workers)(self.on_command)
+        broker.consumes(TOOL_RUNNER, workers=workers, at_once=True)(self.on_command)
 
     async def on_command(self, received: Received) -> None:
         command = received.message

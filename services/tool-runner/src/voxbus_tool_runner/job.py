@@ -11,6 +11,7 @@ from voxbus_contracts.config import CallConfig
 from voxbus_contracts.tool import Tool, VariableExtractionPlan
 from voxbus_runtime.templates import filled, variables_of
 from voxbus_tool_runner.answer import Answer
+from voxbus_tool_runner.known_calls import KnownCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,14 @@ class Run:
 
     ref: CallRef
     command: RunTool
-    config: CallConfig
+    call: KnownCall
     tool: Tool
     traceparent: str
     now_ms: int
+
+    @property
+    def config(self) -> CallConfig:
+        return self.call.config
 
     @property
     def key(self) -> str:

@@ -9,19 +9,13 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_runtime.bus import unix_ms
-from voxbus_runtime.errors import ConfigMissing
 from voxbus_runtime.extraction import extracted
 from voxbus_tool_runner.answer import Answer
 from voxbus_tool_runner.asking import told
 from voxbus_tool_runner.errors import ToolUnknown
 from voxbus_tool_runner.job import Job, Run
+from voxbus_tool_runner.known_calls import Configs, KnownCalls
 from voxbus_tool_runner.selection import tool_of
-
-
-class Configs(Protocol):
-    """Where configurations of calls are kept."""
-
-    async def read_config(self, ref: CallRef) -> CallConfig | None: ...
 
 
 class Kind(Protocol):
@@ -36,31 +30,22 @@ class ToolRunner:
     """Prepares and performs; raises only ToolError. `kinds`: by the type of the tool."""
 
     def __init__(self, configs: Configs, kinds: Mapping[str, Kind], *, now_ms: Callable[[], int] = unix_ms) -> None:
-        self._configs = configs
+        self._calls = KnownCalls(configs)
         self._kinds = kinds
         self._now_ms = now_ms
 
     async def config(self, ref: CallRef, member: str) -> CallConfig:
         """As it is while that member has the call. Raises ToolUnknown."""
-        try:
-            config = await self._configs.read_config(ref)
-        except ConfigMissing:
-            config = None
-        if config is None:
-            raise ToolUnknown("The call has no configuration any more.")
-        try:
-            return config.spoken_by(member)
-        except KeyError:
-            raise ToolUnknown("The call has no such assistant.") from None
+        return (await self._calls.get(ref, member)).config
 
     async def prepare(self, ref: CallRef, command: RunTool, traceparent: str) -> Job:
         """Finds the tool and whom it asks; raises ToolUnknown, ServerMissing, ServerRefused, BadArguments."""
-        config = await self.config(ref, command.member)
-        tool = tool_of(config, command)
+        call = await self._calls.get(ref, command.member)
+        tool = tool_of(call.config, command)
         kind = self._kinds.get(tool.type)
         if kind is None:
             raise ToolUnknown(f"Tools of type {tool.type} cannot be run here.")
-        run = Run(ref, command, config, tool, traceparent, self._now_ms())
+        run = Run(ref, command, call, tool, traceparent, self._now_ms())
         with told(run.timeout_s):
             job = kind.job(run)
         return replace(job, extraction=tool.variable_extraction_plan, known=run.known)

@@ -1,5 +1,6 @@
 """Which server runs a tool, and what it is asked. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ from voxbus_contracts.api_model import Server
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.offering import mcp_tools
-from voxbus_contracts.told.shapes import told_call, whole_assistant, without_sealed
+from voxbus_contracts.told.shapes import without_sealed
 from voxbus_contracts.tool import Tool
 from voxbus_runtime.templates import filled, variables_of
 from voxbus_tool_runner.errors import ServerMissing, ToolUnknown
@@ -51,8 +52,10 @@ def arguments_of(config: CallConfig, command: RunTool, tool: Tool) -> dict[str, 
     return {**command.arguments, **static}
 
 
-def message_of(config: CallConfig, command: RunTool, tool: Tool, now_ms: int) -> dict[str, Any]:
-    """The body of the request: every shape of a tool call that servers in the wild read."""
+def message_of(
+    config: CallConfig, command: RunTool, tool: Tool, now_ms: int, about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The body of the request: every shape of a tool call that servers in the wild read. `about`: call, assistant."""
     arguments = arguments_of(config, command, tool)
     tool_call: dict[str, Any] = {
         "id": command.tool_call_id,
@@ -72,8 +75,7 @@ def message_of(config: CallConfig, command: RunTool, tool: Tool, now_ms: int) ->
             "toolCallList": [tool_call],
             "toolCalls": [tool_call],
             "toolWithToolCallList": [{**described, "toolCall": tool_call}],
-            "call": told_call(config, "in-progress"),
-            "assistant": whole_assistant(config),
+            **about,
             "artifact": {},
         }
     }

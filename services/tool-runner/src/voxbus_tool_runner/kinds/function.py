@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from voxbus_runtime.sealing import with_open_monitor
 from voxbus_runtime.server_access import ServerAccess
 from voxbus_runtime.signing import Signed
 from voxbus_tool_runner.answer import Answer, read_answer
@@ -25,9 +24,8 @@ class FunctionTools:
     def job(self, run: Run) -> Job:
         """Raises ServerMissing."""
         target = target_of(run.config, run.command, run.tool)
-        body = json.dumps(
-            message_of(with_open_monitor(run.config, self.cluster_key), run.command, run.tool, run.now_ms)
-        ).encode()
+        about = run.call.about(self.cluster_key)
+        body = json.dumps(message_of(run.config, run.command, run.tool, run.now_ms, about)).encode()
 
         async def act() -> Answer:
             signed = Signed(target.url, body, run.key, run.now_ms)
