@@ -1,10 +1,11 @@
 """The shell of a chat: one request at a time, what it says is logged first, usage is metered."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 from test_shell_speculation import TIMEOUT_S, FakeCall, FakeModel
 
 from voxbus_contracts import CallRef
@@ -13,13 +14,19 @@ from voxbus_contracts import events as e
 from voxbus_contracts.config import CHAT
 from voxbus_contracts.message import Message
 from voxbus_llm_orchestrator.chat.shell import ChatShell
+from voxbus_llm_orchestrator.knowledge_server import KnowledgeServer
 from voxbus_llm_orchestrator.models import Models
-from voxbus_providers.errors import ProviderUnavailable
+from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
 from voxbus_providers.model import EndOfCall, ModelUsage, TextDelta, ToolCall
 from voxbus_runtime.bus import unix_ms
+from voxbus_runtime.guard import Guard
+from voxbus_runtime.outbound import customer_client
 from voxbus_runtime.sequencing import LoggedMessage
+from voxbus_runtime.server_access import ServerAccess
 
-ASSISTANT = {"model": {"provider": "openai", "model": "x", "messages": [{"role": "system", "content": "Be kind."}]}}
+ASSISTANT: dict[str, Any] = {
+    "model": {"provider": "openai", "model": "x", "messages": [{"role": "system", "content": "Be kind."}]}
+}
 
 
 class FakeBus:
@@ -35,9 +42,15 @@ class FakeBus:
 
 
 @asynccontextmanager
-async def asked(model: FakeModel, *history: Message, answer_within_ms: int = 60_000) -> AsyncIterator[FakeCall]:
+async def asked(
+    model: FakeModel,
+    *history: Message,
+    answer_within_ms: int = 60_000,
+    assistant: dict[str, Any] = ASSISTANT,
+    knows: Callable[[httpx.Request], httpx.Response] | None = None,
+) -> AsyncIterator[FakeCall]:
     """A chat somebody has just written "hi" in; `history` is what an earlier worker has logged of it."""
-    call = FakeCall(ASSISTANT)
+    call = FakeCall(assistant)
     config = {"call_type": CHAT, "created_at_ms": unix_ms()}
     call.config = call.config.model_copy(update=config)
     lines = (e.ChatLine(role="user", content="hi"),)
@@ -45,7 +58,9 @@ async def asked(model: FakeModel, *history: Message, answer_within_ms: int = 60_
     call.hears("control-api", requested)
     call.history = tuple(logged(message) for message in history)
     call.stage, call.bus = "llm-orchestrator", FakeBus(call)  # type: ignore[attr-defined]
-    shell = ChatShell(call, call.config.assistant, Models(lambda _: model))  # type: ignore[arg-type]
+    client = customer_client(Guard(), inner=httpx.MockTransport(knows)) if knows else None
+    knowledge = KnowledgeServer(client, ServerAccess(client, None)) if client else None
+    shell = ChatShell(call, call.config.assistant, Models(lambda _: model, knowledge))  # type: ignore[arg-type]
     running = asyncio.create_task(shell.run())
     try:
         yield call
@@ -121,6 +136,52 @@ async def test_what_a_broken_request_said_is_kept_and_the_next_one_goes_on_from_
         ended = await call.says(e.ChatEnded)
     assert ended.lines[0].content == "Hello you."
     assert model.requests[1].messages[-2].content == "Hello"
+
+
+async def test_a_flush_is_for_voices_and_never_written_however_it_comes_apart() -> None:
+    model = FakeModel()
+    async with asked(model) as call:
+        model.say(*[TextDelta(text) for text in ("Hello <fl", "ush /", ">you, 1 <", " 2.")])
+        ended = await call.says(e.ChatEnded)
+    assert texts(call) == ended.lines[0].content == "Hello you, 1 < 2."
+
+
+async def test_a_model_that_is_down_gives_its_place_to_one_that_stands_in() -> None:
+    model = FakeModel()
+    stands_in = {"model": {**ASSISTANT["model"], "fallbackModels": ["y"]}}
+    async with asked(model, assistant=stands_in) as call:
+        model.say(ProviderRejected("openai", "answered 404"), ends=False)
+        model.say(TextDelta("Hello."), ModelUsage(12, 2), request=1)
+        ended = await call.says(e.ChatEnded)
+    assert ended.lines[0].content == "Hello."
+    assert [request.model.model for request in model.requests] == ["x", "y"]
+    assert {usage.model for usage in call.all_of(e.UsageRecorded) if usage.item == "model"} == {"y"}
+
+
+async def test_a_chat_asks_the_customers_knowledge_too() -> None:
+    def knows(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"documents": [{"content": "We open at nine."}]})
+
+    model = FakeModel()
+    base = {"provider": "custom-knowledge-base", "server": {"url": "https://know.example/"}}
+    async with asked(model, assistant={"model": {**ASSISTANT["model"], "knowledgeBase": base}}, knows=knows) as call:
+        model.say(TextDelta("At nine."))
+        await call.says(e.ChatEnded)
+    told = [turn.content for turn in model.requests[0].messages]
+    assert "We open at nine." in told[1]
+    assert told[2] == "hi"
+
+
+async def test_a_message_of_the_customers_knowledge_takes_the_models_place_in_a_chat() -> None:
+    def knows(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"message": "We are closed."})
+
+    model = FakeModel()
+    base = {"provider": "custom-knowledge-base", "server": {"url": "https://know.example/"}}
+    async with asked(model, assistant={"model": {**ASSISTANT["model"], "knowledgeBase": base}}, knows=knows) as call:
+        ended = await call.says(e.ChatEnded)
+    assert ended.lines[0].content == "We are closed."
+    assert not model.requests
 
 
 async def test_a_model_that_is_down_ends_the_chat_with_its_reason() -> None:

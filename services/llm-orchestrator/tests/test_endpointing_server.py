@@ -10,12 +10,15 @@ import pytest
 
 from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.config import CallConfig
 from voxbus_llm_orchestrator import endpointing_server
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client
+from voxbus_runtime.server_access import ServerAccess
 
 REF = CallRef("org-1", "0198a3c2-7b1e-7c55-9f3e-5d2a6b4c8d0e")
+CALL = CallConfig(org=REF.org, call=REF.call, created_at_ms=1)
 SERVER = {"url": "https://ends.example/turn", "headers": {"authorization": "Bearer k"}, "secret": "s"}
 MESSAGES = [{"role": "user", "content": "four two"}]
 
@@ -27,10 +30,14 @@ def assistant(own: dict[str, Any] | None = None, **fields: Any) -> Assistant:
     return Assistant.model_validate({"startSpeakingPlan": {"smartEndpointingPlan": smart}, **fields})
 
 
-async def asked(answer: Answer, who: Assistant | None = None) -> Advice:
-    server = EndpointingServer(httpx.AsyncClient(transport=httpx.MockTransport(answer)), now_s=lambda: 12.5)
+def server_at(client: httpx.AsyncClient) -> EndpointingServer:
+    return EndpointingServer(client, ServerAccess(client, None), now_s=lambda: 12.5)
+
+
+async def asked(answer: Answer, who: Assistant | None = None, call: CallConfig = CALL) -> Advice:
+    server = server_at(httpx.AsyncClient(transport=httpx.MockTransport(answer)))
     try:
-        return await server.ask(who or assistant(SERVER), REF, 7, MESSAGES)
+        return await server.ask(call, who or assistant(SERVER), 7, MESSAGES)
     finally:
         await server.close()
 
@@ -53,6 +60,22 @@ async def test_it_gets_the_conversation_and_its_own_headers() -> None:
         "messagesOpenAIFormatted": MESSAGES,
         "call": {"id": REF.call, "orgId": REF.org},
     }
+
+
+async def test_its_credential_lets_us_in_and_without_one_that_is_named_nothing_is_sent() -> None:
+    seen: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("authorization"))
+        return httpx.Response(200, json={"timeoutSeconds": 1})
+
+    plan = {"type": "bearer", "token": "let-me-in"}
+    lent = [{"id": "c-1", "provider": "custom-credential", "authentication": plan}]
+    who = assistant({"url": "https://ends.example/turn", "credentialId": "c-1"})
+    with_it = CallConfig.model_validate({"org": REF.org, "call": REF.call, "created_at_ms": 1, "credentials": lent})
+    assert (await asked(answer, who, with_it)).wait_ms == 1_000
+    assert (await asked(answer, who)).problem == "its credential is not there"
+    assert seen == ["Bearer let-me-in"]
 
 
 async def test_without_a_server_of_its_own_the_plan_asks_the_assistants() -> None:
@@ -97,14 +120,14 @@ async def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch: pyte
             await asyncio.Event().wait()
             raise AssertionError
 
-    server = EndpointingServer(httpx.AsyncClient(transport=Hanging()))
-    advice = await asyncio.wait_for(server.ask(assistant(SERVER), REF, 7, MESSAGES), 5)
+    server = server_at(httpx.AsyncClient(transport=Hanging()))
+    advice = await asyncio.wait_for(server.ask(CALL, assistant(SERVER), 7, MESSAGES), 5)
     assert advice == Advice(7, problem="no answer within 0.01 s")
     await server.close()
 
 
 async def test_an_address_inside_the_machine_is_refused_by_the_guard() -> None:
-    server = EndpointingServer(customer_client(Guard()))
-    advice = await server.ask(assistant({"url": "http://127.0.0.1:9/"}), REF, 7, MESSAGES)
+    server = server_at(customer_client(Guard()))
+    advice = await server.ask(CALL, assistant({"url": "http://127.0.0.1:9/"}), 7, MESSAGES)
     assert advice.problem == "it must not be reached from here"
     await server.close()

@@ -213,3 +213,49 @@ def test_filters_on_other_fields_hold_for_the_call_or_the_hook_never_acts() -> N
     assert heard(with_filter("call.type", "vapi.websocketCall")) == ["Hello."]
     assert not heard(with_filter("call.type", "inboundPhoneCall"))
     assert not heard(with_filter("nobody.knows", "x"))
+
+
+FRONT_DESK = {"type": "number", "number": "+14155550100"}
+
+
+def transfer(**destination: Any) -> dict[str, Any]:
+    return {"type": "transfer", "destination": {**FRONT_DESK, **destination}}
+
+
+def transferring() -> dict[str, Any]:
+    return {"type": "tool", "tool": {"type": "transferCall", "destinations": [FRONT_DESK]}}
+
+
+@pytest.mark.parametrize("action", [transfer(), transferring()], ids=["transfer", "transferCall"])
+def test_a_hook_takes_the_call_to_somebody_else_once_its_words_were_heard_over_a_takeover(
+    action: dict[str, Any],
+) -> None:
+    virtual = call(hooks=[hook("call.timeElapsed", say("Let me help."), action, options={"seconds": 2})], **WAITS)
+    for at_ms in (2_050, 3_000, 4_000):
+        virtual.worker_dies(at_ms)
+    virtual.run(20_000)
+    assert [text for _, text in replies(virtual, "hook")] == ["Let me help."]
+    assert [text for _, text in replies(virtual, "transfer-message")] == ["Transferring the call now"]
+    (gone,) = virtual.said(e.CallTransferred)
+    assert isinstance(gone, e.CallTransferred)
+    assert (gone.destination, gone.cause) == ("+14155550100", "hook:0:elapsed:1")
+    assert virtual.end_reason == "assistant-forwarded-call"
+    for seed in range(5):
+        assert fold(shuffled(virtual.log, seed)) == virtual.state
+
+
+def test_a_hook_transfers_a_call_that_would_end_and_the_end_says_so() -> None:
+    virtual = ending(transfer(message="One moment."), reasons=["pipeline-error"])
+    virtual.happens(2_000, "control-api", c.EndCall(reason="pipeline-error-openai-llm-failed"))
+    virtual.run(20_000)
+    assert [text for _, text in replies(virtual, "transfer-message")] == ["One moment."]
+    assert len(virtual.said(e.CallTransferred)) == 1
+    assert virtual.end_reason == "call.ending.hook-executed-transfer"
+
+
+def test_a_caller_who_is_gone_is_transferred_nowhere() -> None:
+    virtual = ending(transfer())
+    virtual.happens(2_000, "media-ingress", e.MediaDetached(attachment=1, pts_ms=2_000, clean=True, code=1000))
+    virtual.run(10_000)
+    assert not virtual.said(e.CallTransferred)
+    assert virtual.end_reason == "customer-ended-call"

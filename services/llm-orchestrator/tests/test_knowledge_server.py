@@ -101,8 +101,8 @@ def test_a_message_is_said_sentence_by_sentence_in_the_models_place_and_none_twi
         Answered(0, False, None),
     ]
     assert said_instead("We open at nine. Not on Sunday.", 1)[0] == SentenceReady("Not on Sunday.", 0, 0)
-    assert read_knowledge(200, b'{"message": "Closed."}').message == "Closed."
-    assert read_knowledge(200, b'{"documents": []}') == NOTHING
+    assert read_knowledge({"message": "Closed."}).message == "Closed."
+    assert read_knowledge({"documents": []}) == NOTHING
 
 
 @pytest.mark.parametrize(

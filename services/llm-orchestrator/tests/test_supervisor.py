@@ -1,5 +1,7 @@
 """A silent line is a bug: whoever fails in the assistant's turn, the caller hears something, and it is counted."""
 
+from dataclasses import replace
+
 import pytest
 from virtual_call import VirtualCall
 
@@ -21,9 +23,9 @@ def call(answers: list[list[object]] | None = None, plan: Plan = QUIET) -> Virtu
     return virtual
 
 
-def asking(text: str = "where is my order", **knobs: object) -> VirtualCall:
+def asking(text: str = "where is my order", *, plan: Plan = QUIET, **knobs: object) -> VirtualCall:
     """The caller asks; the turn is committed at 2500."""
-    virtual = call([["It ships on Friday."]] * 2)
+    virtual = call([["It ships on Friday."]] * 2, plan)
     for name, value in knobs.items():
         setattr(virtual, name, value)
     virtual.caller_says(text, 1_000, 1_000)
@@ -109,6 +111,23 @@ def test_a_model_that_is_down_is_asked_again_only_where_that_may_help(retryable:
     virtual.carry_out(failed(virtual.state, virtual.plan, 1, failure, virtual.now_ms))
     assert len(virtual.said(e.ReplyRetried)) == retries
     assert heard(virtual.run(10_000)) == (["It ships on Friday."] if retryable else [APOLOGY])
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_model_that_fails_gives_its_place_to_the_next_one_for_the_rest_of_the_call(retryable: bool) -> None:
+    virtual = asking(hanging={0}, plan=replace(QUIET, stand_ins=2)).run(3_000)
+    virtual.asking = 0
+    failure = Failure("model-failed", "custom-llm: down", retryable)
+    virtual.carry_out(failed(virtual.state, virtual.plan, 1, failure, virtual.now_ms))
+    (retried,) = virtual.said(e.ReplyRetried)
+    assert retried.stand_in == virtual.state.stand_in == 1
+    assert heard(virtual.run(10_000)) == ["It ships on Friday."]
+
+
+def test_a_slow_model_gives_its_place_to_the_next_one_and_the_last_one_is_not_asked_twice() -> None:
+    virtual = asking(hanging={0, 1}, plan=replace(QUIET, stand_ins=1)).run(30_000)
+    assert [retried.stand_in for retried in virtual.said(e.ReplyRetried)] == [1]
+    assert APOLOGY in heard(virtual)
 
 
 # --- tools ---

@@ -81,6 +81,22 @@ class Model(ApiModel):
     timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 20
     script: Script | None = None
     knowledge_base: KnowledgeBase | None = None
+    fallback_models: tuple["str | StandInModel", ...] = ()
+
+    @property
+    def stand_ins(self) -> "tuple[Model, ...]":
+        """Who answers when this one fails, in this order, with its prompt and tools."""
+        return tuple(self._stand_in(each) for each in self.fallback_models)
+
+    def _stand_in(self, other: "str | StandInModel") -> "Model":
+        if isinstance(other, str):
+            return self.model_copy(update={"model": other, "fallback_models": ()})
+        chosen = other.model_dump(by_alias=True, exclude_unset=True)
+        shared = {name: getattr(self, name) for name in ("messages", "tools", "knowledge_base")}
+        like = {name: getattr(self, name) for name in ("temperature", "max_tokens", "timeout_seconds")}
+        own = {name for name in like if name in other.model_fields_set}
+        model = Model.model_validate(chosen)
+        return model.model_copy(update=shared | {name: like[name] for name in like if name not in own})
 
     @property
     def knowledge_server(self) -> Server | None:
@@ -88,6 +104,19 @@ class Model(ApiModel):
         base = self.knowledge_base
         is_custom = base is not None and base.provider == "custom-knowledge-base"
         return base.server if base is not None and is_custom else None
+
+
+class StandInModel(ApiModel):
+    """Another model in the place of one that fails; what it does not say is as the first has it."""
+
+    provider: str
+    model: str
+    url: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict[str, str])
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
+    max_tokens: Annotated[int, Field(ge=50, le=10_000)] = 250
+    timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 20
+    script: Script | None = None
 
 
 class WordLabel(BaseModel):

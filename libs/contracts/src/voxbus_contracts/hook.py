@@ -53,6 +53,7 @@ class HookAction(ApiModel):
     prompt: Annotated[str | tuple[dict[str, Any], ...] | None, Field(validate_default=True)] = None
     tool: Tool | None = None
     function: dict[str, Any] | None = None
+    destination: dict[str, Any] | None = None
     message: Annotated[HookMessage | None, Field(validate_default=True)] = None
     trigger_response_enabled: bool = True
 
@@ -91,6 +92,16 @@ class HookAction(ApiModel):
         if self.type == "function" and self.function:
             return Tool.model_validate({"type": "function", **(self.model_extra or {}), "function": self.function})
         return None
+
+    @property
+    def transfers_to(self) -> dict[str, Any] | None:
+        """Where it takes the call, by `transfer` or by a transferCall tool; None = nowhere."""
+        if self.type == "transfer":
+            return self.destination
+        tool = self.called_tool
+        if tool is None or tool.type != "transferCall" or not tool.destinations:
+            return None
+        return tool.destinations[0].model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 class Hook(ApiModel):

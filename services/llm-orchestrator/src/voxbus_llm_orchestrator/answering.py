@@ -93,8 +93,18 @@ def _end_is_forbidden(state: CallState, plan: Plan, reply: int, now_ms: int) -> 
     return [*wanted, *(ToolFinished(tool_call_id=each, tool_name=name, error=REJECTED, duration_ms=0) for each in ids)]
 
 
+def asked_again(state: CallState, plan: Plan, reply: int, failure: Failure, now_ms: int) -> ReplyRetried | None:
+    """By the next model that stands in, which answers from then on; else once more where that may help; else None."""
+    following = state.stand_in + 1
+    if following <= plan.stand_ins:
+        return ReplyRetried(reply=reply, reason=failure.code, pts_ms=max(0, now_ms), stand_in=following)
+    if failure.retryable and not state.replies[reply].retries:
+        return ReplyRetried(reply=reply, reason=failure.code, pts_ms=max(0, now_ms), stand_in=state.stand_in)
+    return None
+
+
 def failed(state: CallState, plan: Plan, reply: int, failure: Failure, now_ms: int) -> list[Out]:
-    """The model could not answer: it is asked once more where that may help, else the caller hears an apology.
+    """The model could not answer: somebody is asked again where that may help, else the caller hears an apology.
 
     The second apology running would be one too many: the call ends.
     """
@@ -102,11 +112,11 @@ def failed(state: CallState, plan: Plan, reply: int, failure: Failure, now_ms: i
         return []
     known = state.replies[reply]
     fault = FaultRaised(code=failure.code, detail=failure.detail, retryable=failure.retryable)
-    if failure.retryable and not known.retries:
-        return [fault, ReplyRetried(reply=reply, reason=failure.code, pts_ms=max(0, now_ms))]
+    if (again := asked_again(state, plan, reply, failure, now_ms)) is not None:
+        return [fault, again]
     earlier = [r for number, r in sorted(state.replies.items()) if number < reply and is_model_reply(r)][-1:]
-    again = any(state.utterances[seq].text.startswith(APOLOGY[:20]) for r in earlier for seq in r.utterances)
-    if again:
+    is_second = any(state.utterances[seq].text.startswith(APOLOGY[:20]) for r in earlier for seq in r.utterances)
+    if is_second:
         return [fault, EndCall(reason=f"pipeline-error-{plan.model_provider}-llm-failed")]
     says = say(state, plan, Spoken(reply, known.turn, pts_ms=now_ms), sentences_of(APOLOGY))
     numbers = (*known.utterances, *range(state.next_utterance, state.next_utterance + len(says)))

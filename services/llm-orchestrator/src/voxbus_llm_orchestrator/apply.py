@@ -167,7 +167,8 @@ def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallSta
 def _reply_retried(state: CallState, event: e.ReplyRetried, _id: str) -> CallState:
     known = state.replies.get(event.reply)
     retries = known.retries + 1 if known else 0
-    return changed_reply(state, event.reply, retries=retries, retry_reason=event.reason, retried_pts_ms=event.pts_ms)
+    state = changed_reply(state, event.reply, retries=retries, retry_reason=event.reason, retried_pts_ms=event.pts_ms)
+    return replace(state, stand_in=max(state.stand_in, event.stand_in))
 
 
 def _reply_generated(state: CallState, event: e.ReplyGenerated, _id: str) -> CallState:

@@ -51,6 +51,7 @@ def _completed(state: CallState, event: e.HandoffCompleted, _id: str) -> CallSta
     return replace(
         state,
         active=event.member,
+        stand_in=0,
         handoffs=(*state.handoffs, handoff),
         items=(*state.items, Item("handoff", len(state.handoffs))),
         variables={**state.variables, **event.variables} if event.variables else state.variables,

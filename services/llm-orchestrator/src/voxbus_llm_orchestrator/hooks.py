@@ -1,7 +1,7 @@
 """The assistant's hooks as the turn table reads them. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from voxbus_contracts.assistant import CONFIDENCE_THRESHOLD, Assistant
@@ -15,12 +15,14 @@ _ENDED_REASON: Final = "call.endedReason"
 _DOUBT: Final = 0.2
 """A hook on low confidence leaves alone what is so far below the threshold: noise. The public API's default."""
 
-ActKind = Literal["say", "prompt", "message", "tool", "end-call"]
+ActKind = Literal["say", "prompt", "message", "tool", "end-call", "transfer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing to do. `texts` of a say, of which one is said; `text` of a prompt or message; `tool`: its name."""
+    """One thing to do. `texts` of a say, of which one is said; `text` of a prompt or message; `tool`: its name.
+
+    `destination` of a transfer, as it was given."""
 
     kind: ActKind
     texts: tuple[str, ...] = ()
@@ -28,6 +30,7 @@ class Act:
     role: str = "system"
     responds: bool = False
     tool: str = ""
+    destination: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def _hook(hook: Hook, threshold: float, variables: Mapping[str, Any]) -> HookPla
 
 
 def _acts(action: HookAction) -> Iterator[Act]:
-    tool = action.called_tool
+    tool, destination = action.called_tool, action.transfers_to
     if action.type == "say" and action.texts:
         yield Act("say", action.texts)
     elif action.type == "say" and action.prompt_text:
@@ -101,6 +104,8 @@ def _acts(action: HookAction) -> Iterator[Act]:
     elif action.type == "message.add" and action.message is not None:
         responds = action.trigger_response_enabled
         yield Act("message", text=action.message.content, role=action.message.role, responds=responds)
+    elif destination:
+        yield Act("transfer", destination=destination)
     elif tool is not None:
         yield Act("end-call") if tool.type == "endCall" else Act("tool", tool=tool.name)
 

@@ -10,6 +10,11 @@ from voxbus_providers.model import LanguageModel
 Make = Callable[[str], LanguageModel]
 
 
+def model_answering(model: Model, stand_in: int) -> Model:
+    """The model that answers now: the `stand_in`-th of those that take over, 0 = itself."""
+    return model.stand_ins[stand_in - 1] if 0 < stand_in <= len(model.fallback_models) else model
+
+
 class Models:
     """One of each per worker. `knowledge` None = customers' knowledge is not asked."""
 

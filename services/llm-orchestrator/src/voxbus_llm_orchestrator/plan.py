@@ -86,6 +86,8 @@ class Plan:
     hooks: tuple[HookPlan, ...] = ()
     doubted_below: float | None = None
     model_provider: str = "vapi"
+    stand_ins: int = 0
+    """How many models there are to answer when the first one fails."""
     voice_provider: str = "vapi"
     model_patience_ms: int = MODEL_PATIENCE_MS
     tool_timeouts_ms: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -139,6 +141,7 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         hooks=hooks_of(assistant, variables_of(config)) if assistant.hooks else (),
         doubted_below=doubted_below(assistant),
         model_provider=assistant.model.provider,
+        stand_ins=len(assistant.model.fallback_models),
         voice_provider=assistant.voice.provider,
         model_patience_ms=_patience_ms(assistant),
         tool_timeouts_ms=_tool_timeouts_ms(assistant),

@@ -25,6 +25,9 @@ _FAREWELLS = {
 _HOOK_SAID = "call.ending.hook-executed-say"
 """The public API's reason for a call whose hook had the last word."""
 
+_HOOK_TRANSFERRED = "call.ending.hook-executed-transfer"
+"""And for one whose hook took the caller to somebody else."""
+
 _WORD = re.compile(r"[\w']+")
 
 
@@ -112,7 +115,8 @@ def end_at_last(view: View) -> Decide | At | None:
     until = run.pts_ms + ENDING_WITHIN_MS
     if not are_done(view) and view.now_ms < until:
         return At(until)
-    return _ended(view, _HOOK_SAID if is_said_at_the_end(state) else run.end_reason, run.end_message)
+    said = _HOOK_SAID if is_said_at_the_end(state) else run.end_reason
+    return _ended(view, _HOOK_TRANSFERRED if state.transferred else said, run.end_message)
 
 
 def _has_phrase(heard: str, phrases: tuple[str, ...]) -> bool:

@@ -1,7 +1,8 @@
 """Rows that do what a hook is for: one thing after the other, each logged with its own cause before it takes effect."""
 
 import re
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 from zlib import crc32
 
 from voxbus_contracts.commands import EndCall, RunTool
@@ -21,6 +22,9 @@ from voxbus_llm_orchestrator.state import CallState, HookRun
 
 ENDING_WITHIN_MS: Final = 20_000
 """A call that ends waits no longer than this for what its hooks have begun."""
+
+MOVING: Final = "moving"
+"""How the cause of what is said before a move begins."""
 
 _IN_THE_CALLERS_TURN: Final = frozenset({ASSISTANT_INTERRUPTED, CUSTOMER_INTERRUPTED, LOW_CONFIDENCE})
 """What is said then comes before the answer to the caller's words: they wait, and do not break it off."""
@@ -47,6 +51,23 @@ def are_done(view: View) -> bool:
         if run.end_reason
         for place, each in enumerate(_acts_of(view, run))
     )
+
+
+def move_due(view: View) -> tuple[str, Mapping[str, Any]] | At | None:
+    """The cause and destination of a hook's transfer whose turn has come; it is announced as other words of hooks."""
+    for trigger, run in view.state.hooks.items():
+        for place, each in enumerate(_acts_of(view, run)):
+            cause = f"{trigger}:{place}"
+            progress = _progress(view, run, cause, each)
+            if progress == "done" or (progress == "begun" and each.kind == "tool"):
+                continue
+            if each.kind != "transfer":
+                break
+            until = 0 if f"{MOVING}:{cause}" in view.state.carried_out else _may_speak_from_ms(view, run)
+            if until is None:
+                return None
+            return At(until) if view.now_ms < until else (cause, each.destination)
+    return None
 
 
 def is_said_at_the_end(state: CallState) -> bool:
@@ -82,6 +103,8 @@ def _progress(view: View, run: HookRun, cause: str, each: Act) -> _Progress:
             return "done" if tool.finished or _is_line_gone(view) else "begun"
         case "end-call":
             return "done" if state.end_reasons or run.end_reason else "due"
+        case "transfer":
+            return "done" if cause in state.moved or state.transferred or _is_line_gone(view) else "due"
         case "message":
             return "done" if cause in state.carried_out else "due"
         case "say" | "prompt":
@@ -109,6 +132,8 @@ def _begin(view: View, run: HookRun, cause: str, each: Act) -> Decide | At | Non
     match each.kind:
         case "tool":
             return Decide("hook-tool", _tool_outs(view, cause, each))
+        case "transfer":
+            return None  # `rows_moving` takes the call there
         case "end-call":
             return Decide("hook-ends-call", (EndCall(reason="assistant-ended-call"),))
         case "message":

@@ -22,7 +22,9 @@ from voxbus_contracts.events import (
 from voxbus_llm_orchestrator.answering import MODEL_SPEAKS_FIRST
 from voxbus_llm_orchestrator.decision import At, Decide, View
 from voxbus_llm_orchestrator.moving import NO_DESTINATION, MoveTool, meant, said_before
+from voxbus_llm_orchestrator.rows_hook_acts import MOVING, move_due
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply
+from voxbus_llm_orchestrator.state import MoveOrder
 from voxbus_llm_orchestrator.tools_running import waits_for_words
 from voxbus_runtime.extraction import extracted
 
@@ -51,14 +53,29 @@ class Wish:
 def move(view: View) -> Decide | At | None:
     """The first wish that is not carried out: found out where to, announced, done."""
     wish = _next_wish(view)
-    if wish is None:
-        return None
+    return _go_on(view, wish) if wish is not None else _move_of_hook(view)
+
+
+def move_at_last(view: View) -> Decide | At | None:
+    """The call is ending, and a hook takes the caller to somebody else first."""
+    return _move_of_hook(view)
+
+
+def _move_of_hook(view: View) -> Decide | At | None:
+    due = move_due(view)
+    if due is None or isinstance(due, At):
+        return due
+    cause, destination = due
+    return _go_on(view, _answered(view, _wish_for(view, cause, MoveOrder("transfer", destination))))
+
+
+def _go_on(view: View, wish: Wish) -> Decide | At | None:
     if wish.refusal:
         refused = HandoffRefused(cause=wish.cause, reason=wish.refusal, pts_ms=max(0, view.now_ms))
         return Decide("move-refused", (refused,))
     if wish.destination is None:
         return _find(view, wish)
-    state, cause = view.state, f"moving:{wish.cause}"
+    state, cause = view.state, f"{MOVING}:{wish.cause}"
     tool = state.tools.get(wish.cause)
     reply = state.replies.get(tool.reply) if tool else None
     if reply is not None and not reply.ended and not reply.generated:
@@ -105,7 +122,7 @@ def _next_wish(view: View) -> Wish | None:
         return _answered(view, _wish_of_tool(call_id, tool.name, way, tool.arguments))
     for event_id in state.move_orders:
         if event_id not in state.moved:
-            return _answered(view, _wish_of_order(view, event_id))
+            return _answered(view, _wish_for(view, event_id, state.move_orders[event_id]))
     return None
 
 
@@ -119,10 +136,10 @@ def _wish_of_tool(call_id: str, name: str, way: MoveTool, arguments: Mapping[str
     return replace(wish, destination=destination, spoken=said_before(way, destination))
 
 
-def _wish_of_order(view: View, event_id: str) -> Wish:
-    order = view.state.move_orders[event_id]
+def _wish_for(view: View, cause: str, order: MoveOrder) -> Wish:
+    """Of an order from outside, or a hook."""
     way = MoveTool(order.request)
-    wish = Wish(event_id, way, {}, spoken=order.content or "")
+    wish = Wish(cause, way, {}, spoken=order.content or "")
     destination = _read(order.destination)
     if destination is None:
         return replace(wish, refusal=NO_DESTINATION)

@@ -52,6 +52,14 @@ class _Verdict(Enum):
     WAIT = auto()
 
 
+def without_flush(text: str) -> tuple[str, str]:
+    """The text without its `<flush />`, and what at its end may be the beginning of one."""
+    plain = _FLUSH.sub("", text)
+    at = plain.rfind("<")
+    begun = at if at >= 0 and _BEGUN_FLUSH.match(plain, at) else len(plain)
+    return plain[:begun], plain[begun:]
+
+
 class SentenceSplitter:
     """One reply's text in, pieces to speak out, in order.
 

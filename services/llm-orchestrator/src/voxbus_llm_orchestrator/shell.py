@@ -27,7 +27,7 @@ from voxbus_llm_orchestrator.decision import NOTHING_SPENT, AskEndpointing, AskM
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
 from voxbus_llm_orchestrator.knowledge_server import NOTHING, Knowledge, said_instead, with_documents
 from voxbus_llm_orchestrator.model_access import model_access
-from voxbus_llm_orchestrator.models import Models
+from voxbus_llm_orchestrator.models import Models, model_answering
 from voxbus_llm_orchestrator.saying import Spoken
 from voxbus_llm_orchestrator.speculation import dropped, may_go_ahead
 from voxbus_llm_orchestrator.spending import after, estimated
@@ -257,7 +257,7 @@ class CallShell:
         messages = openai_messages(self._state, self._assistant, turn_so_far(self._state).text)
 
         async def ask_server() -> None:
-            advice = await self._endpointing_server.ask(self._assistant, self._call.ref, seq, messages)
+            advice = await self._endpointing_server.ask(self._call.config, self._assistant, seq, messages)
             self._inputs.put_nowait(advice)
 
         self._advising = asyncio.create_task(ask_server())
@@ -292,7 +292,8 @@ class CallShell:
         assistant = self._assistant
         known = self._state.replies.get(reply)
         try:
-            name, model = self._models.get(assistant.model)
+            chosen = model_answering(assistant.model, self._state.stand_in)
+            name, model = self._models.get(chosen)
             before = Before(len(said_so_far(self._state, known)), len(known.tools)) if known else Before()
             messages = messages_for(self._state, assistant, reply, self._cast.prompts(self._state))
             if model.capabilities.deterministic:
@@ -309,11 +310,11 @@ class CallShell:
                     self._inputs.put_nowait((reply, heard))
                 return
             messages = with_documents(messages, looked_up.documents)
-            access = model_access(self._call, assistant)
-            ref, tools = self._call.ref, assistant.model.tools
-            request = ModelRequest(assistant.model, messages, tools, call=ref.call, org=ref.org, access=access)
+            access = model_access(self._call, assistant, chosen)
+            ref = self._call.ref
+            request = ModelRequest(chosen, messages, chosen.tools, call=ref.call, org=ref.org, access=access)
             turn = known.turn if known else self._state.speculations[reply].turn
-            with self._trace.asking(turn, assistant.model) as asking:
+            with self._trace.asking(turn, chosen) as asking:
                 async for heard in ask(model, request, before):
                     self._inputs.put_nowait((reply, heard))
                     asking.heard(heard)
@@ -377,12 +378,12 @@ class CallShell:
         self._asked_all()
         code = "model-slow" if isinstance(problem, ProviderSlow) else "model-failed"
         metrics.RESCUES.labels(code).inc()
-        provider = self._assistant.model.provider
+        provider = model_answering(self._assistant.model, self._state.stand_in).provider
         failure = answering.Failure(code, f"{provider}: {problem.detail}", problem.retryable)
         await self._carry_out(answering.failed(self._state, self._plan, reply, failure, self._now_ms()))
 
     async def _record_usage(self, used: ModelUsage, *, wasted: bool = False) -> None:
-        model = self._assistant.model
+        model = model_answering(self._assistant.model, self._state.stand_in)
         counts = {
             "prompt_tokens": used.prompt_tokens,
             "completion_tokens": used.completion_tokens,

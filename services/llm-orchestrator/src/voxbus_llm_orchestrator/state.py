@@ -302,8 +302,9 @@ class CallState:
     end_message: str | None = None
     """What the first of them said for a person."""
     muted: bool = False
+    stand_in: int = 0
     active: str = FIRST
-    """Key of the assistant that has the call."""
+    """Key of the assistant that has the call; `stand_in`: which of its fallback models answers, 0 = its model."""
     handoffs: tuple[Handoff, ...] = ()
     move_orders: Mapping[str, MoveOrder] = field(default_factory=dict)
     searched: Mapping[str, int] = field(default_factory=dict)

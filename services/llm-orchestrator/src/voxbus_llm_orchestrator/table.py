@@ -84,6 +84,7 @@ ENDING: tuple[Row, ...] = (
     rows_reply.finish,
     rows_measure.measure,
     rows_hook_acts.act,
+    rows_moving.move_at_last,
     rows_supervisor.give_up_tool,
     rows_supervisor.retry_model,
     rows_voice.say_silent_again,

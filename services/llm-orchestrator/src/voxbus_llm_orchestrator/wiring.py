@@ -50,10 +50,10 @@ class Orchestrator(StageWorker):
     def __init__(self, runtime: Runtime[Settings]) -> None:
         self._tls = tls = tls_context()
         guard = Guard.parse(runtime.settings.guard_allow)
-        asking = customer_client(guard, tls=tls)
+        asking, ending = customer_client(guard, tls=tls), customer_client(guard, tls=tls)
         knowledge = KnowledgeServer(asking, ServerAccess(asking, runtime.settings.cluster_key))
         self._models = Models(lambda name: make_model(runtime.settings, name, tls), knowledge)
-        self._endpointing_server = EndpointingServer(customer_client(guard, tls=tls))
+        self._endpointing_server = EndpointingServer(ending, ServerAccess(ending, runtime.settings.cluster_key))
         self._analyses = EventBroker(runtime.settings.nats_url, runtime.name, runtime.log)
         publisher = StoredPublisher(runtime.bus, "llm-orchestrator")
         analyst = Analyst(runtime.bus, publisher, self._models, runtime.settings.cluster_key)

@@ -83,13 +83,16 @@ class ReplyStarted(Event, name="reply.started", owner="llm-orchestrator"):
 
 
 class ReplyRetried(Event, name="reply.retried", owner="llm-orchestrator"):
-    """The model failed or said nothing: it is asked once more for the same reply."""
+    """The model failed or said nothing: it, or the next of its `fallbackModels`, is asked for the same reply."""
 
     example: ClassVar = {"reply": 2, "reason": "model-slow", "pts_ms": 11400}
 
     reply: int
     reason: str = Field(description="code of the fault")
     pts_ms: PtsMs
+    stand_in: int = Field(
+        default=0, ge=0, description="which of fallbackModels answers from now on, from 1; 0 = the model itself"
+    )
 
 
 class ReplyGenerated(Event, name="reply.generated", owner="llm-orchestrator"):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from voxbus_contracts.api_model import ApiModel
-from voxbus_contracts.assistant import KnowledgeBase, Model
+from voxbus_contracts.assistant import KnowledgeBase, Model, StandInModel
 from voxbus_control_api.schemas.fields import Json, Url
 from voxbus_control_api.schemas.server import ServerBody
 from voxbus_control_api.schemas.tools import ToolBody
@@ -32,6 +32,20 @@ class ModelKnowledge(KnowledgeBase):
         return server
 
 
+def _needs_url(url: str | None, info: ValidationInfo) -> str | None:
+    if not url and info.data.get("provider") == "custom-llm":
+        raise ValueError("is required when provider is custom-llm")
+    return url
+
+
+class StandInBody(StandInModel):
+    """A model that answers when the first one fails."""
+
+    url: Annotated[Url | None, Field(validate_default=True)] = None  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    _is_known_of_a_custom_model = field_validator("url")(_needs_url)
+
+
 class ModelBody(Model):
     """Any provider; `custom-llm` is the customer's own, at `url`."""
 
@@ -44,14 +58,9 @@ class ModelBody(Model):
     knowledge_base_id: str | None = None
     emotion_recognition_enabled: bool = False
     num_fast_turns: Annotated[float, Field(ge=0)] = 0
-    fallback_models: tuple[str | Json, ...] = ()
+    fallback_models: tuple[str | StandInBody, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
     metadata_send_mode: Literal["off", "variable", "destructured"] = "variable"
     word_level_confidence_enabled: bool = False
     thinking: Json | None = None
 
-    @field_validator("url")
-    @classmethod
-    def _is_known_of_a_custom_model(cls, url: str | None, info: ValidationInfo) -> str | None:
-        if not url and info.data.get("provider") == "custom-llm":
-            raise ValueError("is required when provider is custom-llm")
-        return url
+    _is_known_of_a_custom_model = field_validator("url")(_needs_url)

@@ -2,26 +2,28 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
-from voxbus_contracts.assistant import Assistant
+from voxbus_contracts.assistant import Assistant, Model
 from voxbus_contracts.commands import Command
 from voxbus_contracts.events import ChatEnded, FaultRaised, UsageRecorded
 from voxbus_contracts.message import Event
 from voxbus_llm_orchestrator import answering, metrics
 from voxbus_llm_orchestrator.asking import Answered, ToolWanted
 from voxbus_llm_orchestrator.chat import table
-from voxbus_llm_orchestrator.chat.asking import Before, Written, Wrote, ask
+from voxbus_llm_orchestrator.chat.asking import Before, Written, Wrote, ask, written_instead
 from voxbus_llm_orchestrator.chat.lines import turns_for
 from voxbus_llm_orchestrator.chat.state import ChatState, apply_chat
 from voxbus_llm_orchestrator.decision import AskEndpointing, AskModel, At, Decide, DropModel, Out
 from voxbus_llm_orchestrator.discovered import with_discovered
+from voxbus_llm_orchestrator.knowledge_server import NOTHING, Knowledge, with_documents
 from voxbus_llm_orchestrator.model_access import model_access
-from voxbus_llm_orchestrator.models import Models
+from voxbus_llm_orchestrator.models import Models, model_answering
 from voxbus_llm_orchestrator.plan import plan_of
 from voxbus_llm_orchestrator.templated import with_templates
 from voxbus_providers.errors import ProviderError
-from voxbus_providers.model import LanguageModel, ModelRequest, ModelUsage
+from voxbus_providers.model import LanguageModel, ModelRequest, ModelUsage, Turn
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sequencing import LoggedMessage
@@ -33,7 +35,7 @@ _GATHER_MS: Final = 50
 _LONGEST_WAIT_MS: Final = 1_000
 _TOO_MANY_DECISIONS: Final = 200
 
-_Input = LoggedMessage | tuple[int, Written] | tuple[int, ProviderError] | None
+_Input = LoggedMessage | tuple[int, Written] | tuple[int, ProviderError] | tuple[int, Knowledge] | None
 
 
 class ChatShell:
@@ -105,6 +107,8 @@ class ChatShell:
                 await self._on_failure(self._asking_reply, problem)
             case (int() as attempt, (Wrote() | ToolWanted() | Answered()) as written) if attempt == self._attempt:
                 await self._on_written(self._asking_reply, written)
+            case (int() as attempt, Knowledge(problem=problem)) if attempt == self._attempt:
+                await self._publish(FaultRaised(code="knowledge-server-failed", detail=problem, retryable=True))
             case _:
                 return  # of a request that was given up, or nothing more to come
 
@@ -183,13 +187,19 @@ class ChatShell:
 
     async def _ask(self, reply: int, attempt: int) -> None:
         try:
-            name, model = self._models.get(self._assistant.model)
+            name, model = self._models.get(self._model)
             known = self._state.core.replies[reply]
             before = Before(len(self._state.written(reply)), len(known.tools))
             if before.tools and not model.capabilities.deterministic:
                 self._inputs.put_nowait((attempt, Answered(0, False, None)))
                 return
             request = self._request(model, reply)
+            looked_up = await self._look_up(attempt, request.messages)
+            if looked_up.message:
+                for written in written_instead(looked_up.message, before):
+                    self._inputs.put_nowait((attempt, written))
+                return
+            request = replace(request, messages=with_documents(request.messages, looked_up.documents))
             async for written in ask(model, request, before if model.capabilities.deterministic else Before()):
                 self._inputs.put_nowait((attempt, written))
                 if isinstance(written, Answered):
@@ -202,9 +212,21 @@ class ChatShell:
         goes_on = not model.capabilities.deterministic
         turns = turns_for(self._state, self._assistant, reply, goes_on=goes_on)
         ref = self._call.ref
-        access = model_access(self._call, self._assistant)
-        tools = self._assistant.model.tools
-        return ModelRequest(self._assistant.model, turns, tools, call=ref.call, org=ref.org, access=access)
+        chosen = self._model
+        access = model_access(self._call, self._assistant, chosen)
+        return ModelRequest(chosen, turns, chosen.tools, call=ref.call, org=ref.org, access=access)
+
+    @property
+    def _model(self) -> Model:
+        """Whoever answers now: the assistant's, or who stands in for it."""
+        return model_answering(self._assistant.model, self._state.core.stand_in)
+
+    async def _look_up(self, attempt: int, messages: tuple[Turn, ...]) -> Knowledge:
+        server = self._models.knowledge
+        found = await server.ask(self._call.config, self._assistant, messages) if server is not None else NOTHING
+        if found.problem:
+            self._inputs.put_nowait((attempt, found))
+        return found
 
     async def _on_written(self, reply: int, written: Written) -> None:
         self._heard_ms = self._now_ms()
@@ -232,7 +254,7 @@ class ChatShell:
         self._call.log.warning("model failed", provider=problem.provider, code=problem.code, problem=problem.detail)
         await self._write(reply)
         self._drop_model()
-        provider = self._assistant.model.provider
+        provider = self._model.provider
         failure = answering.Failure("model-failed", f"{provider}: {problem.detail}", problem.retryable)
         await self._carry_out(table.failed(self._view(), reply, failure))
 
@@ -247,7 +269,7 @@ class ChatShell:
             )
 
     async def _record_usage(self, used: ModelUsage) -> None:
-        model = self._assistant.model
+        model = self._model
         counts = {
             "prompt_tokens": used.prompt_tokens,
             "completion_tokens": used.completion_tokens,

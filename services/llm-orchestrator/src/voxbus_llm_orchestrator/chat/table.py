@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from voxbus_contracts.events import ChatEnded, ChatWorded, FaultRaised, ReplyGenerated, ReplyRetried, ReplyStarted
+from voxbus_contracts.events import ChatEnded, ChatWorded, FaultRaised, ReplyGenerated, ReplyStarted
 from voxbus_llm_orchestrator import rows_acts, rows_reply, rows_supervisor
-from voxbus_llm_orchestrator.answering import Failure
+from voxbus_llm_orchestrator.answering import Failure, asked_again
 from voxbus_llm_orchestrator.chat.lines import output_lines, said_so_far
 from voxbus_llm_orchestrator.chat.state import ChatState
 from voxbus_llm_orchestrator.decision import At, Decide, DropModel, Out, View
@@ -55,13 +55,13 @@ def decide(view: ChatView) -> Decide | At | None:
 
 
 def failed(view: ChatView, reply: int, failure: Failure) -> list[Out]:
-    """The model could not answer: it is asked once more where that may help, else the chat has failed."""
+    """The model could not answer: somebody is asked again where that may help, else the chat has failed."""
     known = view.state.core.replies.get(reply)
     if known is None or known.generated or view.state.is_over:
         return []
     fault = FaultRaised(code=failure.code, detail=failure.detail, retryable=failure.retryable)
-    if failure.retryable and not known.retries:
-        return [fault, ReplyRetried(reply=reply, reason=failure.code, pts_ms=max(0, view.now_ms))]
+    if (again := asked_again(view.state.core, view.plan, reply, failure, view.now_ms)) is not None:
+        return [fault, again]
     return [fault, _ended_by(view, failure.code, failure.detail)]
 
 
