@@ -64,6 +64,27 @@ async def test_a_call_is_given_the_credentials_it_names_and_its_vendors_newest_k
         assert secret not in config.payload().decode()
 
 
+async def test_a_later_member_of_a_squad_has_its_own_variables_and_keys_before_the_calls(server: Server) -> None:
+    keyed = {"provider": "openai", "apiKey": "sk-own"}
+    second = {"name": "two", "credentials": [keyed], "model": {"provider": "openai", "model": "gpt"}}
+    members = [
+        {"assistant": {"name": "one", "credentials": [{"provider": "openai", "apiKey": "sk-first"}]}},
+        {"assistant": second, "assistantOverrides": {"variableValues": {"desk": "billing"}}},
+    ]
+    answer = await server.client.post("/call", json={"squad": {"members": members}, **_CALL})
+    assert answer.status_code == 201, answer.text
+    (config,) = server.bus.configs
+    spoken = config.spoken_by("1")
+    assert spoken.variables["desk"] == "billing"
+    assert "desk" not in config.variables
+    first, own = config.credential_of("openai"), spoken.credential_of("openai")
+    assert first is not None
+    assert own is not None
+    assert own.api_key.startswith("sealed:v1:")
+    assert own.api_key != first.api_key
+    assert "sk-own" not in config.payload().decode()
+
+
 async def test_another_tenants_credential_is_not_there(server: Server) -> None:
     body = {"assistant": {"credentialIds": ["somebody-elses"]}, **_CALL}
     assert (await server.client.post("/call", json=body)).status_code == 201

@@ -38,6 +38,7 @@ class World:
         self.config = CallConfig(org="org-1", call=REF.call, created_at_ms=1, assistant=assistant, members=(two,))
         self.asked: list[httpx.Request] = []
         self.said: list[DestinationResolved] = []
+        self.recruited: list[Recruit] = []
         self._answer = answer
         client = httpx.AsyncClient(transport=httpx.MockTransport(self._on_request))
         self.finder = DestinationFinder(
@@ -56,6 +57,7 @@ class World:
         return self._answer(request)
 
     def _sealed(self, recruit: Recruit) -> Member:
+        self.recruited.append(recruit)
         assistant = Assistant.model_validate(recruit.assistant)
         return Member(key=recruit.key, assistant_id=recruit.assistant_id, assistant=assistant)
 
@@ -113,6 +115,15 @@ async def test_an_assistant_that_is_new_to_the_call_is_in_its_configuration_befo
     found = await world.finds()
     assert found.destination["member"] == "2"
     assert world.config.members[1].assistant.name == "three"
+
+
+async def test_an_assistant_that_is_new_to_the_call_brings_the_credentials_it_names() -> None:
+    named = {"provider": "custom-credential", "authenticationPlan": {"type": "bearer", "token": "t"}}
+    three = {"name": "three", "server": {"url": "https://three.example", "credentialId": "c-1"}}
+    to_three = answering({"destination": {"type": "assistant", "assistantId": "c"}})
+    world = World(to_three, c=three, **{"c-1": named})
+    await world.finds()
+    assert dict(world.recruited[0].credentials) == {"c-1": named}
 
 
 async def test_what_is_to_be_looked_up_is_not_asked_for() -> None:

@@ -91,6 +91,24 @@ async def test_a_name_that_is_no_members_is_refused_in_a_squad_and_leads_nowhere
         await planned(Stored(), squad={"members": [{"assistant": lost}, {"assistant": {"name": "two"}}]})
 
 
+async def test_a_member_brings_its_own_variables_and_the_structured_outputs_it_names() -> None:
+    squad = {
+        "members": [
+            {"assistant": {"name": "one"}, "assistantOverrides": {"variableValues": {"desk": "front"}}},
+            {"assistantId": "b", "assistantOverrides": {"variableValues": {"desk": "billing", "floor": 2}}},
+        ],
+        "membersOverrides": {"variableValues": {"floor": 3}},
+    }
+    output = {"name": "city", "schema": {"type": "string"}}
+    stored = Stored(b={"name": "two", "artifactPlan": {"structuredOutputIds": ["out"]}}, out=output)
+    plan = await planned(stored, squad=squad)
+    (two,) = plan.members
+    assert (plan.variables["desk"], two.variables) == ("front", {"desk": "billing", "floor": 3})
+    assert two.assistant["artifactPlan"]["structuredOutputs"] == [{"id": "out", **output}]
+    with pytest.raises(BadRequest, match=r"squad\.members\.1\.artifactPlan\.structuredOutputIds\.0 must be the id"):
+        await planned(Stored(b={"artifactPlan": {"structuredOutputIds": ["gone"]}}), squad=squad)
+
+
 async def test_a_member_that_is_gone_and_one_that_is_wrong_are_named() -> None:
     with pytest.raises(Missing):
         await planned(Stored(), squad={"members": [{"assistant": {}}, {"assistantId": "gone"}]})

@@ -49,11 +49,16 @@ class MessageServer(_Entry):
 
 
 class Member(_Entry):
-    """An assistant the call may be handed to, with all overrides applied; its secrets are sealed."""
+    """An assistant the call may be handed to, with all overrides applied; its secrets are sealed.
+
+    Its `variables` and `credentials` count before the call's while it has the call.
+    """
 
     key: str
     assistant_id: str | None = None
     assistant: Assistant
+    variables: dict[str, Any] = {}
+    credentials: "tuple[CallCredential, ...]" = ()
 
 
 class CallCredential(_Entry):
@@ -174,7 +179,13 @@ class CallConfig(_Entry):
         found = next((member for member in self.members if member.key == key), None)
         if found is None:
             raise KeyError(key)
-        changes = {"assistant": found.assistant, "assistant_id": found.assistant_id, "private": self.is_private}
+        changes = {
+            "assistant": found.assistant,
+            "assistant_id": found.assistant_id,
+            "private": self.is_private,
+            "variables": {**self.variables, **found.variables},
+            "credentials": (*found.credentials, *self.credentials),
+        }
         return self.model_copy(update=changes)
 
     def payload(self) -> bytes:

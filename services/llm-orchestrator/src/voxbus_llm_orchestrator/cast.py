@@ -31,6 +31,10 @@ class Cast:
     def learn(self, config: CallConfig) -> None:
         self._config = config
 
+    def config(self, state: CallState) -> CallConfig:
+        """While whoever has the call now has it: with that assistant's own variables and credentials."""
+        return self._config.spoken_by(state.active)
+
     def speaking(self, state: CallState) -> tuple[Assistant, Plan]:
         """The assistant that has the call and its plan, with what is known now in the place of their placeholders."""
         assistant = self._filled(state.active, state)

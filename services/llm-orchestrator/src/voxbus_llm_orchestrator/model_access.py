@@ -16,12 +16,11 @@ from voxbus_runtime.sealing import open_seal, with_open_monitor
 _CUSTOM: Final = "custom-llm"
 
 
-def model_access(call: OwnedCall, assistant: Assistant, model: Model | None = None) -> ModelAccess:
-    """For a call of ours. Raises ProviderRejected for a key nobody can open."""
-    provider = (model or assistant.model).provider
-    if provider != _CUSTOM and not call.config.credentials:
+def model_access(call: OwnedCall, config: CallConfig, assistant: Assistant, model: Model) -> ModelAccess:
+    """For a call of ours; `config` while that assistant has it. Raises ProviderRejected for a key nobody can open."""
+    if model.provider != _CUSTOM and not config.credentials:
         return NO_ACCESS
-    return access_of(call.config, assistant, call.bus.cluster_key, model)
+    return access_of(config, assistant, call.bus.cluster_key, model)
 
 
 def access_of(

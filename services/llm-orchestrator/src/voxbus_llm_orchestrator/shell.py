@@ -254,10 +254,11 @@ class CallShell:
         if self._advising is not None:
             self._advising.cancel()
         self._advising_seq = seq
+        config = self._cast.config(self._state)
         messages = openai_messages(self._state, self._assistant, turn_so_far(self._state).text)
 
         async def ask_server() -> None:
-            advice = await self._endpointing_server.ask(self._call.config, self._assistant, seq, messages)
+            advice = await self._endpointing_server.ask(config, self._assistant, seq, messages)
             self._inputs.put_nowait(advice)
 
         self._advising = asyncio.create_task(ask_server())
@@ -310,7 +311,7 @@ class CallShell:
                     self._inputs.put_nowait((reply, heard))
                 return
             messages = with_documents(messages, looked_up.documents)
-            access = model_access(self._call, assistant, chosen)
+            access = model_access(self._call, self._cast.config(self._state), assistant, chosen)
             ref = self._call.ref
             request = ModelRequest(chosen, messages, chosen.tools, call=ref.call, org=ref.org, access=access)
             turn = known.turn if known else self._state.speculations[reply].turn
@@ -326,7 +327,7 @@ class CallShell:
 
     async def _look_up(self, reply: int, assistant: Assistant, messages: tuple[Turn, ...]) -> Knowledge:
         server = self._models.knowledge
-        found = await server.ask(self._call.config, assistant, messages) if server is not None else NOTHING
+        found = await server.ask(self._cast.config(self._state), assistant, messages) if server is not None else NOTHING
         if found.problem:
             self._inputs.put_nowait((reply, found))
         return found

@@ -20,7 +20,7 @@ from voxbus_contracts.events import DestinationResolved
 from voxbus_contracts.told.shapes import told_call, whole_assistant
 from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.calls.recruiting import Beginner, Recruiter
-from voxbus_control_api.calls.resolving import Fetcher, Missing, Stored
+from voxbus_control_api.calls.resolving import Fetcher, Missing, Stored, credentials_for
 from voxbus_control_api.calls.roster import Recruit, Roster, with_ways
 from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.messages.asking import NoAnswer, Question, ServerAsker
@@ -104,11 +104,13 @@ class DestinationFinder:
         fetcher = Fetcher(self.stored, config.org)
         destination = {"type": "squad" if given.get("squad") or given.get("squadId") else "assistant", **given}
         leading: Json = {"model": {"tools": [{"type": "handoff", "destinations": [destination]}]}}
-        recruiter = Recruiter(fetcher, fetcher.with_tools, taken=len(config.members))
+        recruiter = Recruiter(fetcher, fetcher.whole, taken=len(config.members))
         roster = await recruiter.roster(Beginner(leading, field="destination"))
         if not roster.ways:
             raise BadRequest("destination must name an assistant or a squad that is there")
-        members = tuple(self.sealed(_checked(each, roster)) for each in roster.recruits)
+        lent = await credentials_for(self.stored, config.org, [each.assistant for each in roster.recruits])
+        recruits = [replace(each, credentials=lent) for each in roster.recruits]
+        members = tuple(self.sealed(_checked(each, roster)) for each in recruits)
         await self.configs.store_config(config.model_copy(update={"members": (*config.members, *members)}))
         return next(iter(roster.ways.values()))
 

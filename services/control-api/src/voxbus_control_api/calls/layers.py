@@ -36,6 +36,14 @@ def laid_over(assistant: Json, layers: Iterable[Layer]) -> Json:
     return modernised(out)
 
 
+def variables_in(layers: Iterable[Layer]) -> Json:
+    """`variableValues` of all of them, the last on top."""
+    found: Json = {}
+    for layer in layers:
+        found |= layer.overrides.get("variableValues", {})
+    return found
+
+
 def check_layer(layer: Layer) -> None:
     """Raises BadRequest."""
     if not isinstance(layer.overrides.get("variableValues", {}), dict):

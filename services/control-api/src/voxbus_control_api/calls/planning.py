@@ -9,7 +9,7 @@ from voxbus_contracts.config import TransportFormat
 from voxbus_control_api.bodies import validate_assistant
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.calls.call_credentials import call_credentials
-from voxbus_control_api.calls.layers import Layer, check_layer
+from voxbus_control_api.calls.layers import Layer, check_layer, variables_in
 from voxbus_control_api.calls.message_server import chosen_server, message_server
 from voxbus_control_api.calls.roster import Recruit, Roster, with_older_destinations, with_ways
 from voxbus_control_api.calls.stored_outputs import with_stored_outputs
@@ -82,10 +82,8 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
     if speaker.assistant_id is None:
         validate_assistant(speaker.assistant, speaker.field)
     assistant = modernised(speaker.assistant)
-    variables: Json = {}
     for layer in layers:
         assistant = overridden(assistant, layer.overrides)
-        variables |= layer.overrides.get("variableValues", {})
     place = layers[-1].field if layers else speaker.field
     assistant = with_stored_tools(modernised(assistant), speaker.tools, place)
     assistant = with_stored_outputs(assistant, speaker.outputs, place)
@@ -95,7 +93,7 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
         kind=kind,
         assistant=assistant,
         transport=_transport(request, kind, phone_number),
-        variables={**_known(request, phone_number), **variables},
+        variables={**_known(request, phone_number), **variables_in(layers)},
         assistant_id=speaker.assistant_id,
         squad_id=speaker.squad_id,
         message_server=message_server(chosen_server(assistant, phone_number, speaker.org), speaker.credentials),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from voxbus_contracts.destination import FIRST
-from voxbus_control_api.calls.layers import Layer, laid_over, member_layers
+from voxbus_control_api.calls.layers import Layer, laid_over, member_layers, variables_in
 from voxbus_control_api.calls.roster import (
     MOST_MEMBERS,
     Recruit,
@@ -115,18 +115,19 @@ class Recruiter:
         if not isinstance(body, dict):
             raise BadRequest(f"{place}.assistant must be an object")
         whole = await self._whole(body, layers, place)
-        key = self._recruit(with_older_destinations(whole, _older(member)), assistant_id, place, group)
+        whole = with_older_destinations(whole, _older(member))
+        key = self._recruit(whole, assistant_id, place, group, variables_in(layers))
         self._enter(group, key, whole, assistant_id)
 
     async def _whole(self, body: Json, layers: Sequence[Layer], place: str) -> Json:
         return await self._add_tools(laid_over(body, layers), place)
 
-    def _recruit(self, assistant: Json, assistant_id: str | None, place: str, group: _Group) -> str:
+    def _recruit(self, assistant: Json, assistant_id: str | None, place: str, group: _Group, variables: Json) -> str:
         count = self._taken + len(self._recruits)
         if count + 1 >= MOST_MEMBERS:
             raise BadRequest(f"{place} must not lead to more than {MOST_MEMBERS} assistants")
         key = next_key(count)
-        self._recruits.append(Recruit(key, place, assistant, assistant_id, group.number))
+        self._recruits.append(Recruit(key, place, assistant, assistant_id, group.number, variables))
         self._waiting.append((place, assistant, group))
         return key
 
@@ -161,7 +162,7 @@ class Recruiter:
             return by_name
         layers = (Layer(f"{place}.assistantOverrides", overrides),) if overrides else ()
         whole = await self._whole(body, layers, place)
-        self._known[known] = self._recruit(whole, assistant_id, place, group)
+        self._known[known] = self._recruit(whole, assistant_id, place, group, variables_in(layers))
         return self._known[known]
 
     async def _of_squad(self, place: str, destination: Json, _group: _Group) -> str:

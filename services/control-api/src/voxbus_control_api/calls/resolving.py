@@ -11,7 +11,7 @@ from voxbus_control_api.calls.message_server import chosen_server
 from voxbus_control_api.calls.planning import Speaker, first_member, own_layers
 from voxbus_control_api.calls.recruiting import ASSISTANT, SQUAD, Beginner, Recruiter
 from voxbus_control_api.calls.roster import Roster
-from voxbus_control_api.calls.stored_outputs import STRUCTURED_OUTPUT, output_ids
+from voxbus_control_api.calls.stored_outputs import STRUCTURED_OUTPUT, output_ids, with_stored_outputs
 from voxbus_control_api.calls.stored_tools import tool_ids, with_stored_tools
 from voxbus_control_api.calls.tool_files import tool_file_ids
 from voxbus_control_api.errors import BadRequest, NotFound
@@ -105,6 +105,11 @@ class Fetcher:
         """With the stored tools it names. Raises BadRequest."""
         return with_stored_tools(assistant, await _by_id(self.stored, self.org, TOOL, tool_ids([assistant])), place)
 
+    async def whole(self, assistant: Json, place: str) -> Json:
+        """With the stored tools and structured outputs it names. Raises BadRequest."""
+        outputs = await _by_id(self.stored, self.org, STRUCTURED_OUTPUT, output_ids([assistant]))
+        return with_stored_outputs(await self.with_tools(assistant, place), outputs, place)
+
 
 async def _roster(fetcher: Fetcher, request: CallRequest, speaker: Speaker) -> Roster:
     """Whom the call may be handed to, by the tools the first assistant will have. Raises Missing, BadRequest."""
@@ -117,7 +122,7 @@ async def _roster(fetcher: Fetcher, request: CallRequest, speaker: Speaker) -> R
         "squadId" if speaker.squad_id else "squad" if speaker.squad else speaker.field,
         shared,
     )
-    return await Recruiter(fetcher, fetcher.with_tools).roster(beginner)
+    return await Recruiter(fetcher, fetcher.whole).roster(beginner)
 
 
 async def _by_id(stored: Stored, org: str, kind: str, ids: Sequence[str]) -> dict[str, Json]:

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from typing import Any, Final
 
 from voxbus_contracts.destination import FIRST
@@ -21,7 +22,8 @@ _IDENTITY: Final = (
 class Recruit:
     """An assistant with everything laid over it, secrets still open. `field` = where its problems are looked for.
 
-    `group`: those of one squad share it, and know each other by name.
+    `group`: those of one squad share it, and know each other by name. `credentials`: stored ones that the call has not
+    got already, by id.
     """
 
     key: str
@@ -29,6 +31,8 @@ class Recruit:
     assistant: Json
     assistant_id: str | None = None
     group: int = 0
+    variables: Json = made_by(default_factory=dict[str, Any])
+    credentials: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Roster:
     """`ways`: key of an assistant by group and destination. `destinations`: the first assistant's of the older kind."""
 
     recruits: tuple[Recruit, ...] = ()
-    ways: Mapping[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
+    ways: Mapping[tuple[int, str], str] = made_by(default_factory=dict[tuple[int, str], str])
     destinations: tuple[Json, ...] = ()
 
 

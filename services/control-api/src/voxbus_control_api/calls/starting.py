@@ -20,6 +20,7 @@ from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.call_store import Added, CallStore, NewCall
 from voxbus_control_api.calls.asked import with_asked
+from voxbus_control_api.calls.call_credentials import call_credentials
 from voxbus_control_api.calls.planning import CallPlan, plan_call
 from voxbus_control_api.calls.repeats import RepeatKey
 from voxbus_control_api.calls.resolving import Resolved, Stored, resolve
@@ -135,8 +136,10 @@ class Starter:
     def member(self, recruit: Recruit) -> Member:
         """As it stands in the configuration. Raises BadSeal."""
         assistant = Assistant.model_validate(seal_config(recruit.assistant, self.cluster_key))
+        lent = seal_config(call_credentials(recruit.assistant, recruit.credentials), self.cluster_key)
         given = {"key": recruit.key, "assistant": assistant}
-        return Member.model_validate(given | ({"assistant_id": recruit.assistant_id} if recruit.assistant_id else {}))
+        own = {"assistant_id": recruit.assistant_id, "variables": recruit.variables, "credentials": lent}
+        return Member.model_validate(given | {name: value for name, value in own.items() if value})
 
     def _monitor(self, ref: CallRef, plan: MonitorPlan) -> MonitorAddresses | None:
         """Sealed, for those who tell a customer's endpoints about the call."""

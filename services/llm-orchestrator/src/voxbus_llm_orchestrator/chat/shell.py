@@ -213,7 +213,7 @@ class ChatShell:
         turns = turns_for(self._state, self._assistant, reply, goes_on=goes_on)
         ref = self._call.ref
         chosen = self._model
-        access = model_access(self._call, self._assistant, chosen)
+        access = model_access(self._call, self._call.config, self._assistant, chosen)
         return ModelRequest(chosen, turns, chosen.tools, call=ref.call, org=ref.org, access=access)
 
     @property
