@@ -172,6 +172,21 @@ async def test_a_call_outlives_a_restart_of_nats_and_missed_frames_are_said_agai
         shutil.rmtree(server.store, ignore_errors=True)
 
 
+async def test_a_caller_who_is_back_in_a_moment_leaves_no_hole_that_readers_would_wait_for(rig: Any) -> None:
+    first = await rig.answered()
+    await first.send_live(10)
+    await eventually(lambda: len(rig.caller_pts) >= 10, what="the caller's frames")
+    second = await rig.connect()
+    await second.told("status-update", status="in-progress")
+    await second.send_live(10)
+    attached = await rig.event("media.attached", lambda e: e.resumed)
+    await eventually(lambda: rig.caller_pts[-1] >= attached.pts_ms + 100, what="frames of the second")
+    pts = rig.caller_pts
+    assert all(b - a == 20 for a, b in pairwise(pts)), pts
+    pause = [frame for frame in rig.frames["caller"] if frame.attachment == attached.attachment]
+    assert all(frame.filled for frame in pause if frame.pts_ms < attached.pts_ms)
+
+
 async def test_a_used_port_is_named(rig: Any) -> None:
     settings = Settings(media_port=rig.server.port)
     second = MediaServer(Runtime("media-ingress", settings, rig.bus, rig.bus.log, "second"))

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from voxbus_audio import SILENCE_FRAME
 from voxbus_contracts import Message
 from voxbus_contracts.commands import ControlCall, EndCall
 from voxbus_contracts.events import CallRinging, CallStarted, MediaAttached, MediaDetached, UsageRecorded
@@ -132,6 +133,8 @@ class Attachment:
         if not past.has_rung:
             self._say_and_tell(CallRinging())
         await call.subscribe_audio("agent", self.agent.on_frame)
+        for pts_ms in self._opening.pause_pts_ms:
+            self.publisher.caller(pts_ms, SILENCE_FRAME, filled=True, origin_unix_us=0)
         self.caller.start(self.publisher, self.agent.echo)
         self.agent.start()
         if self._opening.is_resumed:

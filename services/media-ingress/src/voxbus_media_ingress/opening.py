@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Final
 
 from voxbus_audio import FRAME_MS
 from voxbus_contracts.events import MediaAttached
@@ -14,6 +15,9 @@ from voxbus_runtime.fence import Fence
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.stream_reader import last, read
 
+MOVED_WITHIN_MS: Final = 1_000
+"""A caller who is moved is back after some 0.1 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -23,10 +27,23 @@ class Opening:
     pts_ms: int
     played_frames: int
     """Frames of the utterance that sounded last (past.done_seq + 1) that left already."""
+    heard_upto_ms: int | None = None
+    """Where the caller's last frame ended; None = nobody knows."""
 
     @property
     def is_resumed(self) -> bool:
         return self.past.attachments > 0
+
+    @property
+    def pause_pts_ms(self) -> range:
+        """Frames of the moment in which a transport moved; none after a longer absence, which is a hole.
+
+        They are said as silence: readers ask the stream for what is missing, and wait for it.
+        """
+        upto_ms = self.heard_upto_ms
+        if upto_ms is None or self.pts_ms - upto_ms > MOVED_WITHIN_MS:
+            return range(0)
+        return range(upto_ms, self.pts_ms, FRAME_MS)
 
 
 async def read_opening(call: OwnedCall) -> Opening:
@@ -34,23 +51,28 @@ async def read_opening(call: OwnedCall) -> Opening:
     past = fold(logged.message for logged in call.history)
     if not past.attachments:
         return Opening(past, 0, 0)
-    return Opening(past, await _continued_pts_ms(call), await _played_frames(call, past))
+    pts_ms, heard_upto_ms = await _continued_pts_ms(call)
+    return Opening(past, pts_ms, await _played_frames(call, past), heard_upto_ms)
 
 
-async def _continued_pts_ms(call: OwnedCall) -> int:
-    """By the server's clock alone: of the last caller frame (or attachment) and of our own claim a moment ago."""
+async def _continued_pts_ms(call: OwnedCall) -> tuple[int, int | None]:
+    """By the server's clock alone: of the last caller frame (or attachment) and of our own claim a moment ago.
+
+    Second: where that frame ended.
+    """
     nc, ref = call.bus.nc, call.ref
     claimed = await last(nc, EVENTS.name, ref.event("stage", "claimed"))
     now_ms = claimed.stored_at_ms if claimed is not None else 0.0
     frame = await last(nc, AUDIO.name, ref.audio("caller"))
     if frame is not None:
-        return continued_pts_ms(AudioFrame.FromString(frame.data).pts_ms, frame.stored_at_ms, now_ms)
+        last_pts_ms = AudioFrame.FromString(frame.data).pts_ms
+        return continued_pts_ms(last_pts_ms, frame.stored_at_ms, now_ms), last_pts_ms + FRAME_MS
     # The stream of audio lives in memory: after a restart of the bus only the log knows.
     attached = await last(nc, EVENTS.name, ref.event("media", "attached"))
     if attached is None:
         raise NotStored(f"neither audio nor an attachment of {ref} is in the streams")
     earlier = MediaAttached.model_validate_json(attached.data)
-    return continued_pts_ms(earlier.pts_ms, attached.stored_at_ms, now_ms)
+    return continued_pts_ms(earlier.pts_ms, attached.stored_at_ms, now_ms), None
 
 
 async def _played_frames(call: OwnedCall, past: Past) -> int:
