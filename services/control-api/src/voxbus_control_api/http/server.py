@@ -10,6 +10,10 @@ from fastapi import FastAPI
 
 from voxbus_control_api.errors import PortTaken
 
+KEEP_ALIVE_S: Final = 120
+"""An idle connection stays open for longer than clients keep theirs (httpx 5 s, undici 4 s, Go 90 s): the one that ends
+it is then never the server, under whose hands a request could get lost."""
+
 _MOST_HEARD_BYTES: Final = 64 * 1024
 """Of one message; what listeners send is ignored."""
 
@@ -29,6 +33,7 @@ class ApiServer(uvicorn.Server):
                 ws_per_message_deflate=False,
                 log_level="warning",  # it would tell the addresses of WebSockets, which are secrets
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=5,
             )
         )
