@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -144,6 +145,66 @@ async def test_the_customers_recognizer_hears_both_sides_and_no_word_is_lost_whe
     assert any(tone_power(each, 440) > 1_000 * (tone_power(each, 700) + 1e-9) for each in frames), "what was played"
     assert len(ears.lines) == (2 if fate == "drops" else 1)
     assert len(ears.lines[0].caller) > LEAD_MS * 32
+
+
+async def test_a_killed_stt_worker_leaves_the_customers_recognizer_to_the_next_one_and_no_word_is_lost(
+    stack: Stack, watch: BusWatch
+) -> None:
+    question = "please tell me now where is that order which i have made on your page some two or three days ago"
+    pcm, speech, _ = speech_at(question)
+    known = {each.text: speech.pcm[each.start_ms * 32 : each.end_ms * 32] for each in speech.labels}
+    async with TranscriberServer(known) as ears:
+        await _killed_while_hearing(stack, watch, ears, pcm, question)
+
+
+async def _killed_while_hearing(
+    stack: Stack, watch: BusWatch, ears: TranscriberServer, pcm: bytes, question: str
+) -> None:
+    assistant = scripted({"when": "order", "say": "It ships on Friday."}) | {
+        "transcriber": {"provider": "custom-transcriber", **at(ears.url)}
+    }
+    async with calling(stack.api, stack.key, assistant) as caller:
+        caller.say(pcm)
+        await watch.until(caller.call_id, "transcript.partial", timeout_s=20)
+        stack.signal("stt-worker", signal.SIGKILL)
+        (turn,) = await watch.until(caller.call_id, "turn.committed", timeout_s=30)
+        (finished,) = await watch.until(caller.call_id, "reply.finished", timeout_s=30)
+        claims = await watch.payloads(caller.call_id, "stage.claimed")
+        finals = [each for each in await watch.payloads(caller.call_id, "transcript.final") if each["text"]]
+        await caller.hang_up()
+    assert turn["text"] == question, "no word lost, none doubled"
+    assert finished["heard"] == "It ships on Friday."
+    assert {each["provider"] for each in finals} == {"custom-transcriber"}
+    assert [each["stage"] for each in claims].count("stt-worker") == 2
+    assert len(ears.lines) == 2
+
+
+async def test_a_model_that_is_down_hands_over_to_the_next_one_in_the_same_turn_and_for_the_rest_of_the_call(
+    stack: Stack, watch: BusWatch, model: OpenAiServer
+) -> None:
+    second, _, more = speech_at("thank you very much", 7_000)
+    model.answer_to(WORDS, streamed("It ships on Friday."))
+    model.answer_to("thank you very much", streamed("You are welcome."))
+    async with OpenAiServer() as down:
+        down.answer_to("", Answer((b"{}",), status=500, content_type="application/json"))
+        own = {"provider": "custom-llm", "model": "m", "url": down.base_url}
+        stands_in = {"provider": "custom-llm", "model": "other", "url": model.base_url}
+        messages = [{"role": "system", "content": "Be kind."}]
+        assistant = hearing(scripted(), LABELS + more) | {
+            "model": {**own, "messages": messages, "fallbackModels": [stands_in]}
+        }
+        async with calling(stack.api, stack.key, assistant) as caller:
+            caller.say(PCM + second[len(PCM) :])
+            await watch.until(caller.call_id, "reply.finished", timeout_s=30)
+            asked_in_vain = len(down.received)
+            finished = await watch.until(caller.call_id, "reply.finished", count=2, timeout_s=30)
+            retried = await watch.payloads(caller.call_id, "reply.retried")
+            await caller.hang_up()
+        assert [each["heard"] for each in finished] == ["It ships on Friday.", "You are welcome."]
+        assert [each["stand_in"] for each in retried] == [1]
+        assert asked_in_vain == len(down.received) > 0
+    assert {each.body["model"] for each in model.received} == {"other"}
+    assert model.received[0].body["messages"][0] == messages[0], "what it does not say is as the first has it"
 
 
 def knows(answer: dict[str, Any]) -> Answer:

@@ -13,6 +13,7 @@ from bus_watch import BusWatch, in_order
 from stack import Stack, running
 
 from voxbus_testing.caller import calling
+from voxbus_testing.transcriber_server import TranscriberServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -154,3 +155,38 @@ async def test_the_last_word_of_a_call_is_heard_before_it_ends(stack: Stack, wat
     assert await heard_of(watch, caller.call_id) == [("hook", "Goodbye.")]
     (triggered,) = await watch.payloads(caller.call_id, "hook.triggered")
     assert triggered["end_reason"] == "exceeded-max-duration"
+
+
+async def test_a_silent_caller_is_asked_and_then_taken_to_somebody_else(stack: Stack, watch: BusWatch) -> None:
+    desk = {"type": "number", "number": "+14155550100", "message": "Somebody will help you."}
+    hooks = [
+        hook("customer.speech.timeout", say("Are you there?"), options={"timeoutSeconds": 1, "triggerMaxCount": 1}),
+        hook("call.timeElapsed", {"type": "transfer", "destination": desk}, options={"seconds": 6}),
+    ]
+    async with calling(stack.api, stack.key, hearing(scripted(hooks=hooks), [])) as caller:
+        (ended,) = await watch.until(caller.call_id, "call.ended", timeout_s=60)
+    assert ended["reason"] == "assistant-forwarded-call"
+    said = await heard_of(watch, caller.call_id)
+    assert said == [("hook", "Are you there?"), ("transfer-message", "Somebody will help you.")]
+    (gone,) = await watch.payloads(caller.call_id, "call.transferred")
+    assert (gone["destination"], gone["cause"]) == ("+14155550100", "hook:1:elapsed:0")
+    assert len(caller.agent_pcm()) > 0
+
+
+async def test_words_the_recognizer_does_not_trust_are_asked_for_again_by_the_hook(
+    stack: Stack, watch: BusWatch
+) -> None:
+    pcm, speech, _ = speech_at("where is my order", 500)
+    known = {each.text: speech.pcm[each.start_ms * 32 : each.end_ms * 32] for each in speech.labels}
+    unsure = hook("assistant.transcriber.endpointedSpeechLowConfidence", say("Sorry, once more please?"))
+    async with TranscriberServer(known, confidence=0.3) as ears:
+        heard_by = {"provider": "custom-transcriber", "server": {"url": ears.url}}
+        assistant = scripted(RULE, hooks=[unsure], transcriber=heard_by)
+        async with calling(stack.api, stack.key, assistant) as caller:
+            caller.say(pcm)
+            await watch.until(caller.call_id, "reply.finished", timeout_s=40)
+            await caller.hang_up()
+    assert await heard_of(watch, caller.call_id) == [("hook", "Sorry, once more please?")]
+    assert not await watch.payloads(caller.call_id, "turn.committed")
+    (triggered,) = await watch.payloads(caller.call_id, "hook.triggered")
+    assert triggered["on"] == "assistant.transcriber.endpointedSpeechLowConfidence"
