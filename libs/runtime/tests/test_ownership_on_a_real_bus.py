@@ -109,6 +109,20 @@ async def test_a_worker_that_stood_still_asks_who_has_its_calls_until_the_bus_an
     await a.stop()
 
 
+async def test_what_is_left_of_a_watch_whose_connection_broke_goes_soon(nats_url: str) -> None:
+    worker = await start(nats_url, "vad-a", Counting())
+    async with bus_at(nats_url) as bus:
+
+        async def consumers() -> list[Any]:
+            return await bus.js.consumers_info(f"KV_{OWNERS.name}")
+
+        deadline = asyncio.get_running_loop().time() + 5
+        while not (found := await consumers()) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        assert {consumer.config.inactive_threshold for consumer in found} == {30}
+    await worker.stop()
+
+
 async def test_a_worker_started_alone_finds_the_calls_of_a_dead_one(nats_url: str, config: CallConfig) -> None:
     first, second = Counting(), Counting()
     a = await start(nats_url, "vad-a", first)

@@ -14,6 +14,9 @@ from voxbus_runtime.bus import Bus
 from voxbus_runtime.ownership import Held
 
 _AGAIN_S: Final = 0.3
+_LEFT_FOR_S: Final = 30.0
+"""A consumer of a connection that is gone is removed by the server so long afterwards, not after the client's 5 min:
+where connections break often, hundreds would be left."""
 _GONE: Final = ("DEL", "PURGE")
 
 
@@ -52,7 +55,7 @@ class OwnersView:
 
     async def _watch(self) -> None:
         bucket = await self._bus.bucket(OWNERS.name)
-        watcher = await bucket.watch(f"{self._stage}.>", include_history=False)
+        watcher = await bucket.watch(f"{self._stage}.>", include_history=False, inactive_threshold=_LEFT_FOR_S)
         fresh: set[str] = set()
         initial = True
         try:
