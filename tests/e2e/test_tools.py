@@ -202,7 +202,8 @@ async def asks_an_api(stack: Stack, watch: BusWatch, world: World) -> None:
 
 async def looks_up_in_a_file(stack: Stack, watch: BusWatch) -> None:
     text = b"# Returns\n\nShoes can be returned within thirty days.\n\n# Hours\n\nWe open at nine."
-    async with httpx.AsyncClient(base_url=stack.api, headers={"Authorization": f"Bearer {stack.key}"}) as http:
+    key = {"Authorization": f"Bearer {stack.key}"}
+    async with httpx.AsyncClient(base_url=stack.api, headers=key, timeout=30) as http:
         made = await http.post("/file", files={"file": ("rules.md", text, "text/markdown")})
     bases = [{"name": "rules", "description": "returns and hours", "fileIds": [made.json()["id"]]}]
     tool = {"type": "query", "knowledgeBases": bases}

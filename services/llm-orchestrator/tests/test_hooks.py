@@ -259,3 +259,14 @@ def test_a_caller_who_is_gone_is_transferred_nowhere() -> None:
     virtual.run(10_000)
     assert not virtual.said(e.CallTransferred)
     assert virtual.end_reason == "customer-ended-call"
+
+
+@pytest.mark.parametrize("reasons", [["silence-timed-out"], ["pipeline-error"]])
+def test_a_call_whose_last_word_no_voice_can_say_ends_without_it(reasons: list[str]) -> None:
+    virtual = ending(say("Goodbye and thank you."), reasons=reasons)
+    virtual.failing = set(range(1, 20))
+    if reasons == ["pipeline-error"]:
+        virtual.happens(2_000, "control-api", c.EndCall(reason="pipeline-error-vapi-voice-failed"))
+    virtual.run(30_000)
+    assert virtual.reasons.count("voice-failed-given-up") == 1
+    assert virtual.end_reason in ("silence-timed-out", "pipeline-error-vapi-voice-failed")

@@ -10,6 +10,7 @@ from voxbus_llm_orchestrator.rows_hook_acts import ENDING_WITHIN_MS, are_done, i
 from voxbus_llm_orchestrator.rows_measure import measured_so_far
 from voxbus_llm_orchestrator.rows_reply import close_what_was_interrupted
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply, give_up
+from voxbus_llm_orchestrator.state import CallState, HookRun
 from voxbus_llm_orchestrator.tool_lines import TOOL_MESSAGE, VOICEMAIL
 
 SILENCE_TIMEOUT = "silence-timeout"
@@ -113,10 +114,15 @@ def end_at_last(view: View) -> Decide | At | None:
     if run is None:
         return None
     until = run.pts_ms + ENDING_WITHIN_MS
-    if not are_done(view) and view.now_ms < until:
+    if not are_done(view) and view.now_ms < until and not _is_asked_to_end_again(state, run):
         return At(until)
     said = _HOOK_SAID if is_said_at_the_end(state) else run.end_reason
     return _ended(view, _HOOK_TRANSFERRED if state.transferred else said, run.end_message)
+
+
+def _is_asked_to_end_again(state: CallState, run: HookRun) -> bool:
+    """By somebody who does not want to wait, or because there is no voice to say a last word with."""
+    return len(state.end_reasons) > (run.end_reason in state.end_reasons[:1])
 
 
 def _has_phrase(heard: str, phrases: tuple[str, ...]) -> bool:
