@@ -8,12 +8,13 @@ import jsonschema
 import pytest
 
 from voxbus_cli.generate.asyncapi import asyncapi_document
-from voxbus_cli.generate.catalogue import MessageFacts, all_messages, json_schema
+from voxbus_cli.generate.catalogue import MessageFacts, all_messages, all_requests, json_schema
 from voxbus_cli.generate.files import differences, documents, write
 from voxbus_cli.generate.page import events_page
 
 READERS = {"vad": frozenset({"speech.started", "speech.say"}), "tts-worker": frozenset({"speech.say"})}
 MESSAGES = all_messages(READERS)
+REQUESTS = all_requests()
 
 
 def facts(key: str) -> MessageFacts:
@@ -24,6 +25,20 @@ def facts(key: str) -> MessageFacts:
 def test_every_example_fits_its_published_schema(message: MessageFacts) -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema(message))
     jsonschema.validate(message.message.example, json_schema(message))
+
+
+def test_examples_of_questions_and_answers_fit_their_published_schemas() -> None:
+    assert REQUESTS
+    for facts in REQUESTS:
+        for shape, schema in zip((facts.request, facts.request.answer), facts.schemas(), strict=True):
+            jsonschema.Draft202012Validator.check_schema(schema)
+            jsonschema.validate(shape.example, schema)
+
+
+def test_personal_fields_of_questions_are_marked() -> None:
+    (inbound,) = REQUESTS
+    assert {f.name for f in inbound.fields if f.is_personal} == {"number", "caller", "variables"}
+    assert {f.name for f in inbound.answer_fields if f.is_personal} == {"destination"}
 
 
 def test_a_payload_that_lacks_a_field_does_not_fit_the_schema() -> None:
@@ -51,7 +66,7 @@ def test_personal_fields_are_marked_even_inside_a_list() -> None:
 
 
 def test_the_page_has_every_message_and_every_link_of_it_leads_somewhere() -> None:
-    page = events_page(MESSAGES)
+    page = events_page(MESSAGES, REQUESTS)
     anchors = {
         re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", page, re.M)
@@ -63,7 +78,7 @@ def test_the_page_has_every_message_and_every_link_of_it_leads_somewhere() -> No
 
 
 def test_every_reference_of_the_asyncapi_document_resolves() -> None:
-    document = asyncapi_document(MESSAGES)
+    document = asyncapi_document(MESSAGES, REQUESTS)
     files = {str(path.relative_to("docs")) for path in documents(READERS)}
     references = re.findall(r'"\$ref": "([^"]+)"', json.dumps(document))
     assert len(references) > len(MESSAGES)

@@ -88,6 +88,18 @@ class KnowledgeFile(_Entry):
     mimetype: str = ""
 
 
+class Verdict(_Entry):
+    """A call that no assistant takes: a sentence is said, then it leaves for `destination`, or ends.
+
+    Whoever hangs up, `reason` is why it is over.
+    """
+
+    reason: str = Field(description="an endedReason of the public API")
+    say: str = ""
+    destination: dict[str, Any] = Field(default={}, description="number or SIP address, as in the public API")
+    problem: str = Field(default="", description="what was wrong, for the customer")
+
+
 class CallConfig(_Entry):
     """A call's configuration, resolved once at its creation. Secrets inside are sealed with the cluster key.
 
@@ -108,6 +120,7 @@ class CallConfig(_Entry):
     join_timeout_ms: int = 20_000
     traceparent: str = ""
     variables: dict[str, Any] = {}
+    verdict: Verdict | None = Field(default=None, description="no assistant takes it: what is said and done instead")
     message_server: MessageServer | None = None
     credentials: tuple[CallCredential, ...] = Field(default=(), description="the assistant's own before the tenant's")
     tool_files: dict[str, KnowledgeFile] = Field(default={}, description="by id, as query tools name them")

@@ -145,6 +145,24 @@ def commands_named(entity: str, what: str) -> str:
     return f"command.v1.*.*.*.{entity}.{what}"
 
 
+def request_of(org: str, entity: str, what: str) -> str:
+    """A question of one organisation, answered by whoever serves it; nothing stores it."""
+    return f"request.v1.{checked_token(org, 'org')}.{entity}.{what}"
+
+
+def requests_named(entity: str, what: str) -> str:
+    """One question, whichever organisation's."""
+    return f"request.v1.*.{entity}.{what}"
+
+
+def org_of_request(subject: str) -> str:
+    """Raises ValueError for anything that is no request."""
+    tokens = subject.split(".")
+    if len(tokens) != 5 or tokens[0] != "request" or tokens[1] != "v1":
+        raise ValueError(f"{subject!r} is no subject of a request")
+    return checked_token(tokens[2], "org")
+
+
 def worker_status(stage: str, worker: str) -> str:
     return f"worker.v1.{stage}.{checked_token(worker, 'worker')}.status"
 

@@ -2,6 +2,7 @@
 
 RuntimeFault
 ├── NotStored         retryable: the stream did not acknowledge an event in time
+├── NotAnswered       retryable: nobody answered another service's question in time
 ├── OwnershipLost     not retryable: a newer epoch owns the call's stage
 ├── ConfigMissing     not retryable: the call has no configuration (ended long ago, or never was)
 ├── BadSeal           not retryable: a sealed secret cannot be opened with this cluster key
@@ -22,6 +23,13 @@ class NotStored(RuntimeFault):
     """No acknowledgement of the stream in time; the message stays in the outbox and is tried again."""
 
     code = "not-stored"
+    retryable = True
+
+
+class NotAnswered(RuntimeFault):
+    """Whoever could answer is not there, or was not asked in a way it can read."""
+
+    code = "not-answered"
     retryable = True
 
 

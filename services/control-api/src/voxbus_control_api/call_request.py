@@ -11,13 +11,14 @@ from voxbus_control_api.errors import BadRequest
 from voxbus_control_api.overrides import Json, without_nulls
 from voxbus_control_api.problems import read_with
 
-Kind = Literal["vapi.websocketCall", "webCall", "outboundPhoneCall"]
+Kind = Literal["vapi.websocketCall", "webCall", "outboundPhoneCall", "inboundPhoneCall"]
 
 WEBSOCKET: Final = "vapi.websocket"
 PHONE_TRANSPORTS: Final = ("twilio", "vonage", "telnyx", "vapi.sip")
 SPEAKERS: Final = ("assistantId", "assistant", "squadId", "squad")
 
 _NUMBERS: Final = ("phoneNumberId", "phoneNumber", "customers")
+_ONE_SPEAKER: Final = f"exactly one of {', '.join(SPEAKERS[:-1])} and {SPEAKERS[-1]} must be given"
 _WORKFLOWS: Final = ("workflowId", "workflow", "workflowOverrides")
 _PHONE_ONLY: Final = (*_NUMBERS, "customer", "customerId", "schedulePlan", "phoneCallProviderBypassEnabled")
 
@@ -97,12 +98,25 @@ def parse_web_request(body: Json) -> CallRequest:
     return read_with(problems, CallRequest, {name: value for name, value in given.items() if name != "transport"})
 
 
+def parse_inbound(body: Json) -> CallRequest:
+    """What the phone number, or the customer's server, has answered, with who called. Raises BadRequest."""
+    given = without_nulls(body)
+    problems = _workflow_problems(given)
+    if not problems and sum(name in given for name in SPEAKERS) != 1:
+        problems.append(_ONE_SPEAKER)
+    return read_with(problems, CallRequest, given)
+
+
+def _workflow_problems(given: Json) -> list[str]:
+    return [f"{name} is not supported by this server" for name in _WORKFLOWS if name in given]
+
+
 def _speaker_problems(given: Json) -> list[str]:
-    problems = [f"{name} is not supported by this server" for name in _WORKFLOWS if name in given]
+    problems = _workflow_problems(given)
     speakers = [name for name in SPEAKERS if name in given]
     may_come_from_number = kind_of(given) == "outboundPhoneCall" and "phoneNumberId" in given
     if not problems and (len(speakers) > 1 or not (speakers or may_come_from_number)):
-        problems.append(f"exactly one of {', '.join(SPEAKERS[:-1])} and {SPEAKERS[-1]} must be given")
+        problems.append(_ONE_SPEAKER)
     return problems
 
 

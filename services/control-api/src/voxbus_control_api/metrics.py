@@ -6,6 +6,7 @@ REQUESTS = Counter("voxbus_api_requests", "Requests, by route pattern and status
 REQUEST_S = Histogram("voxbus_api_request_seconds", "Time to the answer, by route pattern.", ["method", "route"])
 CALLS_CREATED = Counter("voxbus_api_calls_created", "Calls asked for.")
 CALLS_WAITING = Counter("voxbus_api_calls_waiting", "Calls that had to wait for a place of their organisation.")
+CALLS_RECEIVED = Counter("voxbus_api_calls_received", "Calls that came in, by why no assistant took them.", ["reason"])
 CALLS_SCHEDULED_STARTED = Counter("voxbus_api_scheduled_calls_started", "Scheduled calls put on the bus in time.")
 CALLS_REAPED = Counter("voxbus_api_calls_reaped", "Calls ended because nobody connected or claimed.", ["reason"])
 CHATS = Counter("voxbus_api_chats", "Chats that somebody waited for, by their error or `answered`.", ["outcome"])

@@ -25,6 +25,8 @@ from voxbus_control_api.past_events import PastEvent, in_order
 
 Json = dict[str, Any]
 
+_INBOUND: Final = "inboundPhoneCall"
+_PHONE_CALLS: Final = ("outboundPhoneCall", _INBOUND)
 _LIFE: Final = ("type", "status", "startedAt", "endedAt", "endedReason", "endedMessage", "destination")
 _PHONE: Final = ("phoneCallProvider", "phoneCallProviderId", "phoneCallProviderDetails", "phoneCallTransport")
 _OURS: Final = {
@@ -113,13 +115,18 @@ def _activations(events: Sequence[PastEvent]) -> list[Json]:
 
 
 def _phone(call: CallFacts) -> Json:
-    """Who would carry a phone call: by SIP the installation's own trunks."""
-    if call.call_type != "outboundPhoneCall":
+    """Who carries a phone call, or would: by SIP the installation's own trunks."""
+    if call.call_type not in _PHONE_CALLS:
         return {}
-    provider = call.transport.get("provider")
-    if provider == "vapi.sip":
+    named = {"phoneCallProviderId": call.body["phoneCallProviderId"]} if "phoneCallProviderId" in call.body else {}
+    return carried_by(call.transport.get("provider", "")) | (named if call.call_type == _INBOUND else {})
+
+
+def carried_by(transport: str) -> Json:
+    """As calls' records name a carrier."""
+    if transport == "vapi.sip":
         return {"phoneCallProvider": "vapi", "phoneCallTransport": "sip"}
-    return {"phoneCallProvider": provider, "phoneCallTransport": "pstn"}
+    return {"phoneCallProvider": transport, "phoneCallTransport": "pstn"}
 
 
 def _changes_ms(events: Sequence[PastEvent]) -> list[int]:

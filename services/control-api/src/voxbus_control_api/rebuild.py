@@ -14,9 +14,8 @@ from voxbus_bus.received import Received
 from voxbus_contracts.config import CallConfig, TransportFormat
 from voxbus_contracts.events import CallQueued
 from voxbus_contracts.streams import CONTROL_API
-from voxbus_control_api.call_store import CallStore, NewCall
-from voxbus_control_api.calls.asked import FOUND_BY, asked_of
-from voxbus_control_api.calls.starting import facts_of
+from voxbus_control_api.call_store import CallStore
+from voxbus_control_api.calls.starting import call_of
 from voxbus_control_api.database import SCHEMA
 from voxbus_control_api.event_store import EventStore
 from voxbus_control_api.first_start import secret_box
@@ -60,13 +59,6 @@ async def rebuild(
         if not config.asked:
             rebuilt.without_request.append(archived.ref.call)
     return rebuilt
-
-
-def call_of(config: CallConfig, cluster_key: SecretStr | None) -> NewCall:
-    """The call that `config` was made for; of one without a request what the configuration alone tells."""
-    asked = asked_of(config, cluster_key)
-    facts = facts_of(config, asked.get("body", {}), asked.get("created_at_ms", config.created_at_ms))
-    return NewCall(facts, assistant_id=config.assistant_id, **{name: asked.get(name) for name in FOUND_BY})
 
 
 def config_of(archived: ArchivedCall) -> CallConfig:

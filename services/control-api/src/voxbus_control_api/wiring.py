@@ -9,6 +9,7 @@ from typing import Any
 from voxbus_bus.broker import EventBroker
 from voxbus_bus.publishing import StoredPublisher
 from voxbus_contracts import DEFAULT_ORG
+from voxbus_contracts.requests import InboundCall
 from voxbus_control_api.access import Addresses
 from voxbus_control_api.assistant_store import AssistantStore
 from voxbus_control_api.call_bus import CallBus
@@ -20,6 +21,7 @@ from voxbus_control_api.calls.finding import DestinationFinder
 from voxbus_control_api.calls.log_reading import LogReader
 from voxbus_control_api.calls.open_calls import OpenCalls
 from voxbus_control_api.calls.places import WaitingCalls
+from voxbus_control_api.calls.reception import Reception
 from voxbus_control_api.calls.starting import Starter
 from voxbus_control_api.chats.chat_bus import ChatBus
 from voxbus_control_api.chats.conversations import Conversations
@@ -52,6 +54,7 @@ from voxbus_objects.signing import signing_secret
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client, tls_context
+from voxbus_runtime.requests import Answering
 from voxbus_runtime.server_access import ServerAccess
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.tasks import end
@@ -71,7 +74,7 @@ class ControlApi:
         database: Database,
         broker: EventBroker,
         server: ApiServer,
-        live: tuple[LiveEvents, LiveSound],
+        live: tuple[LiveEvents, LiveSound, Answering],
         loops: Mapping[str, Callable[[], Coroutine[Any, Any, None]]],
     ) -> None:
         self._runtime = runtime
@@ -84,6 +87,7 @@ class ControlApi:
 
     async def start(self) -> None:
         await self._broker.start()
+        await self._live[-1].start()
         self._tasks = [
             self._runtime.spawn(self.server.run_until_stopped(), "http"),
             *(self._runtime.spawn(loop(), name) for name, loop in self._loops.items()),
@@ -92,8 +96,7 @@ class ControlApi:
 
     async def drain(self) -> int:
         """Answers what was asked, takes no more, writes what it has read."""
-        for each in self._live:
-            await each.stop()
+        await asyncio.gather(*(each.stop() for each in self._live))
         self.server.stop()
         serving, *loops = self._tasks
         await end(*loops)
@@ -136,7 +139,8 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     artifacts = await _artifacts(settings, addresses, bus, events)
     live, sound = LiveEvents(runtime.bus, artifacts.objects), LiveSound(runtime.bus)
     teller = _teller(runtime, addresses)
-    add_finder(broker, _finder(runtime, resources, bus, publisher, starter, teller))
+    asker = _asker(runtime)
+    add_finder(broker, _finder(runtime, resources, bus, asker, starter, teller))
     add_message_handlers(broker, teller, _reporter(runtime, teller, calls, events, artifacts))
     api = Api(
         keys=keys,
@@ -166,7 +170,9 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     due_calls = DueCalls(open_calls, waiting, starter, bus, runtime.log)
     eraser = Eraser(open_calls, bus, unix_ms, runtime.log, record_teller.call_deleted)
     loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run, "late-answers": teller.run}
-    return ControlApi(runtime, database, broker, server, (live, sound), loops)
+    reception = Reception(resources, bus, asker, starter, runtime.log)
+    inbound = Answering(runtime.bus.nc, InboundCall, reception.on_call, runtime.log)
+    return ControlApi(runtime, database, broker, server, (live, sound, inbound), loops)
 
 
 def _teller(runtime: Runtime[Settings], addresses: Addresses) -> ServerTeller:
@@ -194,20 +200,24 @@ def _starter(
     )
 
 
+def _asker(runtime: Runtime[Settings]) -> ServerAsker:
+    client = customer_client(Guard.parse(runtime.settings.guard_allow), tls=tls_context())
+    return ServerAsker(client, ServerAccess(client, runtime.settings.cluster_key))
+
+
 def _finder(
     runtime: Runtime[Settings],
     resources: ResourceStore,
     bus: CallBus,
-    publisher: StoredPublisher,
+    asker: ServerAsker,
     starter: Starter,
     teller: ServerTeller,
 ) -> DestinationFinder:
-    client = customer_client(Guard.parse(runtime.settings.guard_allow), tls=tls_context())
     return DestinationFinder(
         configs=bus,
         stored=resources,
-        asker=ServerAsker(client, ServerAccess(client, runtime.settings.cluster_key)),
-        publisher=publisher,
+        asker=asker,
+        publisher=StoredPublisher(runtime.bus, "control-api", timeout_s=_STORE_TIMEOUT_S),
         sealed=starter.member,
         artifact=teller.artifact,
         now_ms=unix_ms,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from voxbus_contracts.api_model import Server
 from voxbus_contracts.assistant import Assistant
-from voxbus_contracts.config import CallConfig
+from voxbus_contracts.config import CallConfig, Verdict
 from voxbus_contracts.offering import mcp_tools
 from voxbus_contracts.tool import RemoteTool
 from voxbus_llm_orchestrator.endpointing import ByEvidence, Endpointing, FixedSilence, endpointing_of
@@ -104,6 +104,8 @@ class Plan:
     created_at_ms: int = 0
     keypad: KeypadPlan | None = None
     moving: Moving = field(default_factory=Moving)
+    verdict: Verdict | None = None
+    """No assistant takes the call: this is said and done instead."""
 
     def tool_timeout_ms(self, name: str) -> int:
         """How long a tool may take, by its server's limit."""
@@ -153,6 +155,7 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         variables=variables_of(config),
         created_at_ms=config.created_at_ms,
         keypad=_keypad_of(assistant),
+        verdict=config.verdict,
     )
 
 

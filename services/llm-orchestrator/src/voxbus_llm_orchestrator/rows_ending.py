@@ -136,8 +136,13 @@ def _words(text: str) -> str:
 
 
 def _ended(view: View, reason: str, message: str | None = None) -> Decide | At:
-    """First what was begun is given up and its heard part logged; then the call is over."""
-    state = view.state
+    """First what was begun is given up and its heard part logged; then the call is over.
+
+    One that no assistant took is over for that reason, whoever hangs up.
+    """
+    state, verdict = view.state, view.plan.verdict
+    if verdict is not None and not state.end_reasons:
+        reason, message = verdict.reason, verdict.problem or None
     if state.awaited_replies:
         return Decide(reason, give_up(view, "call-ended"))
     closing = close_what_was_interrupted(view)

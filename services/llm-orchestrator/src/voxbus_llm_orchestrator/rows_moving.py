@@ -32,6 +32,9 @@ TRANSFER_MESSAGE_SOURCE: Final = "transfer-message"
 FOUND_WITHIN_MS: Final = 25_000
 """An order from outside whose destination nobody has found by then is refused; a tool has its own limit."""
 
+VERDICT: Final = "verdict"
+"""Cause of the move of a call that no assistant takes."""
+
 NOT_FOUND_IN_TIME: Final = "Nobody said in time where the call should go."
 
 
@@ -123,7 +126,16 @@ def _next_wish(view: View) -> Wish | None:
     for event_id in state.move_orders:
         if event_id not in state.moved:
             return _answered(view, _wish_for(view, event_id, state.move_orders[event_id]))
-    return None
+    return _wish_of_verdict(view)
+
+
+def _wish_of_verdict(view: View) -> Wish | None:
+    verdict = view.plan.verdict
+    if verdict is None or not verdict.destination or VERDICT in view.state.moved:
+        return None
+    wish = Wish(VERDICT, MoveTool("transfer"), {}, spoken=verdict.say)
+    destination = _read(verdict.destination)
+    return replace(wish, refusal=NO_DESTINATION) if destination is None else replace(wish, destination=destination)
 
 
 def _wish_of_tool(call_id: str, name: str, way: MoveTool, arguments: Mapping[str, Any]) -> Wish:

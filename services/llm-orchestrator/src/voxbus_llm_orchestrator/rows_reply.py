@@ -1,6 +1,7 @@
 """Rows about what the assistant says and does."""
 
 from voxbus_contracts.commands import RunTool
+from voxbus_contracts.config import Verdict
 from voxbus_contracts.events import MessageAdded, ReplyFinished, ReplyInterrupted, ReplyStarted
 from voxbus_llm_orchestrator.decision import AskModel, At, Decide, Out, View
 from voxbus_llm_orchestrator.heard import heard_of_reply, is_over
@@ -132,6 +133,8 @@ def speak_first(view: View) -> Decide | None:
     state, plan = view.state, view.plan
     if not state.started or state.replies or plan.first_message_mode == "assistant-waits-for-user":
         return None
+    if plan.verdict is not None:
+        return _pronounce(view, plan.verdict)
     if plan.first_message_mode == "assistant-speaks-first":
         if not plan.first_message:
             return None
@@ -139,6 +142,14 @@ def speak_first(view: View) -> Decide | None:
         outs = fixed_reply(state, plan, fixed, view.now_ms)
         return Decide("first-message", outs)
     return Decide("first-message", (ReplyStarted(reply=1, turn=0, source="model", pts_ms=max(0, view.now_ms)),))
+
+
+def _pronounce(view: View, verdict: Verdict) -> Decide | None:
+    """The caller hears why there is no assistant. What is said before the call leaves is said by the row that moves."""
+    if verdict.destination or not verdict.say:
+        return None
+    fixed = Fixed(verdict.say, "first-message", interruptible=False, end_call=True)
+    return Decide("no-assistant", fixed_reply(view.state, view.plan, fixed, view.now_ms))
 
 
 def answer_tools(view: View) -> Decide | None:

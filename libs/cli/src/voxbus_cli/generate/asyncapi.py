@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from voxbus_cli.generate.catalogue import MessageFacts
+from voxbus_cli.generate.asyncapi_requests import request_channels, request_messages, request_operations
+from voxbus_cli.generate.catalogue import MessageFacts, RequestFacts
 from voxbus_contracts import envelope
 from voxbus_contracts.identity import SERVICES
 
@@ -26,9 +27,9 @@ _TEXT_HEADERS: Final = {
 }
 
 
-def asyncapi_document(messages: Iterable[MessageFacts]) -> dict[str, Any]:
-    """Channels per subject, a message and its schema each, and what every service sends and receives."""
-    known = list(messages)
+def asyncapi_document(messages: Iterable[MessageFacts], requests: Iterable[RequestFacts] = ()) -> dict[str, Any]:
+    """Channels per subject, a message and its schema each, and what every service sends, receives and asks."""
+    known, asked = list(messages), list(requests)
     return {
         "asyncapi": VERSION,
         "info": {
@@ -38,10 +39,10 @@ def asyncapi_document(messages: Iterable[MessageFacts]) -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "servers": {"local": {"host": "127.0.0.1:4222", "protocol": "nats", "description": "`make up`"}},
-        "channels": {facts.key: _channel(facts) for facts in known},
-        "operations": _operations(known),
+        "channels": {facts.key: _channel(facts) for facts in known} | request_channels(asked),
+        "operations": _operations(known) | request_operations(asked),
         "components": {
-            "messages": {facts.key: _message(facts) for facts in known},
+            "messages": {facts.key: _message(facts) for facts in known} | request_messages(asked),
             "parameters": _PARAMETERS,
             "schemas": {"Envelope": _envelope_schema()},
         },

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from voxbus_cli.generate.readers import Readers
 from voxbus_contracts import ALL_COMMANDS, ALL_EVENTS, CallRef, Command, Message
 from voxbus_contracts.message import Personal
+from voxbus_contracts.requests import ALL_REQUESTS, Answer, Request
 from voxbus_contracts.streams import CONSUMERS
 
 _SAMPLE: Final = CallRef("org", "call00")
@@ -59,17 +62,60 @@ def all_messages(readers: Readers) -> tuple[MessageFacts, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """A question and its answer."""
+
+    request: type[Request]
+    fields: tuple[FieldFacts, ...]
+    answer_fields: tuple[FieldFacts, ...]
+
+    @property
+    def key(self) -> str:
+        return f"request.{self.request.name()}"
+
+    @property
+    def summary(self) -> str:
+        return " ".join((self.request.__doc__ or "").split())
+
+    @property
+    def answer_summary(self) -> str:
+        return " ".join((self.request.answer.__doc__ or "").split())
+
+    @property
+    def schema_files(self) -> tuple[str, str]:
+        """Of the question and of its answer."""
+        return f"{self.key}.v1.json", f"answer.{self.request.name()}.v1.json"
+
+    def schemas(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """In the same order."""
+        name = self.request.name()
+        return (
+            _published(self.request, f"urn:voxbus:request:{name}/1", self.summary),
+            _published(self.request.answer, f"urn:voxbus:answer:{name}/1", self.answer_summary),
+        )
+
+
+def all_requests() -> tuple[RequestFacts, ...]:
+    """In the order of the contracts."""
+    return tuple(RequestFacts(each, _fields(each), _fields(each.answer)) for each in ALL_REQUESTS)
+
+
 def json_schema(facts: MessageFacts) -> dict[str, Any]:
     """JSON Schema (2020-12) of a payload. Unknown fields are allowed: readers ignore them."""
-    schema = facts.message.model_json_schema()
+    return _published(facts.message, f"urn:voxbus:{facts.message.kind}:{facts.message.schema_id()}", facts.summary)
+
+
+def _published(shape: type[Message] | type[Request] | type[Answer], urn: str, summary: str) -> dict[str, Any]:
+    schema = shape.model_json_schema()
     schema.pop("description", None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:voxbus:{facts.message.kind}:{facts.message.schema_id()}",
-        "title": facts.message.__name__,
-        "description": facts.summary,
+        "$id": urn,
+        "title": shape.__name__,
+        "description": summary,
         **{key: value for key, value in schema.items() if key != "title"},
-        "examples": [facts.message.example],
+        "examples": [shape.example],
     }
 
 
@@ -89,7 +135,7 @@ def _fits(pattern: list[str], tokens: list[str]) -> bool:
     return len(pattern) == len(tokens) and all(p in ("*", t) for p, t in zip(pattern, tokens, strict=True))
 
 
-def _fields(message: type[Message]) -> tuple[FieldFacts, ...]:
+def _fields(message: type[BaseModel]) -> tuple[FieldFacts, ...]:
     schema = message.model_json_schema()
     required = set(schema.get("required", ()))
     definitions = schema.get("$defs", {})

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from voxbus_cli.generate.asyncapi import asyncapi_document
-from voxbus_cli.generate.catalogue import all_messages, json_schema
+from voxbus_cli.generate.catalogue import all_messages, all_requests, json_schema
 from voxbus_cli.generate.page import events_page
 from voxbus_cli.generate.readers import Readers, live_readers
 from voxbus_cli.generate.stubs import STUBS_ROOT, protobuf_stubs
@@ -16,10 +16,16 @@ _STUB_ENDINGS: Final = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py")
 
 def documents(readers: Readers) -> dict[Path, str]:
     """Path inside the checkout → text, of what comes from the contracts."""
-    messages = all_messages(readers)
+    messages, requests = all_messages(readers), all_requests()
+    questions = {
+        SCHEMAS / file: _json(schema)
+        for facts in requests
+        for file, schema in zip(facts.schema_files, facts.schemas(), strict=True)
+    }
     return {
-        Path("docs/events.md"): events_page(messages),
-        Path("docs/asyncapi.json"): _json(asyncapi_document(messages)),
+        Path("docs/events.md"): events_page(messages, requests),
+        Path("docs/asyncapi.json"): _json(asyncapi_document(messages, requests)),
+        **questions,
         **{SCHEMAS / facts.schema_file: _json(json_schema(facts)) for facts in messages},
     }
 

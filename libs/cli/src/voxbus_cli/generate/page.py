@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from voxbus_cli.generate.catalogue import FieldFacts, MessageFacts
+from voxbus_cli.generate.catalogue import FieldFacts, MessageFacts, RequestFacts
 from voxbus_contracts import envelope, subjects
 from voxbus_contracts.streams import BUCKETS, MIB, STREAMS
 
@@ -40,11 +40,20 @@ durable consumer on the subject. A stage that takes a call over also reads what 
 """
 
 
-def events_page(messages: Iterable[MessageFacts]) -> str:
+_REQUESTS = """## Requests
+
+Questions of one service to another, asked with NATS' request and reply; nothing stores them. What is secret in them is
+sealed. Who hears nothing in time asks again: with the same `id` it counts once.
+"""
+
+
+def events_page(messages: Iterable[MessageFacts], requests: Iterable[RequestFacts] = ()) -> str:
     """The whole page."""
     known = list(messages)
     parts = [_INTRODUCTION, _streams(), _contents(known)]
     parts += [_section(facts) for facts in known]
+    asked = [_request_section(facts) for facts in requests]
+    parts += [_REQUESTS, *asked] if asked else []
     return "\n".join(parts)
 
 
@@ -111,6 +120,33 @@ def _section(facts: MessageFacts) -> str:
     else:
         lines += ["No fields.", ""]
     return "\n".join([*lines, "```json", json.dumps(message.example, ensure_ascii=False), "```", ""])
+
+
+def _request_section(facts: RequestFacts) -> str:
+    request = facts.request
+    schema, answer_schema = facts.schema_files
+    lines = [
+        f"### request {request.name()}",
+        "",
+        facts.summary,
+        "",
+        f"- Subject: `{request.subject('ORG').replace('ORG', '<org>')}`",
+        f"- Asked by: {', '.join(f'`{name}`' for name in request.owner)}",
+        f"- Answered by: `{request.consumer}`, within {request.within_s:g} s",
+        f"- Schemas: [{request.name()}/1](schemas/{schema}), [its answer](schemas/{answer_schema})",
+        "",
+        *_example(facts.fields, request.example),
+        f"Answer: {facts.answer_summary}",
+        "",
+        *_example(facts.answer_fields, request.answer.example),
+    ]
+    return "\n".join(lines)
+
+
+def _example(fields: Iterable[FieldFacts], example: Any) -> list[str]:
+    rows = [_row(field) for field in fields]
+    table = ["| field | type | | meaning |", "|---|---|---|---|", *rows, ""]
+    return [*table, "```json", json.dumps(example, ensure_ascii=False), "```", ""]
 
 
 def _row(field: FieldFacts) -> str:

@@ -19,6 +19,7 @@ from voxbus_contracts.destination import FIRST, Destination
 from voxbus_contracts.events import DestinationResolved
 from voxbus_contracts.told.shapes import told_call, whole_assistant
 from voxbus_control_api.bodies import validate_assistant
+from voxbus_control_api.calls.outside import OUTSIDE, outside
 from voxbus_control_api.calls.recruiting import Beginner, Recruiter
 from voxbus_control_api.calls.resolving import Fetcher, Missing, Stored, credentials_for
 from voxbus_control_api.calls.roster import Recruit, Roster, with_ways
@@ -31,7 +32,6 @@ LONGEST_S: Final = 30.0
 """A server that takes longer is given up, whatever its own limit."""
 
 _KINDS: Final = {"transfer": "transfer-destination-request", "handoff": "handoff-destination-request"}
-_OUTSIDE: Final = ("number", "sip")
 
 
 class Configs(Protocol):
@@ -90,11 +90,8 @@ class DestinationFinder:
 
     async def _usable(self, config: CallConfig, given: Json) -> Json:
         """As the orchestrator reads it. Raises BadRequest, Missing, ValidationError."""
-        if given.get("type") in _OUTSIDE:
-            destination = Destination.model_validate(given)
-            if not destination.address:
-                raise BadRequest("destination.number or destination.sipUri must be given")
-            return destination.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+        if given.get("type") in OUTSIDE:
+            return outside(given)
         member = _known_member(config, given) or await self._recruited(config, given)
         kept = {name: value for name, value in given.items() if name not in ("assistant", "squad", "member")}
         usable = Destination.model_validate({"type": "assistant", **kept, "member": member})

@@ -131,6 +131,9 @@ def _transport(request: CallRequest, kind: Kind, phone_number: Json | None) -> T
     if request.transport is None:
         return TransportFormat()
     audio = request.transport.audio_format
+    if kind == "inboundPhoneCall":
+        carrier = request.transport.provider
+        return TransportFormat(provider=carrier, encoding=audio.format, sample_rate_hz=audio.rate_hz)
     return TransportFormat(encoding=audio.format, sample_rate_hz=audio.rate_hz)
 
 

@@ -19,7 +19,7 @@ from voxbus_contracts.monitor import MonitorAddresses, MonitorPlan
 from voxbus_control_api.access import Addresses, sha256_hex
 from voxbus_control_api.call_request import CallRequest, Kind
 from voxbus_control_api.call_store import Added, CallStore, NewCall
-from voxbus_control_api.calls.asked import with_asked
+from voxbus_control_api.calls.asked import FOUND_BY, asked_of, with_asked
 from voxbus_control_api.calls.call_credentials import call_credentials
 from voxbus_control_api.calls.planning import CallPlan, plan_call
 from voxbus_control_api.calls.repeats import RepeatKey
@@ -80,7 +80,7 @@ class Starter:
         when = window(request.schedule_plan, self.now_ms()) if request.schedule_plan else None
         plan = plan_call(request, resolved.speaker, kind, resolved.phone_number)
         config = self.configured(CallRef(org, self.new_id()), plan)
-        new = _new_call(config, plan, request, without_number_secrets(body), when)
+        new = new_call(config, plan, request, without_number_secrets(body), when)
         return Prepared(new, plan, None if when else with_asked(config, new, self.cluster_key))
 
     async def place(self, org: str, prepared: Sequence[Prepared], key: RepeatKey | None) -> Added:
@@ -95,7 +95,7 @@ class Starter:
         if added.standing is not None:
             waiting = added.standing.waiting
             await _few_at_a_time(self._let_wait, [each for each in starting if each.call in waiting])
-            await _few_at_a_time(self._announce, [each for each in starting if each.call not in waiting])
+            await _few_at_a_time(self.announce, [each for each in starting if each.call not in waiting])
         return added
 
     def configured(self, ref: CallRef, plan: CallPlan) -> CallConfig:
@@ -154,7 +154,8 @@ class Starter:
         except Unavailable as trouble:
             self.log.warning("a waiting call can be connected to", call=config.call, problem=str(trouble))
 
-    async def _announce(self, config: CallConfig) -> None:
+    async def announce(self, config: CallConfig) -> None:
+        """Now, or a little later: the call is stored."""
         try:
             await self.bus.announce(config)
         except Unavailable as later:
@@ -196,7 +197,20 @@ def _wants_logs(config: CallConfig) -> bool:
     return plan is None or (plan.model_extra or {}).get("loggingEnabled") is not False
 
 
-def _new_call(config: CallConfig, plan: CallPlan, request: CallRequest, body: Json, when: Window | None) -> NewCall:
+def call_of(config: CallConfig, cluster_key: SecretStr | None) -> NewCall:
+    """The call that `config` was made for; of one without a request what the configuration alone tells.
+
+    Raises BadSeal.
+    """
+    asked = asked_of(config, cluster_key)
+    facts = facts_of(config, asked.get("body", {}), asked.get("created_at_ms", config.created_at_ms))
+    return NewCall(facts, assistant_id=config.assistant_id, **{name: asked.get(name) for name in FOUND_BY})
+
+
+def new_call(
+    config: CallConfig, plan: CallPlan, request: CallRequest, body: Json, when: Window | None = None
+) -> NewCall:
+    """What is stored of it; `body` is what was asked for, as it may be shown."""
     return NewCall(
         facts=facts_of(config, body, config.created_at_ms),
         assistant_id=plan.assistant_id,

@@ -43,7 +43,7 @@ async def shown(api: Api, call: CallRecord) -> Json:
 
 def _where_to_connect(api: Api, call: CallRecord) -> Json:
     kind, transport = call.record["type"], call.record["transport"]
-    if kind == "outboundPhoneCall":
+    if kind in ("outboundPhoneCall", "inboundPhoneCall"):
         return {}
     url = api.addresses.transport_url(call.ref)
     if kind == "webCall":
