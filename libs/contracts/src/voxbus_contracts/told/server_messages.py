@@ -134,9 +134,19 @@ class ServerMessages:
         if "artifact" not in told:
             is_bare = kind in _WITHOUT_ARTIFACT or self._config.is_private
             told = {**told, "artifact": {} if is_bare else self._messages.artifact()}
+        if kind == REPORT or told.get("status") == "ended":
+            told = {**told, **self._what_went_wrong()}
         head = json.dumps(told, ensure_ascii=False)
         body = f'{{"message":{head[:-1]},{self._tail()}}}'
         return Delivery(self._config.ref, SERVER, kind, place, told["timestamp"], body.encode())
+
+    def _what_went_wrong(self) -> Fields:
+        """Of a call that came in and that no assistant took."""
+        verdict = self._config.verdict
+        if verdict is None or not verdict.problem:
+            return {}
+        error = f"No assistant took the call: {verdict.reason}."
+        return {"inboundPhoneCallDebuggingArtifacts": {"error": error, "assistantRequestError": verdict.problem}}
 
     def _tail(self) -> str:
         """`call`, `assistant`, `customer`, `phoneNumber`: the same in every message while the status is."""
