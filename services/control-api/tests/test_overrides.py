@@ -45,6 +45,18 @@ def test_a_server_that_is_given_wins_over_the_legacy_address() -> None:
     assert out["server"] == {"url": "https://new"}
 
 
+def test_an_older_function_becomes_a_tool_whose_server_is_asked_as_before() -> None:
+    function = {"name": "f", "parameters": {}, "async": True, "serverUrl": "https://f.example", "serverUrlSecret": "s"}
+    (tool,) = modernised({"model": {"functions": [function]}})["model"]["tools"]
+    assert tool == {
+        "type": "function",
+        "function": {"name": "f", "parameters": {}},
+        "serverMessage": "function-call",
+        "server": {"url": "https://f.example", "secret": "s"},
+        "async": True,
+    }
+
+
 def test_modernising_twice_adds_nothing_twice() -> None:
     old = {"endCallFunctionEnabled": True, "model": {"functions": [{"name": "f"}]}}
     once = modernised(old)

@@ -5,7 +5,7 @@ import pytest
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import RunTool
-from voxbus_contracts.config import CallConfig
+from voxbus_contracts.config import CallConfig, MessageServer
 from voxbus_tool_runner.errors import ServerMissing, ToolUnknown
 from voxbus_tool_runner.known_calls import KnownCall
 from voxbus_tool_runner.selection import Target, message_of, target_of, tool_of
@@ -39,6 +39,24 @@ def test_a_tools_own_server_goes_before_the_assistants() -> None:
     assert target(both).url == "https://tool.example"
     only_one = {**with_tool(), "server": {"url": "https://assistant.example"}}
     assert target(only_one).url == "https://assistant.example"
+
+
+def test_a_tool_without_any_server_of_its_assistant_asks_the_calls() -> None:
+    authentication = {"type": "bearer", "token": "sealed:v1:abc"}
+    server = {"server": {"url": "https://number.example", "timeoutSeconds": 2}, "authentication": authentication}
+    made = config(with_tool()).model_copy(update={"message_server": MessageServer.model_validate(server)})
+    found = target_of(made, COMMAND, tool_of(made, COMMAND))
+    assert (found.url, found.authentication, found.timeout_ms) == ("https://number.example", authentication, 2_000)
+    own = config({**with_tool(), "server": {"url": "https://assistant.example"}})
+    own = own.model_copy(update={"message_server": made.message_server})
+    assert target_of(own, COMMAND, tool_of(own, COMMAND)).url == "https://assistant.example"
+
+
+def test_an_older_function_is_asked_for_by_function_call() -> None:
+    made = config(with_tool(server={"url": "https://tool.example"}, serverMessage="function-call"))
+    message = message_of(made, COMMAND, tool_of(made, COMMAND), 1_700)["message"]
+    assert message["type"] == "function-call"
+    assert message["functionCall"] == {"name": "order_status", "parameters": {"order": "4711"}}
 
 
 def test_the_stricter_limit_of_command_and_server_counts() -> None:

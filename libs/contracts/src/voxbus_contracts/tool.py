@@ -87,6 +87,8 @@ class Tool(ApiModel):
     function: FunctionSchema | None = None
     server: Server | None = None
     is_async: Annotated[bool, Field(alias="async")] = False
+    server_message: Literal["tool-calls", "function-call"] = "tool-calls"
+    """What the server is asked by; an assistant's older `model.functions` by function-call."""
     messages: tuple[ToolMessage, ...] | None = None
     """None = the platform's own lines; none at all = the tool runs in silence."""
 

@@ -58,8 +58,19 @@ def _functions_as_tools(assistant: Json) -> Json:
     if not isinstance(model, dict) or not isinstance(model.get("functions"), list):
         return assistant
     rest = {name: value for name, value in model.items() if name != "functions"}
-    tools = [{"type": "function", "function": function} for function in model["functions"]]
-    return with_tools({**assistant, "model": rest}, tools)
+    return with_tools({**assistant, "model": rest}, [_as_tool(function) for function in model["functions"]])
+
+
+def _as_tool(function: Any) -> Json:
+    """Its server goes on being asked by `function-call`."""
+    tool: Json = {"type": "function", "function": function, "serverMessage": "function-call"}
+    if not isinstance(function, dict):
+        return tool
+    secret = {"secret": function["serverUrlSecret"]} if function.get("serverUrlSecret") else {}
+    server = {"server": {"url": function["serverUrl"], **secret}} if function.get("serverUrl") else {}
+    is_async = {"async": function["async"]} if isinstance(function.get("async"), bool) else {}
+    own = {name: value for name, value in function.items() if name not in (*_OLDER_SERVER, "async")}
+    return {**tool, "function": own, **server, **is_async}
 
 
 def without_nulls(tree: Any, name: str = "") -> Any:

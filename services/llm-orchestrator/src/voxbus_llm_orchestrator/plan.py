@@ -146,7 +146,7 @@ def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
         stand_ins=len(assistant.model.fallback_models),
         voice_provider=assistant.voice.provider,
         model_patience_ms=_patience_ms(assistant),
-        tool_timeouts_ms=_tool_timeouts_ms(assistant),
+        tool_timeouts_ms=_tool_timeouts_ms(config),
         tool_plans={tool.name: tool_plan(tool, language) for tool in assistant.model.tools},
         mcp_tools=tuple(range(len(mcp_tools(assistant.model.tools)))),
         remote_tools={tool.name: tool.remote for tool in assistant.model.tools if tool.remote},
@@ -172,11 +172,12 @@ def _patience_ms(assistant: Assistant) -> int:
     return own_ms + looked_up_ms
 
 
-def _tool_timeouts_ms(assistant: Assistant) -> dict[str, int]:
+def _tool_timeouts_ms(config: CallConfig) -> dict[str, int]:
     """A request's limit is its own; everything else's is its server's."""
-    found: dict[str, int] = {}
+    assistant, found = config.assistant, dict[str, int]()
+    shared = assistant.server or (config.message_server.server if config.message_server else None)
     for tool in (*assistant.hook_tools, *assistant.model.tools):
-        server = tool.server or (assistant.server if tool.type == "function" else None)
+        server = tool.server or (shared if tool.type == "function" else None)
         if tool.type == "apiRequest":
             found[tool.name] = round(tool.timeout_seconds * 1000)
         elif server:

@@ -20,6 +20,7 @@ class Target:
 
     tool: Tool
     server: Server
+    authentication: dict[str, Any] | None
     url: str
     timeout_ms: int
 
@@ -38,11 +39,15 @@ def tool_of(config: CallConfig, command: RunTool) -> Tool:
 
 
 def target_of(config: CallConfig, command: RunTool, tool: Tool) -> Target:
-    """The tool's own server, else the assistant's. Raises ServerMissing."""
-    server = next((each for each in (tool.server, config.assistant.server) if each and each.url), None)
-    if server is None or not server.url:
-        raise ServerMissing(f"The tool {command.tool_name} has no server.")
-    return Target(tool, server, server.url, min(command.timeout_ms, int(server.timeout_seconds * 1000)))
+    """The tool's own server, the assistant's, the call's (its number's or organisation's). Raises ServerMissing."""
+    asked = [(each, config.authentication_of(each)) for each in (tool.server, config.assistant.server) if each]
+    if config.message_server is not None:
+        asked.append((config.message_server.server, config.message_server.authentication))
+    for server, authentication in asked:
+        if server.url:
+            limit_ms = min(command.timeout_ms, int(server.timeout_seconds * 1000))
+            return Target(tool, server, authentication, server.url, limit_ms)
+    raise ServerMissing(f"The tool {command.tool_name} has no server.")
 
 
 def arguments_of(config: CallConfig, command: RunTool, tool: Tool) -> dict[str, Any]:
@@ -68,10 +73,12 @@ def message_of(
     messages = [each.model_dump(by_alias=True, exclude_unset=True) for each in tool.messages or ()]
     own = {"async": tool.is_async, "messages": messages}
     described = without_sealed(tool.model_dump(by_alias=True, exclude_none=True, exclude_unset=True) | own)
+    older = {"functionCall": {"name": command.tool_name, "parameters": arguments}}
     return {
         "message": {
-            "type": "tool-calls",
+            "type": tool.server_message,
             "timestamp": now_ms,
+            **(older if tool.server_message == "function-call" else {}),
             "toolCallList": [tool_call],
             "toolCalls": [tool_call],
             "toolWithToolCallList": [{**described, "toolCall": tool_call}],

@@ -39,6 +39,7 @@ class FunctionTool(_Tool):
 
     type: Literal["function"]
     is_async: Annotated[bool, Field(alias="async")] = False
+    server_message: Literal["tool-calls", "function-call"] = "tool-calls"
     parameters: tuple[ToolParameter, ...] = ()
     variable_extraction_plan: VariableExtractionPlan | None = None
 

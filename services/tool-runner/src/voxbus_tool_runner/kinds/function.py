@@ -15,7 +15,7 @@ from voxbus_tool_runner.selection import message_of, target_of
 
 @dataclass(frozen=True, slots=True)
 class FunctionTools:
-    """The tool's own server, else the assistant's."""
+    """The tool's own server, else the assistant's, else the call's."""
 
     asker: Asker
     access: ServerAccess
@@ -29,7 +29,7 @@ class FunctionTools:
 
         async def act() -> Answer:
             signed = Signed(target.url, body, run.key, run.now_ms)
-            lets_in = await self.access.headers(target.server, run.config.authentication_of(target.server), signed)
+            lets_in = await self.access.headers(target.server, target.authentication, signed)
             headers = lets_in | run.headers | {"content-type": "application/json"}
             status, answer = await self.asker.ask(Request(target.url, headers=headers, content=body))
             return read_answer(status, answer, run.command.tool_call_id)
