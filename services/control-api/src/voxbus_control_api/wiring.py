@@ -166,12 +166,10 @@ async def wire(runtime: Runtime[Settings]) -> ControlApi:
     )
     server = ApiServer(create_app(api, runtime.log), bound)
     reaper = Reaper(open_calls.waiting, bus, runtime.log, join_timeout_ms=settings.join_timeout_ms, now_ms=unix_ms)
-    waiting = WaitingCalls(database, settings.concurrency_limit)
-    due_calls = DueCalls(open_calls, waiting, starter, bus, runtime.log)
+    due_calls = DueCalls(open_calls, WaitingCalls(database, settings.concurrency_limit), starter, bus, runtime.log)
     eraser = Eraser(open_calls, bus, unix_ms, runtime.log, record_teller.call_deleted)
     loops = {"reaper": reaper.run, "due-calls": due_calls.run, "eraser": eraser.run, "late-answers": teller.run}
-    reception = Reception(resources, bus, asker, starter, runtime.log)
-    inbound = Answering(runtime.bus.nc, InboundCall, reception.on_call, runtime.log)
+    inbound = _inbound(runtime, Reception(resources, bus, asker, starter, runtime.log))
     return ControlApi(runtime, database, broker, server, (live, sound, inbound), loops)
 
 
@@ -198,6 +196,10 @@ def _starter(
         log=runtime.log,
         private=runtime.settings.private,
     )
+
+
+def _inbound(runtime: Runtime[Settings], reception: Reception) -> Answering:
+    return Answering(runtime.bus.nc, InboundCall, reception.on_call, runtime.log)
 
 
 def _asker(runtime: Runtime[Settings]) -> ServerAsker:
