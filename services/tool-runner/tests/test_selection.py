@@ -54,7 +54,7 @@ def test_a_tool_without_any_server_of_its_assistant_asks_the_calls() -> None:
 
 def test_an_older_function_is_asked_for_by_function_call() -> None:
     made = config(with_tool(server={"url": "https://tool.example"}, serverMessage="function-call"))
-    message = message_of(made, COMMAND, tool_of(made, COMMAND), 1_700)["message"]
+    message = message_of(made, COMMAND, tool_of(made, COMMAND), 1_700, {})["message"]
     assert message["type"] == "function-call"
     assert message["functionCall"] == {"name": "order_status", "parameters": {"order": "4711"}}
 
