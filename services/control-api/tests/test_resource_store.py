@@ -109,7 +109,8 @@ async def test_a_field_within_a_field_narrows_a_list_to_any_of_several_values(st
 
 async def test_lists_are_sorted_by_an_amount_and_those_with_the_same_by_time(store: ResourceStore) -> None:
     for number, cost in enumerate((0.5, 10, None, 0.0625), start=1):
-        await store.create(tool(number, **({} if cost is None else {"cost": cost})))
+        priced: dict[str, Any] = {} if cost is None else {"cost": cost}
+        await store.create(tool(number, **priced))
     await store.create(tool(5, cost=0))
     assert await ids(store, Listing(sort_by="cost")) == ["t2", "t1", "t4", "t5", "t3"]
     assert await ids(store, Listing(sort_by="cost", oldest_first=True)) == ["t3", "t5", "t4", "t1", "t2"]
