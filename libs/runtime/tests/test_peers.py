@@ -1,5 +1,6 @@
 """Whom a worker suspects, by what it heard on the bus."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -65,3 +66,17 @@ async def test_a_worker_that_is_back_says_how_long_it_was_deaf(later: Any) -> No
     assert subject == "worker.v1.vad.vad-a.back"
     assert WorkerBack.model_validate_json(payload).deaf_ms == 3_250
     assert later.peers.vital("vad-b") is Vital.ALIVE
+
+
+async def test_what_is_not_stored_is_said_again_once_for_all_who_are_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxbus_runtime.peers._RESEND_AFTER_S", 0.02)
+    resent: list[bool] = []
+    outbox = SimpleNamespace(resend_all=lambda: resent.append(True))
+    peers = Peers(cast("Any", SimpleNamespace(worker="vad-a", connected=True, outbox=outbox)))
+    for worker in ("stt-worker-1", "llm-orchestrator-1"):
+        peers._on_back(f"worker.v1.any.{worker}.back", None, b'{"deaf_ms": 900}')
+    async with asyncio.timeout(5):
+        while not resent:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    assert resent == [True]

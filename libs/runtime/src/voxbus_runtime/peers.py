@@ -4,11 +4,15 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from voxbus_contracts.config import WorkerBack, WorkerStatus
-from voxbus_contracts.subjects import worker_back, worker_status, workers_of
+from voxbus_contracts.subjects import WORKERS_BACK, worker_back, worker_status, workers_of
 from voxbus_runtime.bus import Bus
 from voxbus_runtime.liveness import HEARTBEAT_S, SUSPECT_AFTER_S, Liveness, Vital
+
+_RESEND_AFTER_S: Final = 0.25
+"""Workers that hung on the same server come back one soon after the other."""
 
 
 class Peers:
@@ -20,6 +24,7 @@ class Peers:
         self._thawed: list[Callable[[], Awaitable[None]]] = []
         self._lost: list[Callable[[str], None]] = []
         self._stages: set[str] = set()
+        self._resending: asyncio.TimerHandle | None = None
         self._stage = ""
         """Ours."""
 
@@ -27,6 +32,7 @@ class Peers:
         """From now on hears the workers of `stage`; nothing is known of any other stage's."""
         if not self._stages:
             self._bus.on_reconnect(self._on_reconnect)
+            await self._bus.nc.subscribe_live(WORKERS_BACK, self._on_back)
         self._stages.add(stage)
         await self._bus.nc.subscribe_live(workers_of(stage), self._on_status)
         self._liveness.reset(time.monotonic())
@@ -74,6 +80,15 @@ class Peers:
         self._liveness.reset(now_s)
         if self._stage:
             await self._bus.nc.publish(worker_back(self._stage, self._bus.worker), back.payload())
+
+    def _on_back(self, _subject: str, _headers: dict[str, str] | None, _payload: bytes) -> None:
+        """A worker missed what was said live. What is not stored yet it could not read either: it is said again."""
+        if self._resending is None:
+            self._resending = asyncio.get_running_loop().call_later(_RESEND_AFTER_S, self._resend)
+
+    def _resend(self) -> None:
+        self._resending = None
+        self._bus.outbox.resend_all()
 
     def _on_status(self, subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
         worker = subject.split(".")[3]

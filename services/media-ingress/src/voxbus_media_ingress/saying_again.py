@@ -15,10 +15,14 @@ _AT_MOST_MS: Final = 10_000.0
 
 
 class SayingAgain:
-    """Hears of workers that are back, and has the publishers of this moment say what those missed."""
+    """Hears of workers that are back, and has the publishers of this moment say what those missed.
 
-    def __init__(self, publishers: Callable[[], Iterable[Publisher]]) -> None:
+    `resend` says the events again that are not stored yet.
+    """
+
+    def __init__(self, publishers: Callable[[], Iterable[Publisher]], resend: Callable[[], None]) -> None:
         self._publishers = publishers
+        self._resend = resend
         self._missed_ms = 0.0
         self._alarm = Alarm(lambda _: self._say())
 
@@ -35,3 +39,4 @@ class SayingAgain:
         missed_ms, self._missed_ms = self._missed_ms, 0.0
         for publisher in self._publishers():
             publisher.say_again(missed_ms + _TOGETHER_MS)
+        self._resend()

@@ -54,7 +54,9 @@ class MediaServer:
         self._server: Server | None = None
         self._admitted: WeakKeyDictionary[ServerConnection, CallConfig] = WeakKeyDictionary()
         self._attachments: dict[str, Attachment] = {}
-        self._again = SayingAgain(lambda: [attachment.publisher for attachment in self._attachments.values()])
+        self._again = SayingAgain(
+            lambda: [attachment.publisher for attachment in self._attachments.values()], runtime.bus.outbox.resend_all
+        )
         self._none_left = asyncio.Event()
         self._left: set[asyncio.Task[None]] = set()
 
