@@ -9,7 +9,7 @@ from voxbus_testing.speech import saying
 LEAD_MS: Final = 1_500
 PERIOD_MS: Final = 8_000
 """From one question to the next: room for question, answer and a gap of some seconds."""
-LONG_PERIOD_MS: Final = 13_000
+LONG_PERIOD_MS: Final = 15_000
 """Room for a stream without a leader, too, which gets one after up to 9 s: what a tool does must be stored first. And
 for a line that is dialled again and again until a new media-ingress is there."""
 WORD_MS: Final = 240
