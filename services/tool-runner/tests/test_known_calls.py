@@ -8,8 +8,9 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.config import CallConfig, Member
 from voxbus_contracts.destination import FIRST
+from voxbus_runtime.personal import OPEN, Ciphers
 from voxbus_tool_runner.errors import ToolUnknown
-from voxbus_tool_runner.known_calls import KnownCalls
+from voxbus_tool_runner.known_calls import KnownCalls, LearntConfigs
 
 REF = CallRef("acme", "11111111-1111-4111-8111-1111111111ab")
 
@@ -19,11 +20,12 @@ class Bucket:
         self.reads = 0
         self.members: dict[str, Assistant] = {}
         self.is_gone = False
+        self.is_private = False
 
     async def read_config(self, ref: CallRef) -> CallConfig | None:
         self.reads += 1
         members = tuple(Member(key=key, assistant=each) for key, each in self.members.items())
-        config = CallConfig(org=ref.org, call=ref.call, created_at_ms=1, members=members)
+        config = CallConfig(org=ref.org, call=ref.call, created_at_ms=1, members=members, private=self.is_private)
         return None if self.is_gone else config
 
 
@@ -71,3 +73,20 @@ async def test_the_oldest_of_many_calls_are_forgotten() -> None:
         await calls.get(CallRef("acme", f"11111111-1111-4111-8111-{number:012d}"), FIRST)
     await calls.get(CallRef("acme", f"11111111-1111-4111-8111-{0:012d}"), FIRST)
     assert bucket.reads == 502
+
+
+async def test_whether_a_call_is_private_is_known_from_the_same_reading_and_a_private_ones_key_asked_for() -> None:
+    class NeverAsked:
+        cluster_key = None
+
+        async def read_config(self, ref: CallRef) -> CallConfig | None:
+            raise AssertionError("asked again")
+
+    bucket, ciphers = Bucket(), Ciphers(NeverAsked())  # type: ignore[arg-type]
+    await KnownCalls(LearntConfigs(bucket, ciphers)).get(REF, FIRST)
+    assert await ciphers.of(REF) is OPEN
+    other = CallRef("acme", "22222222-2222-4222-8222-2222222222ab")
+    bucket.is_private = True
+    await KnownCalls(LearntConfigs(bucket, ciphers)).get(other, FIRST)
+    with pytest.raises(AssertionError):
+        await ciphers.of(other)

@@ -21,11 +21,12 @@ class FactPublisher(Protocol):
 class StoredPublisher:
     """Publishes as one service and waits until the stream has it."""
 
-    def __init__(self, bus: Bus, stage: str, timeout_s: float = 15.0) -> None:
+    def __init__(self, bus: Bus, stage: str, timeout_s: float = 15.0, ciphers: Ciphers | None = None) -> None:
+        """`ciphers`: those of the process, where it has some anyway."""
         self._bus = bus
         self._stage = stage
         self._timeout_s = timeout_s
-        self._ciphers = Ciphers(bus)
+        self._ciphers = ciphers or Ciphers(bus)
 
     async def publish_stored(
         self, ref: CallRef, message: Event | Command, *, event_id: str | None = None, traceparent: str = ""

@@ -85,10 +85,19 @@ class Ciphers:
             config = await self._bus.read_config(ref)
             if config is None:
                 return OPEN
-            known = self._known[ref] = cipher_of(config, self._bus.cluster_key)
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
+            known = self._keep(ref, cipher_of(config, self._bus.cluster_key))
         return known
+
+    def learn(self, config: CallConfig) -> None:
+        """Somebody has read it anyway: of a call that is not private nobody has to ask again."""
+        if config.ref not in self._known and (not config.is_private or config.is_chat):
+            self._keep(config.ref, OPEN)
+
+    def _keep(self, ref: CallRef, cipher: Cipher) -> Cipher:
+        self._known[ref] = cipher
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return cipher
 
     async def opened(self, ref: CallRef, payload: bytes) -> bytes:
         """Asks for the call's key only when something is sealed."""

@@ -29,6 +29,26 @@ class Configs(Protocol):
     async def read_config(self, ref: CallRef) -> CallConfig | None: ...
 
 
+class Learns(Protocol):
+    """Whoever has to know of each call whether it is private."""
+
+    def learn(self, config: CallConfig) -> None: ...
+
+
+class LearntConfigs:
+    """Configurations of `configs`; `learns` hears of each that is read and has no need to read it again."""
+
+    def __init__(self, configs: Configs, learns: Learns) -> None:
+        self._configs = configs
+        self._learns = learns
+
+    async def read_config(self, ref: CallRef) -> CallConfig | None:
+        config = await self._configs.read_config(ref)
+        if config is not None:
+            self._learns.learn(config)
+        return config
+
+
 @dataclass(slots=True)
 class KnownCall:
     """A call's configuration while one of its assistants has the call."""

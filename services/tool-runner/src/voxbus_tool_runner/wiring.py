@@ -39,6 +39,7 @@ from voxbus_tool_runner.kinds.mcp import McpTools
 from voxbus_tool_runner.kinds.query import QueryTools
 from voxbus_tool_runner.kinds.sms import SmsTools
 from voxbus_tool_runner.knowledge.library import Library
+from voxbus_tool_runner.known_calls import LearntConfigs
 from voxbus_tool_runner.receipts import FirstAttempt, Receipts, worker_of
 from voxbus_tool_runner.runner import Kind, ToolRunner
 from voxbus_tool_runner.settings import Settings
@@ -133,10 +134,11 @@ async def wire(runtime: Runtime[Settings]) -> ToolRunnerComponent:
     tls = tls_context()
     client = customer_client(guard, settings.tool_workers, tls=tls)
     vendors = operator_client(tls)
-    publisher = StoredPublisher(runtime.bus, "tool-runner")
+    ciphers = Ciphers(runtime.bus)
+    publisher = StoredPublisher(runtime.bus, "tool-runner", ciphers=ciphers)
     kinds, discovery = tool_kinds(runtime, client, vendors, publisher)
-    runner = ToolRunner(runtime.bus, kinds)
-    broker = EventBroker(settings.nats_url, runtime.name, runtime.log, opened=Ciphers(runtime.bus).opened)
+    runner = ToolRunner(LearntConfigs(runtime.bus, ciphers), kinds)
+    broker = EventBroker(settings.nats_url, runtime.name, runtime.log, opened=ciphers.opened)
     commands = ToolCommands(runner, discovery(runner), publisher, answered_in_log(runtime.bus), runtime.log)
     commands.add_to(broker, workers=settings.tool_workers)
     delivering = customer_client(guard, settings.delivery_connections, tls=tls)
