@@ -69,6 +69,27 @@ async def test_the_server_sees_its_own_name_as_host() -> None:
     assert f"host: shop.example:{shop.port}\r\n" in shop.heads[0].lower()
 
 
+@pytest.mark.parametrize("size_bytes", [100, 300_000])
+async def test_head_and_body_of_a_request_come_in_one_piece_and_a_long_body_whole(size_bytes: int) -> None:
+    pieces: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while sum(map(len, pieces)) < size_bytes:
+            pieces.append(await reader.read(65_536))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, SHOP, 0)
+    async with server, customer_client(guard(Resolver(shop_example=[[SHOP]]))) as client:
+        port = server.sockets[0].getsockname()[1]
+        answer = await client.post(f"http://shop.example:{port}/", content=b"x" * size_bytes)
+    assert answer.text == "ok"
+    assert pieces[0].startswith(b"POST / HTTP/1.1")
+    assert pieces[0].endswith(b"x")
+    assert b"".join(pieces).count(b"x" * 100) == size_bytes // 100
+
+
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(RawServer(), INSIDE) as proxy, running(RawServer(), SHOP) as shop:
         monkeypatch.setenv("HTTP_PROXY", f"http://{INSIDE}:{proxy.port}")
