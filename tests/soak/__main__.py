@@ -19,7 +19,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+import httpx
 import nats
+import nats.errors
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
@@ -35,6 +37,7 @@ from soak_talkers import Talkers
 from stack import Stack, free_ports, running
 
 from voxbus_cli.bench.machine import cpu_seconds, processes_of
+from voxbus_runtime.errors import RuntimeFault
 
 ROOT: Final = Path(__file__).parents[2]
 BUILD: Final = ROOT / "build" / "soak"
@@ -98,7 +101,10 @@ class Soak:
         try:
             while time.monotonic() < until_s:
                 await asyncio.wait({calling}, timeout=min(self.options.every, max(0.0, until_s - time.monotonic())))
-                await self._sample()
+                try:
+                    await self._sample()
+                except (httpx.HTTPError, nats.errors.Error, RuntimeFault, OSError, TimeoutError) as problem:
+                    _say(f"no sample now: {type(problem).__name__}: {problem}")
         finally:
             self.load_s = (begins_s, time.monotonic() - began_s)
             await calling
