@@ -12,6 +12,7 @@ import pytest
 from assistants import LEAD_MS, scripted
 from bus_watch import BusWatch, in_order
 from stack import Stack, running
+from test_server_messages import Shop, shop
 
 from voxbus_testing.caller import Caller, calling
 from voxbus_testing.speech import hush, saying
@@ -143,6 +144,40 @@ async def test_voice_and_model_change_at_a_handoff_and_everybody_is_told(stack: 
         "I connect you.",
         "Billing for A7.",
     ]
+
+
+def telling(posted: Json, *hooks: Shop) -> Json:
+    """The squad whose members have a server each, and want to be told different things."""
+    wanted = ["transfer-update", "assistant.started", "status-update", "end-of-call-report"]
+    lists = ([*wanted, "transcript"], [*wanted, "voice-input"])
+    for each, hook, names in zip(posted["members"], hooks, lists, strict=True):
+        each["assistant"] |= {"server": {"url": hook.url}, "serverMessages": names}
+    return posted
+
+
+async def test_each_members_server_is_told_what_it_wants_of_its_own_part_of_the_call(
+    stack: Stack, watch: BusWatch
+) -> None:
+    pcm, labels = speech()
+    async with shop() as first, shop() as second:
+        posted = telling(squad(labels, context={"type": "all"}), first, second)
+        async with calling_squad(stack, posted) as caller:
+            caller.say(pcm)
+            await said(watch, caller.call_id, 2)
+            await watch.until(caller.call_id, "reply.finished", 2, timeout_s=30)
+            await caller.hang_up()
+            await watch.until(caller.call_id, "call.ended")
+        call = caller.call_id
+        (report,) = await second.until(call, "end-of-call-report", timeout_s=40)
+        kinds = [each["type"] for each in first.messages(call)]
+        assert {each["assistant"]["name"] for each in first.messages(call)} == {"triage"}
+        assert {each["assistant"]["name"] for each in second.messages(call)} == {"billing desk"}
+    assert report["artifact"]["assistantActivations"][-1] == {"assistantName": "billing desk"}
+    assert (kinds.count("transcript"), kinds[-1]) >= (2, "transfer-update")
+    assert "voice-input" not in kinds
+    later = [each["type"] for each in second.messages(call)]
+    assert (later[0], later[-2:]) == ("assistant.started", ["status-update", "end-of-call-report"])
+    assert set(later[1:-2]) == {"voice-input"}
 
 
 async def test_workers_that_die_after_a_handoff_are_followed_by_those_of_the_new_assistant(

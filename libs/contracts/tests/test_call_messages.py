@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from voxbus_contracts import Message
-from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import ClearPlayback, SaySentence
+from voxbus_contracts.config import CallConfig
 from voxbus_contracts.events import (
     CallEnded,
     CallRinging,
     CallStarted,
+    HandoffCompleted,
     MessageAdded,
     PlaybackCleared,
     PlaybackFinished,
@@ -50,10 +51,11 @@ EVERYTHING = (
 class Told:
     """A client and what it was told."""
 
-    def __init__(self, **assistant: Any) -> None:
+    def __init__(self, *members: dict[str, Any], **assistant: Any) -> None:
         assistant.setdefault("clientMessages", EVERYTHING)
-        validated = Assistant.model_validate(assistant)
-        self.messages = CallMessages(validated, CALL, validated.client_messages, "asst-1")
+        made = {"org": "org-1", "call": CALL, "created_at_ms": 1, "assistant": assistant, "assistant_id": "asst-1"}
+        config = CallConfig.model_validate(made | {"members": list(members)})
+        self.messages = CallMessages(config, lambda speaking: speaking.assistant.client_messages)
 
     def by(self, *events: Message, at_ms: int = 10_000) -> list[dict[str, Any]]:
         return [told for event in events for told in self.messages.on_message(event, at_ms)]
@@ -326,3 +328,23 @@ def test_a_client_that_came_back_is_told_the_status_again() -> None:
     told.by(CallRinging(), STARTED)
     (status,) = told.messages.current_status(20_000)
     assert status == {"type": "status-update", "timestamp": 20_000, "status": "in-progress"}
+
+
+def handed_to(member: str) -> HandoffCompleted:
+    return HandoffCompleted(from_assistant="a", to_assistant="b", member=member, pts_ms=1)
+
+
+def test_after_a_handoff_the_client_gets_what_the_new_assistants_list_names() -> None:
+    quiet = {"key": "1", "assistant": {"name": "b", "clientMessages": ["assistant.started", "hang"]}}
+    told = Told(quiet, name="a", clientMessages=["transfer-update", "speech-update"])
+    speech = SpeechStarted(speech_seq=1, pts_ms=1, detected_pts_ms=2)
+    assert told.types(speech, handed_to("1"), speech) == ["speech-update", "transfer-update", "assistant.started"]
+    assert told.types(handed_to("0"), speech) == ["speech-update"], "and the first's again when it has the call again"
+
+
+def test_an_assistant_that_was_found_while_the_call_ran_counts_once_it_is_known() -> None:
+    told = Told(name="a", clientMessages=["assistant.started"])
+    assert told.by(handed_to("1"))[0]["newAssistant"] == {"name": "b"}, "its name is all that is known"
+    found = Told({"key": "1", "assistant": {"name": "b", "firstMessage": "Hi.", "clientMessages": ["hang"]}}, name="a")
+    told.messages.learn(found.messages.speaking)
+    assert told.types(handed_to("1")) == []

@@ -1,5 +1,7 @@
 """A delivery and a dead letter as they lie in their streams."""
 
+from dataclasses import replace
+
 import pytest
 
 from voxbus_contracts import CallRef
@@ -26,6 +28,14 @@ def test_a_delivery_is_read_as_it_was_written_and_long_ones_are_shortened(size: 
     sent = delivery(b"{" + b" " * (size - 2) + b"}")
     assert read_delivery(sent.subject, sent.headers(), sent.payload()) == sent
     assert len(sent.payload()) <= 65_535
+
+
+def test_a_delivery_says_whose_server_it_goes_to_and_one_without_a_word_is_the_first_assistants() -> None:
+    sent = replace(delivery(), member="2")
+    headers = sent.headers()
+    assert read_delivery(sent.subject, headers, sent.payload()) == sent
+    del headers["Vb-Member"]
+    assert read_delivery(sent.subject, headers, sent.payload()).member == "0"
 
 
 def test_its_id_is_that_of_the_call_and_the_place_in_the_log() -> None:

@@ -14,6 +14,7 @@ from voxbus_contracts.events import (
     CallEnded,
     CallRinging,
     CallStarted,
+    HandoffCompleted,
     PlaybackFinished,
     PlaybackStarted,
     ReplyFinished,
@@ -28,7 +29,7 @@ from voxbus_contracts.events import (
     TurnCommitted,
 )
 from voxbus_contracts.told.call_messages import HANG_AFTER_MS
-from voxbus_contracts.told.server_messages import TOLD, LoggedFact, ServerMessages, wanted_of
+from voxbus_contracts.told.server_messages import TOLD, LoggedFact, ServerMessages, is_followed, wanted_of
 
 CALL = "6f1c0c1e-30a5-4f0e-9a55-7f6f2a3f3bab"
 SERVER = {"server": {"url": "https://shop.example/hook", "secret": "sealed:v1:abc"}}
@@ -219,3 +220,88 @@ def test_wherever_a_reader_starts_anew_and_whatever_comes_twice_the_messages_are
     ] == before
     places = [each.place for each in whole]
     assert places == sorted(set(places)), "in order, none twice"
+
+
+def member(key: str, host: str = "", **assistant: Any) -> dict[str, Any]:
+    server = {"server": {"url": f"https://{host}.example"}} if host else {}
+    return {"key": key, "assistant": {"name": key, **server, **assistant}}
+
+
+def to(key: str) -> HandoffCompleted:
+    return HandoffCompleted(from_assistant="x", to_assistant=key, member=key, pts_ms=1)
+
+
+SPEECH = SpeechStarted(speech_seq=1, pts_ms=1, detected_pts_ms=2)
+LISTS = ("transfer-update", "assistant.started", "speech-update", "status-update", "end-of-call-report")
+
+
+def test_a_message_goes_to_the_server_of_the_assistant_that_speaks_and_is_of_its_list() -> None:
+    cast = [
+        member("1", "billing", serverMessages=["speech-update", "transfer-update"]),
+        member("2", "quiet", serverMessages=["hang"]),
+        member("3", serverMessages=LISTS),
+    ]
+    made = config(members=cast, assistant={"name": "0", "serverMessages": LISTS})
+    messages = ServerMessages(made)
+    log = facts(SPEECH, to("1"), SPEECH, to("2"), SPEECH, to("3"), SPEECH, CallEnded(pts_ms=9, reason="r"))
+    deliveries = everything(messages, *log)
+    report = messages.report({}, 5)
+    assert report is not None
+    assert [(each.member, each.type) for each in (*deliveries, report)] == [
+        *(("0", "speech-update"), ("0", "transfer-update")),
+        *(("1", "speech-update"), ("1", "transfer-update")),
+        *(("3", "assistant.started"), ("3", "speech-update"), ("3", "status-update"), ("3", "end-of-call-report")),
+    ]
+    for each, delivery in zip(told(deliveries), deliveries, strict=True):
+        assert each["assistant"]["name"] == delivery.member
+    places = [each.place for each in deliveries]
+    assert places == sorted(set(places)), "in one order, whoever gets them"
+
+
+def test_an_assistant_without_a_server_has_the_numbers_or_organisations_else_the_first_ones() -> None:
+    cast = [member("1", "billing"), member("2")]
+    alone, shared = config(members=cast), config(members=cast, shared_server={"server": {"url": "https://org.example"}})
+
+    def urls(made: CallConfig) -> list[str | None]:
+        servers = [made.spoken_by(key).message_server for key in ("0", "1", "2")]
+        return [each.server.url if each else None for each in servers]
+
+    assert urls(alone) == ["https://shop.example/hook", "https://billing.example", "https://shop.example/hook"]
+    assert urls(shared) == ["https://shop.example/hook", "https://billing.example", "https://org.example"]
+
+
+def test_the_credential_of_a_members_server_is_its_own() -> None:
+    plan = {"type": "hmac", "secretKey": "sealed:v1:abc"}
+    own = member("1", server={"url": "https://b.example", "credentialId": "c-1"})
+    lent = [{"id": "c-1", "provider": "webhook", "authentication": plan}]
+    for where in ({"members": [own], "credentials": lent}, {"members": [{**own, "credentials": lent}]}):
+        server = config(**where).spoken_by("1").message_server
+        assert server is not None
+        assert server.authentication == plan
+
+
+def test_a_call_is_followed_when_any_of_its_assistants_wants_to_be_told() -> None:
+    silent = {"server": None, "serverMessages": []}
+    assert not is_followed(config(assistant=silent, message_server=None, members=[member("1")]))
+    assert is_followed(config(assistant=silent, message_server=None, members=[member("1", "billing")]))
+    assert not is_followed(config(assistant=silent, members=[member("1", "billing", serverMessages=[])]))
+
+
+def test_of_a_private_calls_other_assistants_no_word_is_told_either() -> None:
+    cast = [member("1", "billing", serverMessages=sorted(TOLD))]
+    messages = ServerMessages(config(private=True, members=cast, assistant={"serverMessages": []}))
+    made = everything(messages, *facts(to("1"), *TALK))
+    assert {each.type for each in made} == {"status-update", "speech-update", "assistant.started"}
+    assert all(b"order" not in each.body for each in made)
+
+
+@given(cut=st.integers(0, 40), moves=st.lists(st.sampled_from(["0", "1", "2", "9"]), max_size=6))
+def test_with_handoffs_too_the_messages_are_the_same_wherever_a_reader_starts_anew(cut: int, moves: list[str]) -> None:
+    cast = [member("1", "billing", serverMessages=["speech-update", "hang"]), member("2", serverMessages=LISTS)]
+    made = config(members=cast, assistant={"name": "0", "serverMessages": LISTS})
+    log = facts(*(each for key in moves for each in (SPEECH, to(key), SPEECH)), *TALK)
+    whole = everything(ServerMessages(made), *log)
+    again = ServerMessages(made)
+    assert everything(again, *log[:cut]) + everything(again, *log) == whole
+    places = [each.place for each in whole]
+    assert places == sorted(set(places))

@@ -63,3 +63,20 @@ async def test_a_call_of_an_assistant_without_a_server_goes_to_the_organisations
     await server.call(assistant={"server": {"url": "https://own.example"}})
     chosen = [config.message_server.server.url for config in server.bus.configs if config.message_server]
     assert chosen == ["https://org.example", "https://own.example"]
+
+
+async def test_those_without_a_server_have_the_organisations_beside_the_one_of_the_assistant_that_begins(
+    server: Server,
+) -> None:
+    await server.client.patch("/org/acme", json={"server": {"url": "https://org.example", "secret": "hush"}})
+    mute = {"assistant": {"name": "mute"}}
+    older = {"assistant": {"name": "older", "serverUrl": "https://older.example"}}
+    squad = {"members": [{"assistant": {"name": "first", **at("first")}}, mute, older]}
+    answer = await server.client.post("/call", json={"squad": squad, **_CALL})
+    assert answer.status_code == 201, answer.text
+    (config,) = server.bus.configs
+    servers = [config.spoken_by(key).message_server for key in ("0", "1", "2")]
+    assert [each.server.url for each in servers if each] == [
+        *("https://first.example", "https://org.example", "https://older.example")
+    ]
+    assert "hush" not in config.payload().decode()

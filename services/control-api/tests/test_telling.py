@@ -18,6 +18,7 @@ from voxbus_contracts.events import (
     CallRinging,
     CallStarted,
     CostUpdated,
+    HandoffCompleted,
     RecordingStored,
     SpeechStarted,
 )
@@ -182,6 +183,28 @@ async def test_the_report_comes_behind_everything_also_when_it_is_made_first_and
     await telling.report(REF, {"endedReason": "customer-ended-call", "artifact": {}})
     await teller(logs, stream).report(REF, {"endedReason": "customer-ended-call", "artifact": {}})
     assert places(stream) == [*ALL, (9, 10_000)]
+
+
+def handed_to(seq: int, key: str) -> Received:
+    return fact(seq, HandoffCompleted(from_assistant="a", to_assistant="b", member=key, pts_ms=seq))
+
+
+@pytest.mark.parametrize("first", [{"message_server": SERVER}, {"message_server": None}])
+async def test_the_server_of_an_assistant_that_is_found_while_the_call_runs_is_told_from_the_handoff_on(
+    first: dict[str, Any],
+) -> None:
+    log = [*TALK[:3], handed_to(4, "1"), speech(5)]
+    found = {"key": "1", "assistant": {"name": "b", "server": {"url": "https://b.example"}}}
+    logs, stream = Logs(config(**first), log[:3]), Stream()
+    telling = teller(logs, stream)
+    await telling.on_facts(log[:3])
+    logs.config, logs.log = config(**first, members=[found]), log
+    await telling.on_facts(log[3:])
+    assert [each.place.stream_seq for each in stream.stored if each.member == "1"] == [4, 5]
+    assert all(b"api/control" in each.body for each in stream.stored)
+    again = Stream()
+    await teller(logs, again).on_facts(log[-1:])
+    assert again.stored == stream.stored, "whoever reads it later tells the same"
 
 
 async def test_an_outbox_that_was_overtaken_looks_where_the_lane_stands() -> None:

@@ -166,12 +166,12 @@ def test_a_destination_there_is_not_is_told_to_the_model() -> None:
     assert not call.state.ended
 
 
-def test_a_server_that_forwards_itself_is_asked_to_and_the_call_goes_on() -> None:
-    subscribed = {**TRIAGE, "serverMessages": ["phone-call-control"]}
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_server_that_forwards_itself_is_asked_to_and_the_call_goes_on(*, is_own: bool) -> None:
     server = {"server": {"url": "https://shop.example"}}
-    call = lived(
-        config_of(subscribed, message_server=server), [[("transferCall", {"destination": "+14155550100"})], ["No."]]
-    )
+    subscribed = {**TRIAGE, "serverMessages": ["phone-call-control"], **(server if is_own else {})}
+    calls_own = {} if is_own else {"message_server": server}
+    call = lived(config_of(subscribed, **calls_own), [[("transferCall", {"destination": "+14155550100"})], ["No."]])
     (asked,) = call.said(e.CallControlRequested)
     assert isinstance(asked, e.CallControlRequested)
     assert asked.destination == {"type": "number", "number": "+14155550100", "description": "the desk"}

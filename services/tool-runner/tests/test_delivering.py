@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from voxbus_contracts import DEFAULT_ORG, CallRef
-from voxbus_contracts.config import CallConfig
+from voxbus_contracts.config import CallConfig, Member
 from voxbus_contracts.delivery import AGAIN, SERVER, DeadLetter, Delivery, Place, read_dead_letter
 from voxbus_contracts.streams import DEAD_LETTERS, DELIVERER, DELIVERIES
 from voxbus_runtime.bus import Bus
@@ -139,12 +139,14 @@ async def call_to(bus: Bus, url: str, authentication: dict[str, Any] | None = No
     return config.ref
 
 
-async def send(bus: Bus, ref: CallRef, count: int, target: str = SERVER) -> list[Delivery]:
+async def send(bus: Bus, ref: CallRef, count: int, target: str = SERVER, members: str = "") -> list[Delivery]:
     """Messages 1…count, as control-api puts them on the bus."""
     previous, sent = 0, list[Delivery]()
     for number in range(1, count + 1):
         body = json.dumps({"message": {"type": "hang", "number": number}}).encode()
-        delivery = Delivery(ref, target, "hang", Place(number, 0), number, body, previous)
+        delivery = Delivery(
+            ref, target, "hang", Place(number, 0), number, body, previous, members[number - 1 :][:1] or "0"
+        )
         stored = await bus.js.publish(delivery.subject, delivery.payload(), headers=delivery.headers())
         previous = stored.seq
         sent.append(delivery)
@@ -166,6 +168,43 @@ async def test_messages_of_one_call_arrive_in_order_one_after_the_other(nats_url
         await send(bus, ref, 40)
         await eventually(lambda: len(shop.seen) >= 40, what="all messages")
     assert shop.numbers() == list(range(1, 41))
+
+
+async def test_after_a_handoff_the_other_assistants_server_gets_them_behind_those_of_the_first(
+    nats_url: str, tmp_path: Path
+) -> None:
+    order: list[str] = []
+
+    def noting(name: str, wait_s: float) -> Answer:
+        async def answer(writer: asyncio.StreamWriter, number: int) -> None:
+            await asyncio.sleep(wait_s)
+            order.append(f"{name}{number}")
+            await status(200)(writer, number)
+
+        return answer
+
+    slow, quick = noting("first", 0.2), noting("second", 0)
+    async with hook(slow) as first, hook(quick) as second, delivering(nats_url, tmp_path) as bus:
+        ref = await call_to(bus, first.url)
+        config = await bus.read_config(ref)
+        assert config is not None
+        sealed = seal_config({"url": second.url, "secret": "its own"}, KEY)
+        found = Member.model_validate({"key": "1", "assistant": {"server": sealed}})
+        await store_config(bus, config.model_copy(update={"members": (found,)}))
+        await send(bus, ref, 6, members="001101")
+        await eventually(lambda: len(order) >= 6, what="all messages")
+    assert order == ["first1", "first2", "second1", "second2", "first3", "second3"]
+    shown = [{headers.get("x-vapi-secret") for _, headers, _ in each.seen} for each in (first, second)]
+    assert shown == [{None}, {"its own"}]
+
+
+async def test_messages_of_an_assistant_that_nobody_knows_become_dead_letters(nats_url: str, tmp_path: Path) -> None:
+    async with hook(status(200)) as shop, delivering(nats_url, tmp_path) as bus:
+        ref = await call_to(bus, shop.url)
+        await send(bus, ref, 2, members="90")
+        (letter,) = await dead(bus, ref, 1)
+        await eventually(lambda: len(shop.seen) >= 1, what="the first assistant's message")
+    assert (letter.reason, letter.delivery.member) == ("call-gone", "9")
 
 
 async def test_a_failing_server_gets_each_message_again_before_the_next(nats_url: str, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class TransportFormat(_Entry):
 
 
 class MessageServer(_Entry):
-    """Where the call's server messages go: one address, chosen at the call's creation.
+    """Where server messages go while an assistant has the call.
 
     `authentication` is the authenticationPlan of the server's credential; None where it names none, or it was gone.
     """
@@ -122,6 +122,9 @@ class CallConfig(_Entry):
     variables: dict[str, Any] = {}
     verdict: Verdict | None = Field(default=None, description="no assistant takes it: what is said and done instead")
     message_server: MessageServer | None = None
+    shared_server: MessageServer | None = Field(
+        default=None, description="the phone number's or organisation's, where `message_server` is the assistant's own"
+    )
     credentials: tuple[CallCredential, ...] = Field(default=(), description="the assistant's own before the tenant's")
     tool_files: dict[str, KnowledgeFile] = Field(default={}, description="by id, as query tools name them")
     monitor: MonitorAddresses | None = Field(default=None, description="where it is listened to and controlled; sealed")
@@ -199,7 +202,20 @@ class CallConfig(_Entry):
             "variables": {**self.variables, **found.variables},
             "credentials": (*found.credentials, *self.credentials),
         }
-        return self.model_copy(update=changes)
+        speaking = self.model_copy(update=changes)
+        return speaking.model_copy(update={"message_server": speaking._own_server or self._others_server})
+
+    @property
+    def _own_server(self) -> MessageServer | None:
+        server = self.assistant.server
+        if server is None or not server.url:
+            return None
+        return MessageServer(server=server, authentication=self.authentication_of(server))
+
+    @property
+    def _others_server(self) -> MessageServer | None:
+        """Of assistants without one: nothing of a call is to be lost, so the first's where there is no other."""
+        return self.shared_server or self.message_server
 
     def payload(self) -> bytes:
         """Only what was set: readers must see whether a plan was given or is the default."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from voxbus_contracts.destination import FIRST
 from voxbus_contracts.envelope import EVENT_ID
 from voxbus_contracts.subjects import CallRef, parse_delivery
 
@@ -21,6 +22,7 @@ _TYPE: Final = "Vb-Message"
 _PLACE: Final = "Vb-Place"
 _PREVIOUS: Final = "Vb-Previous"
 _MADE_AT: Final = "Vb-Time"
+_MEMBER: Final = "Vb-Member"
 _ENCODING: Final = "Vb-Encoding"
 _DEFLATED: Final = "deflate"
 _DEFLATE_FROM_BYTES: Final = 65_536
@@ -52,6 +54,7 @@ class Delivery:
     """One message. `body` is what the server gets; `made_at_ms` since the epoch.
 
     `previous_seq` is the sequence in DELIVERIES of the message before it to the same target, 0 = it is the first.
+    `member` is the key of the call's assistant whose server it goes to.
     """
 
     ref: CallRef
@@ -61,6 +64,7 @@ class Delivery:
     made_at_ms: int
     body: bytes
     previous_seq: int = 0
+    member: str = FIRST
 
     @property
     def id(self) -> str:
@@ -79,6 +83,7 @@ class Delivery:
             _PLACE: str(self.place),
             _PREVIOUS: str(self.previous_seq),
             _MADE_AT: str(self.made_at_ms),
+            _MEMBER: self.member,
         }
         return out | ({_ENCODING: _DEFLATED} if self._is_long else {})
 
@@ -130,6 +135,7 @@ def read_delivery(subject: str, headers: Mapping[str, str] | None, payload: byte
             made_at_ms=int(found[_MADE_AT]),
             body=zlib.decompress(payload) if found.get(_ENCODING) == _DEFLATED else payload,
             previous_seq=int(found[_PREVIOUS]),
+            member=found.get(_MEMBER, FIRST),
         )
     except KeyError as missing:
         raise BadDelivery(f"header {missing.args[0]} is missing") from missing

@@ -67,7 +67,8 @@ def moving_of(assistant: Assistant, config: CallConfig) -> Moving:
     }
     names = {FIRST: config.assistant.name or ""} | {each.key: each.assistant.name or "" for each in config.members}
     ids = {FIRST: config.assistant_id} | {each.key: each.assistant_id for each in config.members}
-    is_told = config.message_server is not None and not config.is_private
+    has_server = config.message_server is not None or (assistant.server is not None and bool(assistant.server.url))
+    is_told = has_server and not config.is_private
     is_controlled = is_told and PHONE_CALL_CONTROL in assistant.server_messages
     return Moving(tools, names, ids, variables_of(config), config.created_at_ms, is_controlled)
 

@@ -8,7 +8,14 @@ from typing import Any, Final
 from voxbus_audio import SILENCE_FRAME
 from voxbus_contracts import Message
 from voxbus_contracts.commands import ControlCall, EndCall
-from voxbus_contracts.events import CallRinging, CallStarted, MediaAttached, MediaDetached, UsageRecorded
+from voxbus_contracts.events import (
+    CallRinging,
+    CallStarted,
+    HandoffCompleted,
+    MediaAttached,
+    MediaDetached,
+    UsageRecorded,
+)
 from voxbus_contracts.told.call_messages import CallMessages
 from voxbus_media_ingress import metrics
 from voxbus_media_ingress.admission import Admission
@@ -54,10 +61,7 @@ class Attachment:
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         playout = Playout(self.clock, opening.past.done_seq, opening.played_frames)
         self.agent = AgentSide(playout, transport.fmt, self.line, self.publisher, self._on_playback, self._refill.set)
-        assistant = call.config.assistant
-        messages = CallMessages(
-            assistant, call.ref.call, assistant.client_messages, call.config.assistant_id, call.config.members
-        )
+        messages = CallMessages(call.config, lambda speaking: speaking.assistant.client_messages)
         self.teller = Teller(messages, self.line.text)
         missing = set(call.config.stages) - opening.past.claimed
         self.admission = Admission(missing, self._keep_waiting, self._answer, self._give_up)
@@ -215,6 +219,9 @@ class Attachment:
                 self._call_is_over.set()
             if logged.message is not None:
                 self._spans.on_message(logged.message, logged.envelope.traceparent)
+                if isinstance(logged.message, HandoffCompleted):
+                    await self.call.spoken_by(logged.message.member)
+                    self.teller.learn(self.call.config)
                 on_message(self, logged.message, logged.envelope.occurred_at_ms)
 
     async def _watch_fence(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from voxbus_contracts import Message
+from voxbus_contracts.config import CallConfig
 from voxbus_contracts.told.call_messages import CallMessages
 from voxbus_media_ingress.alarm import Alarm, now_ms
 from voxbus_runtime.sequencing import LoggedMessage
@@ -22,6 +23,10 @@ class Teller:
         self._messages = messages
         self._send = send
         self._hang_alarm = Alarm(self._on_hang_time)
+
+    def learn(self, config: CallConfig) -> None:
+        """The call may be handed to more assistants than was known when it began."""
+        self._messages.learn(config)
 
     def restore(self, history: Iterable[LoggedMessage]) -> None:
         """What earlier attachments told already is known, and not told again."""

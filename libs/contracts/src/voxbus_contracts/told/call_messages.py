@@ -9,9 +9,8 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import SaySentence
-from voxbus_contracts.config import Member
+from voxbus_contracts.config import CallConfig
 from voxbus_contracts.destination import FIRST
 from voxbus_contracts.events import (
     CallControlRequested,
@@ -67,20 +66,13 @@ class Subscription:
 class CallMessages:
     """One call's messages to one listener. Feed it every event once, in order; history first, its output dropped."""
 
-    def __init__(
-        self,
-        assistant: Assistant,
-        call: str,
-        wanted: Iterable[str],
-        assistant_id: str | None = None,
-        members: Iterable[Member] = (),
-    ) -> None:
-        """`members`: the other assistants the call may be handed to."""
-        self._assistant = assistant
-        self._cast = {FIRST: (assistant, assistant_id)} | {m.key: (m.assistant, m.assistant_id) for m in members}
-        self._assistant_id = assistant_id
-        self._call = call
-        self._subscription = Subscription(wanted)
+    def __init__(self, config: CallConfig, wanted_of: Callable[[CallConfig], Iterable[str]]) -> None:
+        """`wanted_of`: what the listener is to get while an assistant has the call, which is given as it is then."""
+        self._config = self.speaking = config
+        self._wanted_of = wanted_of
+        self.member = FIRST
+        """Key of the assistant that has the call; `speaking` is the configuration as it is while it has."""
+        self._subscription = Subscription(wanted_of(config))
         self._conversation = Conversation()
         self._out: list[Fields] = []
         self._at_ms = 0
@@ -117,7 +109,7 @@ class CallMessages:
             ToolRequested: self._on_tool_requested,
             ToolFinished: self._on_tool_finished,
         }
-        for prompt in assistant.model.messages:
+        for prompt in config.assistant.model.messages:
             if prompt.role == "system" and prompt.content:
                 self._conversation.add_text("system", prompt.content, Span(0, 0))
 
@@ -125,6 +117,10 @@ class CallMessages:
     def hang_due_ms(self) -> int | None:
         """When (ms since the epoch) the listener is told that the answer is late, unless it sounds before."""
         return self._hang_due_ms
+
+    def learn(self, config: CallConfig) -> None:
+        """The call may be handed to more assistants than was known when it began."""
+        self._config = config
 
     def on_message(self, message: Message, at_ms: int) -> list[Fields]:
         """What to send for one event or command; `at_ms` is when it happened, ms since the epoch."""
@@ -164,7 +160,7 @@ class CallMessages:
     def _on_started(self, event: CallStarted) -> None:
         self._conversation.started_at_ms = self._at_ms - event.pts_ms
         self._set_status("in-progress")
-        self._send("assistant.started", {"newAssistant": told_assistant(self._assistant, self._assistant_id)})
+        self._send("assistant.started", {"newAssistant": self._told_speaker()})
 
     def _on_transferred(self, event: CallTransferred) -> None:
         self._set_status("forwarding")
@@ -176,13 +172,14 @@ class CallMessages:
         self._send("phone-call-control", {"request": event.request, **destination})
 
     def _on_handoff(self, event: HandoffCompleted) -> None:
-        before = told_assistant(self._assistant, self._assistant_id)
-        known = self._cast.get(event.member)
-        if known is not None:
-            self._assistant, self._assistant_id = known
-        after = told_assistant(*known) if known is not None else {"name": event.to_assistant}
+        """Who hands over is told so, who takes over that it has the call: each where it wants to be told that."""
+        before, after, subscription = self._told_speaker(), {"name": event.to_assistant}, self._subscription
+        if self._config.has_member(event.member):
+            self.member, self.speaking = event.member, self._config.spoken_by(event.member)
+            subscription, after = Subscription(self._wanted_of(self.speaking)), self._told_speaker()
         destination = {"type": "assistant", "assistantName": event.to_assistant}
         self._send("transfer-update", {"destination": destination, "fromAssistant": before, "toAssistant": after})
+        self._subscription = subscription
         self._send("assistant.started", {"newAssistant": after})
 
     def _on_ended(self, event: CallEnded) -> None:
@@ -301,7 +298,7 @@ class CallMessages:
         call = told_tool_call(event)
         self._conversation.add_tool_call(call, Span(self._pts_now(), self._pts_now()))
         self._send("model-output", {"output": [call], "turnId": self._turn_id(event.turn)})
-        with_tool = told_tool_with_call(self._assistant, call)
+        with_tool = told_tool_with_call(self.speaking.assistant, call)
         self._send("tool-calls", {"toolCallList": [call], "toolCalls": [call], "toolWithToolCallList": [with_tool]})
         self._send("function-call", {"functionCall": {"name": event.tool_name, "parameters": event.arguments}})
         self._send_conversation()
@@ -338,4 +335,7 @@ class CallMessages:
         return max(0, self._at_ms - self._conversation.started_at_ms)
 
     def _turn_id(self, turn: int) -> str:
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._call}/{turn}"))
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._config.call}/{turn}"))
+
+    def _told_speaker(self) -> Fields:
+        return told_assistant(self.speaking.assistant, self.speaking.assistant_id)

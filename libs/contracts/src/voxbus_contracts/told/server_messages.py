@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.delivery import SERVER, Delivery, Place
-from voxbus_contracts.events import CallEnded, HandoffCompleted
+from voxbus_contracts.destination import FIRST
+from voxbus_contracts.events import CallEnded
 from voxbus_contracts.message import Message
 from voxbus_contracts.told.call_messages import CallMessages
 from voxbus_contracts.told.shapes import told_call, whole_assistant
@@ -42,17 +43,26 @@ _WITHOUT_ARTIFACT: Final = frozenset(
 )
 """So frequent that the conversation is not told anew with each."""
 
+_LEAVING: Final = "transfer-update"
+"""Of a handoff the server is told whose assistant had the call."""
+
 _LATE_INDEX: Final = 1_000
 """Of the message that an answer is late, which no event brings about: behind those of the last event before it."""
 _REPORT_INDEX: Final = 10_000
 
 
 def wanted_of(config: CallConfig) -> frozenset[str]:
-    """The messages the call's server is to get; empty where there is none, or for a chat."""
+    """The messages the server of the assistant that speaks is to get; empty where there is none, or for a chat."""
     if config.message_server is None or config.is_chat:
         return frozenset()
     asked = (name.replace("'", '"').replace(" ", "") for name in config.assistant.server_messages)
     return frozenset(asked) & (_WORDLESS if config.is_private else TOLD)
+
+
+def is_followed(config: CallConfig) -> bool:
+    """Does the server of any assistant the call may be with want anything?"""
+    keys = (FIRST, *(member.key for member in config.members))
+    return any(wanted_of(config.spoken_by(key)) for key in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +82,11 @@ class ServerMessages:
     """One call's. Feed it the log in stream order; what comes twice or out of an epoch that is over is nothing."""
 
     def __init__(self, config: CallConfig) -> None:
-        self._config = self._speaking = config
-        self._wanted = wanted_of(config)
-        self._messages = CallMessages(config.assistant, config.call, self._wanted, config.assistant_id, config.members)
+        self._config = config
+        self._messages = CallMessages(config, wanted_of)
         self._epochs: dict[str, int] = {}
         self._seen: set[str] = set()
-        self._tails: dict[str, str] = {}
+        self._tails: dict[tuple[str, str], str] = {}
         self.read_up_to = 0
         """Stream sequence of the last event that was fed."""
         self.ended_seq = 0
@@ -88,6 +97,14 @@ class ServerMessages:
         """When (ms since the epoch) the server is told that the answer is late, unless it sounds before."""
         return None if self.ended_seq else self._messages.hang_due_ms
 
+    def knows(self, member: str) -> bool:
+        return self._config.has_member(member)
+
+    def learn(self, config: CallConfig) -> None:
+        """The call may be handed to more assistants than was known when it began."""
+        self._config = config
+        self._messages.learn(config)
+
     def on_fact(self, fact: LoggedFact) -> list[Delivery]:
         """The messages that an event brings about, those that became due before it first."""
         if fact.stream_seq <= self.read_up_to:
@@ -97,26 +114,29 @@ class ServerMessages:
         if self.ended_seq or fact.event_id in self._seen or not self._is_current(fact):
             return late
         self._seen.add(fact.event_id)
-        if isinstance(fact.message, HandoffCompleted) and self._config.has_member(fact.message.member):
-            self._speaking, self._tails = self._config.spoken_by(fact.message.member), {}
+        before = self._messages.member
         told = self._messages.on_message(fact.message, fact.at_ms)
         if isinstance(fact.message, CallEnded):
             self.ended_seq = fact.stream_seq
-        return late + [self._delivery(each, Place(fact.stream_seq, index)) for index, each in enumerate(told)]
+        now = self._messages.member
+        return late + [
+            self._delivery(each, Place(fact.stream_seq, index), before if each["type"] == _LEAVING else now)
+            for index, each in enumerate(told)
+        ]
 
     def on_time(self, now_ms: int) -> list[Delivery]:
         """Tells a delayed answer, once per turn."""
         if self.ended_seq:
             return []
         told = self._messages.on_time(now_ms)
-        return [self._delivery(each, Place(self.read_up_to, _LATE_INDEX)) for each in told]
+        return [self._delivery(each, Place(self.read_up_to, _LATE_INDEX), self._messages.member) for each in told]
 
     def report(self, fields: Mapping[str, Any], at_ms: int) -> Delivery | None:
         """The call's last message, None unless it is wanted and the end has been fed."""
-        if REPORT not in self._wanted or not self.ended_seq:
+        if not self.ended_seq or REPORT not in wanted_of(self._messages.speaking):
             return None
         told = {"type": REPORT, "timestamp": at_ms, **fields}
-        return self._delivery(told, Place(self.ended_seq, _REPORT_INDEX))
+        return self._delivery(told, Place(self.ended_seq, _REPORT_INDEX), self._messages.member)
 
     def artifact(self) -> Fields:
         """The conversation so far; nothing of it on a private call."""
@@ -129,7 +149,7 @@ class ServerMessages:
         self._epochs[fact.stage] = max(current, fact.epoch)
         return fact.epoch >= current
 
-    def _delivery(self, told: Fields, place: Place) -> Delivery:
+    def _delivery(self, told: Fields, place: Place, member: str) -> Delivery:
         kind = told["type"]
         if "artifact" not in told:
             is_bare = kind in _WITHOUT_ARTIFACT or self._config.is_private
@@ -137,8 +157,8 @@ class ServerMessages:
         if kind == REPORT or told.get("status") == "ended":
             told = {**told, **self._what_went_wrong()}
         head = json.dumps(told, ensure_ascii=False)
-        body = f'{{"message":{head[:-1]},{self._tail()}}}'
-        return Delivery(self._config.ref, SERVER, kind, place, told["timestamp"], body.encode())
+        body = f'{{"message":{head[:-1]},{self._tail(member)}}}'
+        return Delivery(self._config.ref, SERVER, kind, place, told["timestamp"], body.encode(), member=member)
 
     def _what_went_wrong(self) -> Fields:
         """Of a call that came in and that no assistant took."""
@@ -148,12 +168,13 @@ class ServerMessages:
         error = f"No assistant took the call: {verdict.reason}."
         return {"inboundPhoneCallDebuggingArtifacts": {"error": error, "assistantRequestError": verdict.problem}}
 
-    def _tail(self) -> str:
-        """`call`, `assistant`, `customer`, `phoneNumber`: the same in every message while the status is."""
+    def _tail(self, member: str) -> str:
+        """`call`, `assistant`, `customer`, `phoneNumber`: the same in every message while status and assistant are."""
         status = self._messages.status
-        if status not in self._tails:
-            shared: Fields = {"call": told_call(self._speaking, status), "assistant": whole_assistant(self._speaking)}
+        if (member, status) not in self._tails:
+            speaking = self._config.spoken_by(member)
+            shared: Fields = {"call": told_call(speaking, status), "assistant": whole_assistant(speaking)}
             known = {name: self._config.variables.get(name) for name in ("customer", "phoneNumber")}
             shared |= {name: value for name, value in known.items() if isinstance(value, dict)}
-            self._tails[status] = json.dumps(shared, ensure_ascii=False)[1:]
-        return self._tails[status]
+            self._tails[member, status] = json.dumps(shared, ensure_ascii=False)[1:]
+        return self._tails[member, status]

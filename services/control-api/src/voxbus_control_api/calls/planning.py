@@ -57,6 +57,8 @@ class CallPlan:
     assistant_id: str | None = None
     squad_id: str | None = None
     message_server: Json | None = None
+    shared_server: Json | None = None
+    """Of those who have none themselves, where `message_server` is the assistant's own."""
     credentials: tuple[Json, ...] = ()
     tool_files: Mapping[str, Json] = made_by(default_factory=dict[str, Json])
     members: tuple[Recruit, ...] = ()
@@ -89,6 +91,7 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
     assistant = with_stored_outputs(assistant, speaker.outputs, place)
     validate_assistant(assistant, place)
     assistant = with_ways(with_older_destinations(assistant, speaker.roster.destinations), speaker.roster, 0)
+    others = (phone_number, speaker.org)
     return CallPlan(
         kind=kind,
         assistant=assistant,
@@ -96,7 +99,8 @@ def plan_call(request: CallRequest, speaker: Speaker, kind: Kind, phone_number: 
         variables={**_known(request, phone_number), **variables_in(layers)},
         assistant_id=speaker.assistant_id,
         squad_id=speaker.squad_id,
-        message_server=message_server(chosen_server(assistant, phone_number, speaker.org), speaker.credentials),
+        message_server=message_server(chosen_server(assistant, *others), speaker.credentials),
+        shared_server=message_server(chosen_server(*others), speaker.credentials) if chosen_server(assistant) else None,
         credentials=tuple(call_credentials(assistant, speaker.credentials, phone_number)),
         tool_files=tool_files({"cast": [assistant, *(r.assistant for r in speaker.roster.recruits)]}, speaker.files),
         members=tuple(_checked(each, speaker.roster) for each in speaker.roster.recruits),

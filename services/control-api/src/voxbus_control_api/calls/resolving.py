@@ -73,7 +73,7 @@ async def resolve(stored: Stored, org: str, request: CallRequest, alike: Sequenc
     bodies = [speaker.assistant, *(layer.overrides for layer in layers)]
     tools = await _by_id(stored, org, TOOL, tool_ids(bodies))
     outputs = await _by_id(stored, org, STRUCTURED_OUTPUT, output_ids(bodies))
-    owner = {} if chosen_server(speaker.assistant, number) else await stored.org_body(org)
+    owner = {} if chosen_server(number) else await stored.org_body(org)
     roster = await _roster(Fetcher(stored, org), request, speaker)
     others = [*outputs.values(), *(each.assistant for each in roster.recruits)]
     credentials = await credentials_for(stored, org, [*bodies, *tools.values(), *others, number, owner])

@@ -102,7 +102,7 @@ class Starter:
         """Raises Misconfigured."""
         try:
             assistant = Assistant.model_validate(seal_config(plan.assistant, self.cluster_key))
-            server = seal_config(plan.message_server, self.cluster_key)
+            servers = {name: seal_config(server, self.cluster_key) for name, server in _servers(plan)}
             credentials = seal_config(plan.credentials, self.cluster_key)
             members = tuple(self.member(each) for each in plan.members)
             is_private = self.private or any(each.is_private for each in (assistant, *(m.assistant for m in members)))
@@ -121,7 +121,6 @@ class Starter:
             join_timeout_ms=self.join_timeout_ms,
             traceparent=self.new_traceparent(),
             variables=plan.variables,
-            message_server=MessageServer.model_validate(server) if server else None,
             tool_files={each: KnowledgeFile.model_validate(file) for each, file in plan.tool_files.items()},
             monitor=self._monitor(ref, assistant.monitor_plan or MonitorPlan()),
         )
@@ -129,7 +128,8 @@ class Starter:
             {"credentials": tuple(CallCredential.model_validate(each) for each in credentials)} if credentials else {}
         )
         cast = {"members": members} if members else {}
-        config = config.model_copy(update={**lent, **cast})
+        told = {name: MessageServer.model_validate(server) for name, server in servers.items()}
+        config = config.model_copy(update={**lent, **cast, **told})
         private = {"private": self.private, "personal_key": personal_key}
         return config.model_copy(update=private) if is_private else config
 
@@ -160,6 +160,11 @@ class Starter:
             await self.bus.announce(config)
         except Unavailable as later:
             self.log.warning("a call is announced later", call=config.call, problem=str(later))
+
+
+def _servers(plan: CallPlan) -> list[tuple[str, Json]]:
+    found = (("message_server", plan.message_server), ("shared_server", plan.shared_server))
+    return [(name, server) for name, server in found if server]
 
 
 async def _few_at_a_time(act: Callable[[CallConfig], Awaitable[None]], configs: Sequence[CallConfig]) -> None:

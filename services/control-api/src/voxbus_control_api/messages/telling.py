@@ -16,8 +16,9 @@ from voxbus_bus import Received
 from voxbus_contracts import BadPayload, CallRef, UnknownMessage, decode
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.delivery import SERVER
+from voxbus_contracts.events import HandoffCompleted
 from voxbus_contracts.monitor import MonitorAddresses
-from voxbus_contracts.told.server_messages import LoggedFact, ServerMessages, wanted_of
+from voxbus_contracts.told.server_messages import LoggedFact, ServerMessages, is_followed
 from voxbus_control_api import metrics
 from voxbus_control_api.messages.outbox import LaneOutbox, Stored
 from voxbus_runtime.errors import ConfigMissing
@@ -126,6 +127,8 @@ class ServerTeller:
             self._log.warning("cannot tell that an answer is late", call=ref.call, problem=type(problem).__name__)
 
     async def _on_call(self, ref: CallRef, facts: Sequence[LoggedFact]) -> None:
+        if self._followed.get(ref, ...) is None and any(isinstance(each.message, HandoffCompleted) for each in facts):
+            del self._followed[ref]  # Whoever takes over may have been found meanwhile, with a server that wants more.
         followed = await self._of(ref)
         if followed is None:
             return
@@ -135,7 +138,7 @@ class ServerTeller:
                 await self._catch_up(ref, followed)
                 followed.generation = generation
             for fact in facts:
-                self._take(followed, fact)
+                await self._take(ref, followed, fact)
             await followed.outbox.flush()
 
     async def _catch_up(self, ref: CallRef, followed: _Followed) -> None:
@@ -143,9 +146,13 @@ class ServerTeller:
         for logged in await self._logs.call_log(ref, followed.messages.read_up_to + 1):
             fact = _logged_fact(logged)
             if fact is not None:
-                self._take(followed, fact)
+                await self._take(ref, followed, fact)
 
-    def _take(self, followed: _Followed, fact: LoggedFact) -> None:
+    async def _take(self, ref: CallRef, followed: _Followed, fact: LoggedFact) -> None:
+        if isinstance(fact.message, HandoffCompleted) and not followed.messages.knows(fact.message.member):
+            config = await self._config(ref)
+            if config is not None:
+                followed.messages.learn(self._with_monitor(config))
         made = followed.messages.on_fact(fact)
         for each in made:
             metrics.MESSAGES_MADE.labels(each.type.partition("[")[0]).inc()
@@ -154,21 +161,26 @@ class ServerTeller:
     async def _of(self, ref: CallRef) -> _Followed | None:
         """None for a call whose server wants nothing. Raises what the bus raises."""
         if ref not in self._followed:
-            try:
-                config = await self._logs.read_config(ref)
-            except ConfigMissing:
-                config = None
-            self._followed.setdefault(ref, self._begin(config))
+            self._followed.setdefault(ref, self._begin(await self._config(ref)))
             while len(self._followed) > _REMEMBERED:
                 self._followed.popitem(last=False)
         self._followed.move_to_end(ref)
         return self._followed[ref]
 
-    def _begin(self, config: CallConfig | None) -> _Followed | None:
-        if config is None or not wanted_of(config):
+    async def _config(self, ref: CallRef) -> CallConfig | None:
+        try:
+            return await self._logs.read_config(ref)
+        except ConfigMissing:
             return None
-        messages = ServerMessages(config.model_copy(update={"monitor": self._monitor(config)}))
+
+    def _begin(self, config: CallConfig | None) -> _Followed | None:
+        if config is None or not is_followed(config):
+            return None
+        messages = ServerMessages(self._with_monitor(config))
         return _Followed(messages, LaneOutbox(config.ref.delivery(SERVER), self._stream))
+
+    def _with_monitor(self, config: CallConfig) -> CallConfig:
+        return config.model_copy(update={"monitor": self._monitor(config)})
 
 
 def _fact_of(received: Received) -> LoggedFact:

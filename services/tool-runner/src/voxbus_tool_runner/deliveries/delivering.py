@@ -58,7 +58,7 @@ class Deliverer:
         self._now_ms = now_ms
         self._queues: dict[str, _Queue] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._servers: OrderedDict[str, MessageServer | None] = OrderedDict()
+        self._servers: OrderedDict[tuple[str, str], MessageServer | None] = OrderedDict()
 
     async def handle(self, messages: list[Msg]) -> None:
         """Puts each message into its lane; acknowledged later, when it was delivered or given up."""
@@ -183,16 +183,18 @@ class Deliverer:
         return DeadLetter(delivery, outcome.code, outcome.status, attempts, self._now_ms())
 
     async def _server(self, delivery: Delivery) -> MessageServer | None:
-        call = delivery.ref.call
-        if call not in self._servers:
+        """Of the assistant that had the call when the message was made."""
+        key = (delivery.ref.call, delivery.member)
+        if key not in self._servers:
             try:
                 config = await self._kept.config(delivery.ref)
             except ConfigMissing:
                 config = None
-            self._servers[call] = config.message_server if config else None
+            is_known = config is not None and config.has_member(delivery.member)
+            self._servers[key] = config.spoken_by(delivery.member).message_server if config and is_known else None
             while len(self._servers) > _REMEMBERED:
                 self._servers.popitem(last=False)
-        return self._servers[call]
+        return self._servers[key]
 
 
 def _remove(queue: _Queue, held: _Held) -> None:
