@@ -97,7 +97,7 @@ OLDER_SECRET = "older-7f3a91c2"
 RULES: list[Json] = [{"when": "order", "say": "It ships on Friday."}]
 EVERYTHING = [
     *("status-update", "end-of-call-report", "conversation-update", "speech-update", "transcript"),
-    *("user-interrupted", "assistant.started", "model-output", "voice-input", "hang"),
+    *("user-interrupted", "assistant.started", "model-output", "voice-input", "hang", "call.artifact.upload"),
 ]
 
 
@@ -111,7 +111,11 @@ async def test_a_server_follows_a_call_from_its_first_ring_to_the_report(stack: 
             await caller.hang_up()
             record = await caller.ended_record()
         (report,) = await hook.until(caller.call_id, "end-of-call-report")
-        told = hook.messages(caller.call_id)
+        (upload,) = await hook.until(caller.call_id, "call.artifact.upload")
+        *told, last_told = hook.messages(caller.call_id)
+    assert last_told == upload
+    assert {"type": "recording-stereo", "success": True} in upload["artifacts"]
+    assert httpx.get(upload["artifact"]["presignedStereoUrl"]).status_code == 200
     kinds = [each["type"] for each in told]
     statuses = [each["status"] for each in told if each["type"] == "status-update"]
     assert statuses == ["ringing", "in-progress", "ended"]

@@ -287,6 +287,25 @@ def test_a_call_is_followed_when_any_of_its_assistants_wants_to_be_told() -> Non
     assert not is_followed(config(assistant=silent, members=[member("1", "billing", serverMessages=[])]))
 
 
+def test_that_a_recording_is_stored_has_its_events_place_behind_the_report_and_is_told_where_it_is_wanted() -> None:
+    cast = [member("1", "billing", serverMessages=["call.artifact.upload"])]
+    made = config(members=cast, assistant={"name": "0"})
+    messages = ServerMessages(made)
+    assert messages.upload({}, 5, 99) is None, "the call is not over"
+    everything(messages, *facts(to("1"), CallEnded(pts_ms=9, reason="r")))
+    upload = messages.upload({"artifacts": [], "artifact": {"recordingUrl": "https://api/mono"}}, 5, 99)
+    assert upload is not None
+    assert (upload.type, upload.member, str(upload.place)) == ("call.artifact.upload", "1", "99.0")
+    (fields,) = told([upload])
+    assert (fields["artifact"], fields["call"]["status"]) == ({"recordingUrl": "https://api/mono"}, "ended")
+    unwanted = ServerMessages(made)
+    everything(unwanted, *facts(CallEnded(pts_ms=9, reason="r")))
+    assert unwanted.upload({}, 5, 99) is None, "the first assistant had the call, and has not asked for it"
+    assert is_followed(made, "call.artifact.upload")
+    assert not is_followed(config(), "call.artifact.upload"), "it is none of the defaults"
+    assert not is_followed(config(private=True, members=cast), "call.artifact.upload")
+
+
 def test_of_a_private_calls_other_assistants_no_word_is_told_either() -> None:
     cast = [member("1", "billing", serverMessages=sorted(TOLD))]
     messages = ServerMessages(config(private=True, members=cast, assistant={"serverMessages": []}))

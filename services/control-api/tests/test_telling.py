@@ -8,27 +8,20 @@ from typing import Any
 import pytest
 import structlog
 
-from voxbus_bus import Again, Received
+from voxbus_bus import Received
 from voxbus_contracts import CallRef, Envelope, Message
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.delivery import Delivery, Place
 from voxbus_contracts.events import (
-    AnalysisCompleted,
     CallEnded,
     CallRinging,
     CallStarted,
-    CostUpdated,
     HandoffCompleted,
-    RecordingStored,
     SpeechStarted,
 )
 from voxbus_contracts.monitor import MonitorAddresses
-from voxbus_control_api.call_store import CallRecord
 from voxbus_control_api.messages.outbox import LaneOutbox
-from voxbus_control_api.messages.report import missing, report_fields
-from voxbus_control_api.messages.reporting import Reporter
 from voxbus_control_api.messages.telling import ServerTeller
-from voxbus_control_api.past_events import PastEvent
 from voxbus_runtime.sequencing import LoggedMessage
 
 REF = CallRef("org-1", "6f1c0c1e-30a5-4f0e-9a55-7f6f2a3f3bab")
@@ -217,129 +210,30 @@ async def test_an_outbox_that_was_overtaken_looks_where_the_lane_stands() -> Non
     assert [each.place for each in stream.stored] == [each.place for each in made]
 
 
-# The report
+WANTED = {"assistant": {"serverMessages": ["status-update", "end-of-call-report", "call.artifact.upload"]}}
+STORED_SEQ = 12
 
 
-def past(message: Message) -> PastEvent:
-    return PastEvent(message.name(), 1, "s", 0, 0, 1, message)
+async def test_that_a_recording_is_stored_is_told_once_behind_the_report_and_again_when_more_of_it_is_stored() -> None:
+    logs, stream = Logs(config(**WANTED), TALK), Stream()
+    telling = teller(logs, stream)
+    assert await telling.wants_upload(REF)
+    await telling.on_facts(TALK)
+    assert not await telling.is_reported(REF)
+    await telling.report(REF, {"artifact": {}})
+    for reader in (telling, teller(logs, stream)):
+        assert await reader.is_reported(REF)
+        await reader.upload(REF, {"artifacts": []}, STORED_SEQ)
+    await telling.upload(REF, {"artifacts": []}, STORED_SEQ + 3)
+    assert [each.type for each in stream.stored] == [
+        *("status-update", "status-update", "status-update", "end-of-call-report"),
+        *("call.artifact.upload", "call.artifact.upload"),
+    ]
 
 
-COST = CostUpdated(version=2, rows=(), breakdown={}, total="0", ended=True)
-SOUND = RecordingStored(files=(), start_pts_ms=0, duration_ms=1, missing_ms=0)
-BEGUN = CallStarted(pts_ms=0, setup_ms=1)
-OVER = CallEnded(pts_ms=1, reason="customer-ended-call")
-ANALYSED = AnalysisCompleted(parts=0)
-
-
-def test_a_report_waits_for_end_cost_and_recording_and_for_no_recording_that_will_not_come() -> None:
-    assert missing([], is_recorded=True) == ["end", "cost"]
-    assert missing([past(BEGUN), past(OVER), past(ANALYSED)], is_recorded=True) == ["cost", "recording"]
-    assert missing([past(BEGUN), past(OVER), past(COST), past(ANALYSED)], is_recorded=False) == []
-    assert missing([past(OVER), past(COST)], is_recorded=True) == [], "it was never answered"
-    assert missing([past(BEGUN), past(OVER), past(COST), past(SOUND), past(ANALYSED)], is_recorded=True) == []
-    running = COST.model_copy(update={"ended": False})
-    assert missing([past(BEGUN), past(OVER), past(running), past(SOUND)], is_recorded=True) == ["cost", "analysis"]
-
-
-RECORD = {
-    "id": REF.call,
-    "startedAt": "2026-11-24T02:00:00.000Z",
-    "endedAt": "2026-11-24T02:01:30.500Z",
-    "endedReason": "customer-ended-call",
-    "cost": 0.25,
-    "costs": [{"type": "voice", "cost": 0.25}],
-    "costBreakdown": {"total": 0.25},
-    "artifact": {
-        "messages": [{"role": "user", "message": "hi"}],
-        "transcript": "User: hi\n",
-        "recordingUrl": "https://api/mono",
-        "stereoRecordingUrl": "https://api/stereo",
-    },
-}
-
-
-def test_a_report_has_todays_fields_and_those_older_servers_read() -> None:
-    fields = report_fields(RECORD)
-    assert fields["artifact"] == RECORD["artifact"]
-    assert (fields["durationMs"], fields["durationSeconds"], fields["durationMinutes"]) == (90_500, 90.5, 1.5083)
-    assert fields["recordingUrl"] == "https://api/mono"
-    assert fields["stereoRecordingUrl"] == "https://api/stereo"
-    assert (fields["cost"], fields["endedReason"], fields["analysis"]) == (0.25, "customer-ended-call", {})
-    assert fields["transcript"] == "User: hi\n"
-    assert "summary" not in fields
-    assert report_fields({**RECORD, "analysis": {"summary": "A greeting."}})["summary"] == "A greeting."
-
-
-def test_a_call_that_was_never_answered_has_no_duration() -> None:
-    never = {name: value for name, value in RECORD.items() if name != "startedAt"}
-    assert "durationMs" not in report_fields(never)
-
-
-@dataclass
-class Listening:
-    reports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    is_wanted: bool = True
-
-    async def cares(self, ref: CallRef) -> bool:
-        return self.is_wanted
-
-    async def report(self, ref: CallRef, fields: Any) -> None:
-        self.reports.append(dict(fields))
-
-
-@dataclass
-class Desk:
-    """A reporter and all it asks."""
-
-    listener: Listening = field(default_factory=Listening)
-    events: list[PastEvent] = field(default_factory=list[PastEvent])
-    record: CallRecord | None = field(default_factory=lambda: CallRecord(REF, True, dict(RECORD)))
-    now_ms: int = 1_000
-
-    async def get(self, org: str, call_id: str) -> CallRecord | None:
-        return self.record
-
-    async def ended(self) -> None:
-        async def events_of(_: str) -> list[PastEvent]:
-            return self.events
-
-        async def shown(call: CallRecord) -> dict[str, Any]:
-            return call.record
-
-        reporter = Reporter(
-            self.listener, self, events_of, shown, lambda: self.now_ms, 10_000, 30_000, structlog.get_logger()
-        )
-        await reporter.on_call_ended(TALK[-1])
-
-
-async def test_a_report_is_asked_for_again_until_everything_is_there() -> None:
-    desk = Desk(events=[past(BEGUN), past(OVER), past(COST), past(ANALYSED)])
-    with pytest.raises(Again):
-        await desk.ended()
-    desk.events.append(past(SOUND))
-    await desk.ended()
-    assert [each["endedReason"] for each in desk.listener.reports] == ["customer-ended-call"]
-
-
-async def test_a_report_goes_without_what_does_not_come_in_time() -> None:
-    desk = Desk(events=[past(BEGUN), past(OVER)], now_ms=11_000)
-    await desk.ended()
-    assert len(desk.listener.reports) == 1
-
-
-async def test_a_report_waits_longer_for_the_analysis_alone_but_not_for_ever() -> None:
-    desk = Desk(events=[past(BEGUN), past(OVER), past(COST), past(SOUND)], now_ms=29_000)
-    with pytest.raises(Again):
-        await desk.ended()
-    desk.now_ms = 31_000
-    await desk.ended()
-    assert len(desk.listener.reports) == 1
-
-
-async def test_of_a_deleted_call_and_for_a_server_that_wants_nothing_there_is_no_report() -> None:
-    deleted = Desk(record=None, now_ms=11_000)
-    await deleted.ended()
-    unwanted = Desk(listener=Listening(is_wanted=False))
-    await unwanted.ended()
-    assert not deleted.listener.reports
-    assert not unwanted.listener.reports
+async def test_without_a_report_it_comes_behind_all_that_the_log_makes() -> None:
+    logs, stream = Logs(config(assistant={"serverMessages": ["status-update", "call.artifact.upload"]}), TALK), Stream()
+    assert await teller(logs, stream).is_reported(REF)
+    await teller(logs, stream).upload(REF, {"artifacts": []}, STORED_SEQ)
+    await teller(logs, stream).on_facts(TALK)
+    assert [each.type for each in stream.stored] == [*["status-update"] * 3, "call.artifact.upload"]

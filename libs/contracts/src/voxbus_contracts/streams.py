@@ -208,7 +208,7 @@ DESTINATIONS: Final = ConsumerSpec(
 REPORTS: Final = ConsumerSpec(
     EVENTS.name,
     "control-api-reports",
-    (subjects.events_named("call", "ended"),),
+    (subjects.events_named("call", "ended"), subjects.events_named("recording", "stored")),
     ack_wait_s=_FINISHED_WITHIN_S,
     max_ack_pending=10_000,
 )

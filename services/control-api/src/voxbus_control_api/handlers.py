@@ -34,7 +34,7 @@ def add_finder(broker: EventBroker, finder: DestinationFinder) -> None:
 def add_message_handlers(broker: EventBroker, teller: ServerTeller, reporter: Reporter) -> None:
     """What customers' servers are told."""
     broker.consumes_batches(SERVER_MESSAGES, gather_s=_GATHER_MESSAGES_S, cares=teller.cares)(teller.on_facts)
-    broker.consumes(REPORTS, workers=64)(reporter.on_call_ended)
+    broker.consumes(REPORTS, workers=64)(reporter.on_record)
 
 
 async def on_chat_event(received: Received, chats: Conversations) -> None:

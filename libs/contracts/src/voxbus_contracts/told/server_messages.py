@@ -20,6 +20,7 @@ from voxbus_contracts.told.shapes import told_call, whole_assistant
 Fields = dict[str, Any]
 
 REPORT: Final = "end-of-call-report"
+UPLOAD: Final = "call.artifact.upload"
 FINAL_TRANSCRIPT: Final = 'transcript[transcriptType="final"]'
 
 _WORDLESS: Final = frozenset(
@@ -29,6 +30,7 @@ _WORDLESS: Final = frozenset(
 
 TOLD: Final = _WORDLESS | {
     "assistant.speechStarted",
+    UPLOAD,
     "conversation-update",
     "model-output",
     "phone-call-control",
@@ -59,10 +61,11 @@ def wanted_of(config: CallConfig) -> frozenset[str]:
     return frozenset(asked) & (_WORDLESS if config.is_private else TOLD)
 
 
-def is_followed(config: CallConfig) -> bool:
-    """Does the server of any assistant the call may be with want anything?"""
+def is_followed(config: CallConfig, kind: str = "") -> bool:
+    """Does the server of any assistant the call may be with want anything, or messages of that type?"""
     keys = (FIRST, *(member.key for member in config.members))
-    return any(wanted_of(config.spoken_by(key)) for key in keys)
+    wanted = [wanted_of(config.spoken_by(key)) for key in keys]
+    return any(kind in each if kind else each for each in wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +136,29 @@ class ServerMessages:
 
     def report(self, fields: Mapping[str, Any], at_ms: int) -> Delivery | None:
         """The call's last message, None unless it is wanted and the end has been fed."""
-        if not self.ended_seq or REPORT not in wanted_of(self._messages.speaking):
+        place = self.report_place
+        if place is None:
             return None
         told = {"type": REPORT, "timestamp": at_ms, **fields}
-        return self._delivery(told, Place(self.ended_seq, _REPORT_INDEX), self._messages.member)
+        return self._delivery(told, place, self._messages.member)
+
+    @property
+    def report_place(self) -> Place | None:
+        """Where the report stands or will stand; None where it is not wanted, or the end was not fed yet."""
+        if not self.ended_seq or REPORT not in wanted_of(self._messages.speaking):
+            return None
+        return Place(self.ended_seq, _REPORT_INDEX)
+
+    def upload(self, fields: Mapping[str, Any], at_ms: int, stored_seq: int) -> Delivery | None:
+        """That the recording is stored, which the event at `stored_seq` said: behind the report.
+
+        None unless it is wanted and the end has been fed.
+        """
+        if UPLOAD not in wanted_of(self._messages.speaking) or not 0 < self.ended_seq < stored_seq:
+            return None
+        return self._delivery(
+            {"type": UPLOAD, "timestamp": at_ms, **fields}, Place(stored_seq, 0), self._messages.member
+        )
 
     def artifact(self) -> Fields:
         """The conversation so far; nothing of it on a private call."""

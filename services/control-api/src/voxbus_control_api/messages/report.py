@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from voxbus_contracts.events import CallEnded, CallStarted, CostUpdated, RecordingStored
+from voxbus_contracts.events import CallEnded, CallStarted, CostUpdated, RecordedFile, RecordingStored
 from voxbus_control_api.analysis import missing_analysis
 from voxbus_control_api.past_events import PastEvent
 
@@ -43,6 +43,12 @@ def report_fields(record: Mapping[str, Any]) -> Json:
     if "summary" in fields["analysis"]:
         fields["summary"] = fields["analysis"]["summary"]
     return fields | _durations(record)
+
+
+def upload_fields(record: Mapping[str, Any], files: Iterable[RecordedFile]) -> Json:
+    """Of `call.artifact.upload`: which files are stored, and the record's artifact with their addresses."""
+    artifacts = [{"type": f"recording-{file.track}", "success": True} for file in files]
+    return {"artifacts": artifacts, "artifact": record["artifact"]}
 
 
 def _durations(record: Mapping[str, Any]) -> Json:

@@ -15,10 +15,10 @@ from structlog.stdlib import BoundLogger
 from voxbus_bus import Received
 from voxbus_contracts import BadPayload, CallRef, UnknownMessage, decode
 from voxbus_contracts.config import CallConfig
-from voxbus_contracts.delivery import SERVER
+from voxbus_contracts.delivery import SERVER, Delivery
 from voxbus_contracts.events import HandoffCompleted
 from voxbus_contracts.monitor import MonitorAddresses
-from voxbus_contracts.told.server_messages import LoggedFact, ServerMessages, is_followed
+from voxbus_contracts.told.server_messages import UPLOAD, LoggedFact, ServerMessages, is_followed
 from voxbus_control_api import metrics
 from voxbus_control_api.messages.outbox import LaneOutbox, Stored
 from voxbus_runtime.errors import ConfigMissing
@@ -98,6 +98,38 @@ class ServerTeller:
             followed.outbox.add([report] if report else [])
             await followed.outbox.flush()
         self._followed[ref] = None
+
+    async def wants_upload(self, ref: CallRef) -> bool:
+        """Is any of the call's assistants told that its recording is stored? Raises what the bus raises."""
+        config = await self._config(ref)
+        return config is not None and is_followed(config, UPLOAD)
+
+    async def is_reported(self, ref: CallRef) -> bool:
+        """Is the report on the bus, if there is to be one? Raises what the bus raises."""
+        messages, _ = await self._read(ref)
+        place = messages.report_place if messages else None
+        if place is None:
+            return True
+        _, newest = await self._stream.newest(ref.delivery(SERVER))
+        return newest is not None and newest >= place
+
+    async def upload(self, ref: CallRef, fields: Mapping[str, Any], stored_seq: int) -> None:
+        """That the recording is stored, behind all others that are told of the log. Raises what the bus raises."""
+        messages, made = await self._read(ref)
+        upload = messages.upload(fields, self._now_ms(), stored_seq) if messages else None
+        if upload is not None:
+            outbox = LaneOutbox(ref.delivery(SERVER), self._stream)
+            outbox.add([*made, upload])
+            await outbox.flush()
+
+    async def _read(self, ref: CallRef) -> tuple[ServerMessages | None, list[Delivery]]:
+        """What the log makes, whoever has told it."""
+        config = await self._config(ref)
+        if config is None:
+            return None, []
+        messages = ServerMessages(self._with_monitor(config))
+        facts = [fact for logged in await self._logs.call_log(ref, 1) if (fact := _logged_fact(logged))]
+        return messages, [each for fact in facts for each in messages.on_fact(fact)]
 
     async def artifact(self, config: CallConfig) -> dict[str, Any]:
         """The conversation of a call so far, read from its log. Raises what the bus raises."""
