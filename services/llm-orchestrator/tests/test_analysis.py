@@ -343,3 +343,34 @@ async def test_questions_are_asked_at_the_same_time(server: OpenAiServer, model:
             await asyncio.sleep(0.01)
     server.go_on()
     await asking
+
+
+def moved(*members: str) -> list[Message]:
+    taken: Json = {"variables": {"account": "A7"}}
+    return [e.HandoffCompleted(from_assistant="a", to_assistant="b", member=key, pts_ms=3, **taken) for key in members]
+
+
+@pytest.mark.parametrize(("ways", "asked_by"), [((), "first"), (("1",), "second"), (("1", "0"), "first")])
+async def test_a_call_that_was_handed_over_is_analysed_as_the_assistant_wishes_that_had_it_last(
+    server: OpenAiServer, model: OpenAiModel, ways: tuple[str, ...], asked_by: str
+) -> None:
+    def wishes(name: str) -> Json:
+        output = {"id": name, "name": name, "schema": {"type": "integer"}}
+        prompts = [{"role": "system", "content": f"{name} {{{{account}}}} {{{{shop}}}}"}]
+        return {"analysisPlan": data_plan(messages=prompts), "artifactPlan": {"structuredOutputs": [output]}}
+
+    own = {"model": {"provider": "openai", "model": "of-the-second"}, **wishes("second")}
+    world = World(model, **wishes("first"))
+    assert world.config is not None
+    tree = world.config.model_dump(by_alias=True, exclude_unset=True)
+    members = [{"key": "1", "assistant": own, "variables": {"shop": "Wool"}}]
+    world.config = CallConfig.model_validate({**tree, "members": members})
+    world.log[2:2] = moved(*ways)
+    server.answer_next(streamed('{"order": 1}'), streamed('{"order": 1}'), streamed("1"), streamed("1"))
+    await world.ended()
+    assert set(world.made()) == {"structuredData", f"structuredOutput:{asked_by}"}
+    prompts = [str(request.body["messages"][0]["content"]) for request in server.received]
+    known = " ".join(["A7"] * bool(ways) + ["Wool"] * (asked_by == "second"))
+    assert any(prompt.split() == f"{asked_by} {known}".split() for prompt in prompts), prompts
+    asked = {request.body["model"] for request in server.received}
+    assert asked == {"of-the-second" if asked_by == "second" else "gpt-4.1"}

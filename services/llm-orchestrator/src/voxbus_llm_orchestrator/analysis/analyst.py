@@ -1,4 +1,4 @@
-"""Asks about a call that is over what its assistant wants to know, and says on the bus what came of it.
+"""Asks about a call that is over what its last assistant wants to know, and says on the bus what came of it.
 
 Every answer is logged by itself under an id made of call and question: whoever gets the call's end again, as its first
 analyst was lost, asks only what is not answered yet, and what is said twice counts once.
@@ -20,7 +20,7 @@ from voxbus_contracts.analysis import AnalysisPlan
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.commands import AnalyseCall
 from voxbus_contracts.config import CallConfig
-from voxbus_contracts.events import AnalysisCompleted, AnalysisMade, UsageRecorded
+from voxbus_contracts.events import AnalysisCompleted, AnalysisMade, HandoffCompleted, UsageRecorded
 from voxbus_contracts.message import Message
 from voxbus_llm_orchestrator.analysis.asking import NOT_ASKED, Asked, Client, ask
 from voxbus_llm_orchestrator.analysis.material import Material, material_of
@@ -80,6 +80,8 @@ class Analyst:
             config = None
         if config is None or config.is_chat:
             return  # The call was deleted: there is nobody to tell.
+        lived = tuple(_lived(await self._logs.call_log(ref))) if config.members else ()
+        config = _as_it_ended(config, lived)
         try:
             assistant = _opened(config, self._cluster_key)
         except BadSeal as wrong:
@@ -90,7 +92,7 @@ class Analyst:
         if all(part.id in skipped for part in _parts(about)):
             await self._complete(ref, skipped, ())
             return
-        about = replace(about, material=material_of(_lived(await self._logs.call_log(ref))))
+        about = replace(about, material=material_of(lived or _lived(await self._logs.call_log(ref))))
         if about.material.is_completed:
             return
         parts = [part for part in _parts(about) if part.id not in skipped]
@@ -182,6 +184,16 @@ class Analyst:
             return f"{trouble.provider}: {trouble.detail}"
         is_able = model.capabilities.follows_prompts
         return "" if is_able else f"the model {part.model.provider}/{part.model.model} cannot be asked about a call"
+
+
+def _as_it_ended(config: CallConfig, lived: Iterable[Message]) -> CallConfig:
+    """As it was while the last assistant had the call, with what its predecessors had taken from the conversation."""
+    handoffs = [each for each in lived if isinstance(each, HandoffCompleted) and config.has_member(each.member)]
+    if not handoffs:
+        return config
+    taken = {name: value for each in handoffs for name, value in each.variables.items()}
+    speaking = config.spoken_by(handoffs[-1].member)
+    return speaking.model_copy(update={"variables": {**speaking.variables, **taken}})
 
 
 def _opened(config: CallConfig, cluster_key: SecretStr | None) -> Assistant:
