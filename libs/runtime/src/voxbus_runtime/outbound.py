@@ -5,6 +5,7 @@ A connection is opened to an address the guard has seen: the name is resolved on
 """
 
 import asyncio
+import select
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
@@ -36,6 +37,8 @@ class _Together(httpcore.AsyncNetworkStream):
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
         self._unsent = b""
+        self._is_closed = False
+        self._watched: select.poll | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._unsent:
@@ -58,9 +61,20 @@ class _Together(httpcore.AsyncNetworkStream):
         return _Together(await self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
+        return self._is_readable() if info == "is_readable" else self._inner.get_extra_info(info)
+
+    def _is_readable(self) -> bool:
+        """Whether the server hung up, of an idle connection: the pool asks it of all of them, twice per request."""
+        if self._is_closed:
+            return True
+        if self._watched is None:
+            line = self._inner.get_extra_info("socket")
+            self._watched = select.poll()
+            self._watched.register(line.fileno(), select.POLLIN)
+        return bool(self._watched.poll(0))
 
     async def aclose(self) -> None:
+        self._is_closed = True
         await self._inner.aclose()
 
 

@@ -9,7 +9,7 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.commands import RunTool
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.tool import Tool, VariableExtractionPlan
-from voxbus_runtime.templates import filled, variables_of
+from voxbus_runtime.templates import filled
 from voxbus_tool_runner.answer import Answer
 from voxbus_tool_runner.known_calls import KnownCall
 
@@ -44,7 +44,7 @@ class Run:
         """What templates know of the call; `toolCall.key` is the key in hex digits, for servers that take an id."""
         key = hashlib.sha256(self.key.encode()).hexdigest()[:32]
         own = {"toolCall": {"id": self.command.tool_call_id, "key": key}}
-        return {**variables_of(self.config), **own, **self.command.variables}
+        return {**self.call.variables, **own, **self.command.variables}
 
     def filled(self, value: Any, more: Mapping[str, Any] | None = None) -> Any:
         """A JSON value with every template in it rendered; "now" is when the call was made."""

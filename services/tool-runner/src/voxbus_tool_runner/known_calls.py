@@ -6,8 +6,9 @@ so that one who is not known is looked for again.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from voxbus_contracts.config import CallConfig
 from voxbus_contracts.told.shapes import told_call, whole_assistant
 from voxbus_runtime.errors import ConfigMissing
 from voxbus_runtime.sealing import with_open_monitor
+from voxbus_runtime.templates import variables_of
 from voxbus_tool_runner.errors import ToolUnknown
 
 _REMEMBERED: Final = 500
@@ -49,13 +51,18 @@ class LearntConfigs:
         return config
 
 
-@dataclass(slots=True)
+@dataclass
 class KnownCall:
     """A call's configuration while one of its assistants has the call."""
 
     config: CallConfig
     read_at_s: float
     told: dict[str, Any] | None = None
+
+    @cached_property
+    def variables(self) -> Mapping[str, Any]:
+        """What templates know of the call."""
+        return variables_of(self.config)
 
     def about(self, cluster_key: SecretStr | None) -> dict[str, Any]:
         """`call` and `assistant` of a message, not to be changed. Raises BadSeal."""

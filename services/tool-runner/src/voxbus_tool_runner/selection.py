@@ -52,6 +52,8 @@ def target_of(config: CallConfig, command: RunTool, tool: Tool) -> Target:
 
 def arguments_of(config: CallConfig, command: RunTool, tool: Tool) -> dict[str, Any]:
     """What the model chose, and over it what the assistant always sends along."""
+    if not tool.parameters:
+        return command.arguments
     known = {**variables_of(config), **command.variables, **command.arguments}
     static = {each.key: filled(each.value, known, config.created_at_ms) for each in tool.parameters}
     return {**command.arguments, **static}
