@@ -90,6 +90,54 @@ async def test_head_and_body_of_a_request_come_in_one_piece_and_a_long_body_whol
     assert b"".join(pieces).count(b"x" * 100) == size_bytes // 100
 
 
+async def test_a_cookie_of_one_streamed_answer_is_not_sent_with_the_next_request() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: shop=north\r\nContent-Length: 2\r\n\r\nok"
+    async with running(RawServer(answer), SHOP) as shop, customer_client(guard(Resolver())) as client:
+        for _ in range(2):
+            async with client.stream("POST", f"http://{SHOP}:{shop.port}/", content=b"{}") as response:
+                assert await response.aread() == b"ok"
+    assert len(shop.heads) == 2
+    assert "cookie" not in "".join(shop.heads).lower()
+
+
+async def test_a_name_and_password_in_the_address_are_sent_with_a_streamed_request() -> None:
+    async with (
+        running(RawServer(), SHOP) as shop,
+        customer_client(guard(Resolver())) as client,
+        client.stream("GET", f"http://north:secret@{SHOP}:{shop.port}/") as response,
+    ):
+        assert await response.aread() == b"ok"
+    assert "authorization: basic bm9ydgg6c2vjcmv0\r\n" in shop.heads[0].lower()
+
+
+async def test_a_streamed_request_is_judged_and_its_failure_says_which_it_was() -> None:
+    async with running(RawServer(), INSIDE) as inside, customer_client(guard(Resolver())) as client:
+        with pytest.raises(AddressRefused):
+            async with client.stream("GET", f"http://{INSIDE}:{inside.port}/"):
+                pass
+        with pytest.raises(httpx.ConnectError) as failed:
+            async with client.stream("GET", "http://nowhere.example/"):
+                pass
+    assert str(failed.value.request.url) == "http://nowhere.example/"
+    assert inside.connections == 0
+
+
+async def test_a_connection_that_its_server_closed_meanwhile_is_not_used_again() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, SHOP, 0)
+    async with server, customer_client(guard(Resolver())) as client:
+        for _ in range(3):
+            port = server.sockets[0].getsockname()[1]
+            async with client.stream("GET", f"http://{SHOP}:{port}/") as response:
+                assert await response.aread() == b"ok"
+
+
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(RawServer(), INSIDE) as proxy, running(RawServer(), SHOP) as shop:
         monkeypatch.setenv("HTTP_PROXY", f"http://{INSIDE}:{proxy.port}")
