@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from voxbus_contracts.analysis import AnalysisPlan
 from voxbus_contracts.api_model import ApiModel, Server
 from voxbus_contracts.artifact import ArtifactPlan, CompliancePlan, RecordingFormat
+from voxbus_contracts.chunking import ChunkPlan
 from voxbus_contracts.hook import Hook
 from voxbus_contracts.monitor import MonitorPlan
 from voxbus_contracts.script import Script
@@ -169,6 +170,7 @@ class Voice(ApiModel):
     server: Server | None = None
     sample_rate: Literal[8_000, 16_000, 22_050, 24_000, 44_100] = 24_000
     """Hz, of what a customer's own voice server sends."""
+    chunk_plan: ChunkPlan | None = None
     fallback_plan: "VoiceFallback | None" = None
 
     @property

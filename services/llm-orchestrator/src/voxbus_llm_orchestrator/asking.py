@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from voxbus_llm_orchestrator.sentences import SentenceSplitter
+from voxbus_contracts.chunking import ChunkPlan
+from voxbus_llm_orchestrator.chunking import splitter_of
 from voxbus_providers.model import EndOfCall, LanguageModel, ModelPart, ModelRequest, ModelUsage, TextDelta, ToolCall
 
 
@@ -49,9 +50,9 @@ class Before:
 class _Answer:
     """The answer as it comes."""
 
-    def __init__(self, before: Before) -> None:
+    def __init__(self, before: Before, chunks: ChunkPlan | None) -> None:
         self._asked_s = time.monotonic()
-        self._splitter = SentenceSplitter(is_eager=True)
+        self._splitter = splitter_of(chunks)
         self._skip, self._skip_tools = before.sentences, before.tools
         self._usage: ModelUsage | None = None
         self._end_call = False
@@ -91,9 +92,11 @@ class _Answer:
         return round((time.monotonic() - self._asked_s) * 1000)
 
 
-async def ask(model: LanguageModel, request: ModelRequest, before: Before) -> AsyncIterator[Heard]:
-    """Sentences, tool calls, then Answered. Raises ProviderError."""
-    answer = _Answer(before)
+async def ask(
+    model: LanguageModel, request: ModelRequest, before: Before, chunks: ChunkPlan | None = None
+) -> AsyncIterator[Heard]:
+    """Sentences, or pieces as `chunks` wants them, tool calls, then Answered. Raises ProviderError."""
+    answer = _Answer(before, chunks)
     async for part in model.stream(request):
         for heard in answer.take(part):
             yield heard

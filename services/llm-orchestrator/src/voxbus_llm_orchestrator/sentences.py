@@ -10,6 +10,7 @@ what it goes on with in one token, so a delta that ends in it ends a sentence. T
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from voxbus_llm_orchestrator.speakable import speakable
@@ -18,6 +19,12 @@ _FLUSH = re.compile(r"<\s*flush\s*/?>|<\s*/\s*flush\s*>", re.IGNORECASE)
 _BEGUN_FLUSH = re.compile(r"<\s*(?:/\s*)?(?:f(?:l(?:u(?:s(?:h\s*/?)?)?)?)?)?\Z", re.IGNORECASE)
 _MARK_BEGINS = re.compile(r"[.!?…。！？,;:—–\n]")
 _MARK = re.compile(r"(?:(?P<stop>[.!?…]+)|(?P<wide>[。！？]+)|(?P<clause>[,;:—–]+))[\"'”’»)\]*_`]*|(?P<line>\n)")
+_ANY_MARK_BEGINS = re.compile(r"[.!?…。！？，,;:—–)،۔।॥|\n]")
+_ANY_MARK = re.compile(
+    r"(?:(?P<stop>[.!?…]+)|(?P<wide>[。！？，]+)|(?P<clause>[,;:—–)،۔।॥|]+))[\"'”’»)\]*_`]*|(?P<line>\n)"
+)
+"""With the marks that only end a piece where an assistant names them."""
+
 _SURE_STOP = re.compile(r"[^\W\d_]{2,}(?P<mark>[.!?])\Z")
 """What a delta ends in when an eager splitter need not wait: no number, no name of a server or file."""
 
@@ -60,12 +67,27 @@ def without_flush(text: str) -> tuple[str, str]:
     return plain[:begun], plain[begun:]
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where an assistant wants pieces to end: at these marks, at none but sentences' ends where it names none."""
+
+    marks: frozenset[str] = frozenset()
+
+    def allow(self, mark: str, *, is_sentence: bool) -> bool:
+        """A new line is as good as a full stop."""
+        if not self.marks:
+            return is_sentence
+        return not self.marks.isdisjoint("." if mark == "\n" else mark)
+
+
 class SentenceSplitter:
     """One reply's text in, pieces to speak out, in order.
 
     The first piece goes out at its sentence's end however short it is, or at a comma once it has `min_characters`;
     later ones are whole sentences of at least that. A sentence of more than `max_characters` is cut at its last
     comma, else space, before that. `<flush />` sends all there is; the next piece counts as first again.
+
+    With `bounds` the first piece is no exception, and pieces end at the marks that they name.
     """
 
     def __init__(
@@ -75,12 +97,16 @@ class SentenceSplitter:
         clean: Callable[[str], str] = speakable,
         *,
         is_eager: bool = False,
+        bounds: Bounds | None = None,
     ) -> None:
         if not 1 <= min_characters <= max_characters:
             raise ValueError("min_characters: must be from 1 to max_characters")
         self._min_characters = min_characters
         self._max_characters = max_characters
         self._clean = clean
+        self._bounds = bounds
+        self._mark_begins = _ANY_MARK_BEGINS if bounds and bounds.marks else _MARK_BEGINS
+        self._mark = _ANY_MARK if bounds and bounds.marks else _MARK
         self._text = ""
         self._is_first = True
         self._is_eager = is_eager
@@ -118,8 +144,9 @@ class SentenceSplitter:
         if found is None:
             return start
         ended = text + " "
-        verdict, _ = _judge(ended, start, found.start("mark"), is_all=False)
-        if verdict is not _Verdict.SENTENCE:
+        verdict, _ = _judge(self._mark, ended, start, found.start("mark"), is_all=False)
+        is_enough = self._is_enough(verdict, found["mark"], len(text[start:].strip()))
+        if verdict is not _Verdict.SENTENCE or not is_enough:
             return start
         self._cut(text[start:], pieces, is_all=True)
         self._was_eager = not self._is_first
@@ -153,11 +180,11 @@ class SentenceSplitter:
         """Where the piece that begins at `start` ends; None when more text must decide."""
         limit = start + self._max_characters
         last_mark, position = start, start
-        while found := _MARK_BEGINS.search(text, position, limit):
-            verdict, position = _judge(text, start, found.start(), is_all=is_all)
+        while found := self._mark_begins.search(text, position, limit):
+            verdict, position = _judge(self._mark, text, start, found.start(), is_all=is_all)
             if verdict is _Verdict.WAIT:
                 return None
-            if self._is_enough(verdict, position - start):
+            if self._is_enough(verdict, text[found.start() : position], position - start):
                 return position
             if verdict is not _Verdict.NOTHING:
                 last_mark = position
@@ -167,15 +194,18 @@ class SentenceSplitter:
             return last_mark
         return _space_near(text, start, limit, is_all=is_all)
 
-    def _is_enough(self, verdict: _Verdict, length: int) -> bool:
+    def _is_enough(self, verdict: _Verdict, mark: str, length: int) -> bool:
+        if self._bounds is not None:
+            is_end = verdict in (_Verdict.SENTENCE, _Verdict.CLAUSE) and length >= self._min_characters
+            return is_end and self._bounds.allow(mark, is_sentence=verdict is _Verdict.SENTENCE)
         if verdict is _Verdict.SENTENCE:
             return self._is_first or length >= self._min_characters
         return verdict is _Verdict.CLAUSE and self._is_first and length >= self._min_characters
 
 
-def _judge(text: str, start: int, at: int, *, is_all: bool) -> tuple[_Verdict, int]:
+def _judge(marks: re.Pattern[str], text: str, start: int, at: int, *, is_all: bool) -> tuple[_Verdict, int]:
     """What the mark at `at` ends, and where the next piece may begin. `is_all`: nothing follows `text`."""
-    mark = _MARK.match(text, at)
+    mark = marks.match(text, at)
     assert mark is not None
     after = mark.end()
     if mark["line"]:

@@ -316,7 +316,7 @@ class CallShell:
             request = ModelRequest(chosen, messages, chosen.tools, call=ref.call, org=ref.org, access=access)
             turn = known.turn if known else self._state.speculations[reply].turn
             with self._trace.asking(turn, chosen) as asking:
-                async for heard in ask(model, request, before):
+                async for heard in ask(model, request, before, assistant.voice.chunk_plan):
                     self._inputs.put_nowait((reply, heard))
                     asking.heard(heard)
                     if isinstance(heard, Answered):

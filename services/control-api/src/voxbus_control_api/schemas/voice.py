@@ -4,28 +4,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from voxbus_contracts.api_model import ApiModel
 from voxbus_contracts.assistant import Voice, VoiceFallback
 from voxbus_control_api.schemas.fields import Json
 from voxbus_control_api.schemas.server import NeededServer
-
-
-class FormatPlan(ApiModel):
-    """Numbers, dates and the like are written out before they are spoken."""
-
-    enabled: bool = True
-    number_to_digits_cutoff: Annotated[float, Field(ge=0)] = 2025
-    replacements: tuple[Json, ...] = ()
-    formatters_enabled: tuple[str, ...] = ()
-
-
-class ChunkPlan(ApiModel):
-    """Where the model's text is cut for the voice."""
-
-    enabled: bool = True
-    min_characters: Annotated[float, Field(ge=1, le=80)] = 30
-    punctuation_boundaries: tuple[str, ...] = ()
-    format_plan: FormatPlan | None = None
 
 
 class VoiceStandIn(Voice):
@@ -47,7 +28,6 @@ class VoiceBody(Voice):
     model: str | None = None
     language: str | Json | None = None
     caching_enabled: bool = True
-    chunk_plan: ChunkPlan | None = None
     fallback_plan: VoiceFallbackBody | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     filler_injection_enabled: bool = False
     server: Annotated[NeededServer | None, Field(validate_default=True)] = None  # pyright: ignore[reportIncompatibleVariableOverride]
