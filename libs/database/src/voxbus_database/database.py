@@ -83,8 +83,8 @@ class Database:
 async def open_database(url: str, schema: Schema, *, connections: int = 10) -> Database:
     """Opens or makes the database and migrates it.
 
-    At most `connections` of PostgreSQL are kept, and as many again are made under load. Raises BadDatabaseUrl,
-    DatabaseUnreachable, DatabaseTooNew.
+    At most `connections` are kept, and as many again are made under load. Raises BadDatabaseUrl, DatabaseUnreachable,
+    DatabaseTooNew.
     """
     database = Database(_engine(parse_url(url), schema, connections))
     try:
@@ -105,7 +105,10 @@ def insert_new(connection: AsyncConnection, table: Table) -> Any:
 def _engine(url: URL, schema: Schema, connections: int) -> AsyncEngine:
     if url.get_backend_name() == SQLITE:
         _make_private(url, Path(str(url.database)))
-        return _with_pragmas(create_async_engine(url, hide_parameters=True, connect_args={"isolation_level": None}))
+        kept = {"pool_size": connections, "max_overflow": connections}
+        return _with_pragmas(
+            create_async_engine(url, hide_parameters=True, connect_args={"isolation_level": None}, **kept)
+        )
     settings: Mapping[str, str] = {"search_path": f'"{schema.name}"', "application_name": f"voxbus-{schema.service}"}
     return create_async_engine(
         url,

@@ -112,7 +112,7 @@ CALLS = Table(
     Column("erased_at_ms", BigInteger),
     Index("calls_of_org", "org", "created_at_ms"),
     Index("calls_open", "ended_at_ms", "started_at_ms"),
-    Index("calls_of_org_open", "org", "ended_at_ms", "admitted_at_ms"),
+    Index("calls_of_org_open", "org", "ended_at_ms", "deleted_at_ms", "admitted_at_ms"),
     Index("calls_unstarted", "queued_at_ms", "ended_at_ms", "scheduled_at_ms"),
     Index("calls_to_erase", "erased_at_ms", "deleted_at_ms"),
 )

@@ -39,8 +39,11 @@ class Archiver:
     settle_ms: int
     log: BoundLogger
 
-    async def archive(self, ref: CallRef) -> None:
+    async def archive(self, ref: CallRef, ended_at_ms: int = 0) -> None:
         """Raises Again until a look finds nothing new; ObjectFault, NotStored when it must be tried again."""
+        since_ms = unix_ms() - ended_at_ms
+        if since_ms < self.settle_ms:
+            raise Again((self.settle_ms - since_ms) / 1000 + 0.05)
         if await self.bus.has_event(ref, "call", "deleted"):
             return
         messages = await self._log(ref)

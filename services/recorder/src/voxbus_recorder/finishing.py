@@ -56,6 +56,9 @@ class Finisher:
             return
         if unix_ms() - ended_at_ms < _SETTLE_MS or await self._is_being_recorded(ref):
             raise Again(_LOOK_AGAIN_S)
+        if not await self.bus.has_event(ref, "media", "attached"):
+            metrics.RECORDINGS.labels("never-answered").inc()
+            return
         begun_s = time.monotonic()
         shelf = await read_shelf(self.store, ref)
         past = await self._past_recording(ref)

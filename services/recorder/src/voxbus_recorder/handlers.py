@@ -32,7 +32,7 @@ def add_handlers(broker: EventBroker, finisher: Finisher, archiver: Archiver, st
 
     @broker.consumes(ARCHIVER, workers=4)
     async def on_ended_log(received: Received) -> None:  # pyright: ignore[reportUnusedFunction]
-        await archiver.archive(received.ref)
+        await archiver.archive(received.ref, received.envelope.occurred_at_ms)
 
     @broker.consumes(ERASER, workers=4)
     async def on_deleted_call(received: Received) -> None:  # pyright: ignore[reportUnusedFunction]

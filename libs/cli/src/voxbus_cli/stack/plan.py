@@ -11,8 +11,11 @@ from voxbus_contracts.identity import SERVICES
 from voxbus_runtime.bus import without_login
 
 DEMO_SERVER: Final = "demo-server"
-_PATIENT: Final = ("recorder", "billing", "control-api")
-"""Off the audio path: records and costs can wait for a frame, a frame cannot wait for them. For a tool callers wait."""
+_PATIENT: Final = {"control-api": 10, "recorder": 15, "billing": 15}
+"""Off the audio path, with their niceness: records and costs can wait for a frame, a frame cannot wait for them.
+
+Whoever asks the API waits for its answer, nobody for an archive; for a tool callers wait.
+"""
 _NICENESS: Final = 10
 MAX_REPLICAS: Final = 16
 
@@ -94,8 +97,8 @@ def plan_children(settings: StackSettings, replicas: Mapping[str, int], python: 
         module = f"voxbus_{service.replace('-', '_')}"
         for number in range(1, replicas.get(service, 1) + 1):
             name = service if number == 1 else f"{service}-{number}"
-            niceness = _NICENESS if service in _PATIENT else 0
-            children.append(ChildSpec(name, (python, "-m", module), stage=service, niceness=niceness))
+            command = (python, "-m", module)
+            children.append(ChildSpec(name, command, stage=service, niceness=_PATIENT.get(service, 0)))
     return tuple(children)
 
 

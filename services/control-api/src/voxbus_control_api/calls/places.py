@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import BigInteger, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts import CallRef
@@ -56,15 +56,10 @@ class Standing:
 
 async def counted(connection: AsyncConnection, org: str, default_limit: int, now_ms: int) -> Places:
     """Inside a writing transaction: until it ends nobody else counts this organisation's calls."""
-    of_org = select(ORGS.c.concurrency_limit).where(ORGS.c.id == org).with_for_update()
-    limit = (await connection.execute(of_org)).scalar_one_or_none()
-    active = _open(org).where(CALLS.c.admitted_at_ms > now_ms - LONGEST_CALL_MS)
-    waiting = _open(org).where(*_waits(now_ms))
-    return Places(
-        limit=default_limit if limit is None else limit,
-        active=(await connection.execute(active)).scalar_one(),
-        waiting=(await connection.execute(waiting)).scalar_one(),
-    )
+    asked = {"org": org, "now_ms": now_ms, "lately_ms": now_ms - LONGEST_CALL_MS}
+    limit = (await connection.execute(_LIMIT, asked)).scalar_one_or_none()
+    active, waiting = (await connection.execute(_COUNTS, asked)).one()
+    return Places(limit=default_limit if limit is None else limit, active=active, waiting=waiting)
 
 
 class WaitingCalls:
@@ -103,14 +98,23 @@ class WaitingCalls:
             return ids
 
 
-def _open(org: str) -> Any:
-    return select(func.count()).select_from(CALLS).where(CALLS.c.org == org, *_is_open())
-
-
 def _is_open() -> tuple[Any, ...]:
     return CALLS.c.ended_at_ms.is_(None), CALLS.c.deleted_at_ms.is_(None)
 
 
-def _waits(now_ms: int) -> tuple[Any, ...]:
+def _waits(now_ms: Any) -> tuple[Any, ...]:
     is_due = or_(CALLS.c.scheduled_at_ms.is_(None), CALLS.c.scheduled_at_ms <= now_ms)
     return CALLS.c.admitted_at_ms.is_(None), CALLS.c.queued_at_ms.is_(None), is_due
+
+
+def _count(*conditions: Any) -> Any:
+    counted = select(func.count()).select_from(CALLS)
+    return counted.where(CALLS.c.org == bindparam("org"), *_is_open(), *conditions).scalar_subquery()
+
+
+# Every start of a call asks this: made once, for making a statement takes longer than asking it.
+_LIMIT: Final = select(ORGS.c.concurrency_limit).where(ORGS.c.id == bindparam("org")).with_for_update()
+_COUNTS: Final = select(
+    _count(CALLS.c.admitted_at_ms > bindparam("lately_ms", type_=BigInteger)),
+    _count(*_waits(bindparam("now_ms", type_=BigInteger))),
+)
