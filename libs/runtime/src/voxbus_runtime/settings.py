@@ -61,7 +61,7 @@ class ServiceSettings(BaseSettings):
     """A worker whose event loop is later than this, one time in twenty over 10 s, takes no new calls until it is not.
     Audio comes every 20 ms: at this lag the calls it has already sound broken, at a tenth of it they do not."""
 
-    audio_gather_ms: float = Field(default=2, ge=0, le=20)
+    audio_gather_ms: float = Field(default=0.5, ge=0, le=20)
     """Frames that come within this time of the last write leave together; a frame that comes alone does not wait."""
 
     audio_listen_every_ms: float = Field(default=0, ge=0, le=200)
