@@ -106,16 +106,26 @@ class Bus:
         return envelope.event_id
 
     async def call_log(self, ref: CallRef, from_seq: int = 1, upto_seq: int | None = None) -> list[LoggedMessage]:
-        """All stored events and commands of a call in stream order; neither fenced nor de-duplicated."""
-        found: list[StoredMessage] = []
-        for subject in (ref.all_events, ref.all_commands):
-            async for message in read(self.nc, EVENTS.name, subject, from_seq=from_seq):
-                if upto_seq is not None and message.seq > upto_seq:
-                    break
-                found.append(message)
-        found.sort(key=lambda message: message.seq)
+        """All stored events and commands of a call in stream order, without a hole; neither fenced nor de-duplicated.
+
+        Commands are read after the events: events that came meanwhile, before the last command, are read then.
+        """
+        found = await self._stored(ref.all_events, from_seq, upto_seq)
+        commands = await self._stored(ref.all_commands, from_seq, upto_seq)
+        events_to = found[-1].seq if found else from_seq - 1
+        if commands and commands[-1].seq > events_to:
+            found += await self._stored(ref.all_events, events_to + 1, commands[-1].seq)
+        found = sorted((*found, *commands), key=lambda message: message.seq)
         logged = (self.logged(m.subject, m.data, m.headers, m.seq) for m in found)
         return [message for message in logged if message is not None]
+
+    async def _stored(self, subject: str, from_seq: int, upto_seq: int | None) -> list[StoredMessage]:
+        found: list[StoredMessage] = []
+        async for message in read(self.nc, EVENTS.name, subject, from_seq=from_seq):
+            if upto_seq is not None and message.seq > upto_seq:
+                break
+            found.append(message)
+        return found
 
     async def has_event(self, ref: CallRef, entity: str, what: str) -> bool:
         return await last(self.nc, EVENTS.name, ref.event(entity, what)) is not None

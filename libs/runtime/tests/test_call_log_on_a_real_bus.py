@@ -1,0 +1,49 @@
+"""A call's log as it is read back while others write on it."""
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+import voxbus_runtime.bus
+from voxbus_contracts import CallRef, Command, Envelope, Event
+from voxbus_contracts.commands import ClearPlayback
+from voxbus_contracts.events import CallRinging, CallStarted
+from voxbus_contracts.identity import DEFAULT_ORG
+from voxbus_runtime.bus import Bus, unix_ms
+from voxbus_runtime.stream_reader import StoredMessage, read
+from voxbus_testing.nats import bus_at
+
+pytestmark = pytest.mark.integration
+
+
+async def store(bus: Bus, ref: CallRef, message: Event | Command) -> None:
+    envelope = Envelope(
+        event_id=uuid.uuid4().hex,
+        schema=message.schema_id(),
+        occurred_at_ms=unix_ms(),
+        producer="test",
+        stage="media-ingress",
+        traceparent="",
+    )
+    await bus.outbox.stored(message.subject(ref), message.payload(), envelope.headers())
+
+
+async def test_an_event_before_the_last_command_is_in_the_log_although_it_came_while_that_was_read(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = CallRef(DEFAULT_ORG, str(uuid.uuid4()))
+    async with bus_at(nats_url) as bus:
+        await store(bus, ref, CallRinging())
+
+        async def busy(*asked: Any, **bounds: Any) -> AsyncIterator[StoredMessage]:
+            """Between the events and the commands one of each is written."""
+            if asked[2] == ref.all_commands:
+                await store(bus, ref, CallStarted(pts_ms=0, setup_ms=1))
+                await store(bus, ref, ClearPlayback(up_to_utterance_seq=1))
+            async for message in read(*asked, **bounds):
+                yield message
+
+        monkeypatch.setattr(voxbus_runtime.bus, "read", busy)
+        assert [logged.name for logged in await bus.call_log(ref)] == ["call.ringing", "call.started", "playback.clear"]
