@@ -117,7 +117,11 @@ def components() -> Json:
     for kind in KINDS:
         out[f"{kind.title}Patch"] = partial(out[f"{kind.title}Body"], out)
         out[kind.title] = {"allOf": [ref(f"{kind.title}Body"), ref("Stored")]}
-    return {**out, **_ANSWERS, **RECORDS}
+    for shown in (_ANSWERS, RECORDS):
+        if twice := out.keys() & shown.keys():
+            raise ValueError(f"two schemas of the API's document have the same name: {', '.join(sorted(twice))}")
+        out |= shown
+    return out
 
 
 def nullable(schema: Any) -> Any:

@@ -45,7 +45,7 @@ _OF_CALLS: Final[dict[str, Json]] = {
             "toolCalls": {"type": "array", "items": _OPEN},
         },
     ),
-    "ChatMessage": open_object({"role": TEXT}, {"tool_calls": {"type": "array", "items": _OPEN}}),
+    "OpenAIMessage": open_object({"role": TEXT}, {"tool_calls": {"type": "array", "items": _OPEN}}),
     "PerformanceMetrics": open_object(
         {"numUserInterrupted": COUNT, "numAssistantInterrupted": COUNT},
         {
@@ -59,7 +59,7 @@ _OF_CALLS: Final[dict[str, Json]] = {
     "Artifact": open_object(
         {
             "messages": array_of("CallMessage"),
-            "messagesOpenAIFormatted": array_of("ChatMessage"),
+            "messagesOpenAIFormatted": array_of("OpenAIMessage"),
             "transcript": TEXT,
         },
         {
@@ -123,10 +123,10 @@ _ITEM: Final[Json] = open_object(
 
 _CHATS: Final[dict[str, Json]] = {
     "Chat": _stored(
-        {"messages": array_of("ChatMessage"), "output": array_of("ChatMessage"), **_COSTS},
+        {"messages": array_of("OpenAIMessage"), "output": array_of("OpenAIMessage"), **_COSTS},
         {"input": {"anyOf": [TEXT, {"type": "array"}]}},
     ),
-    "WebChat": open_object({"id": TEXT, "output": array_of("ChatMessage")}, _texts("sessionId")),
+    "WebChat": open_object({"id": TEXT, "output": array_of("OpenAIMessage")}, _texts("sessionId")),
     "ChatResponse": open_object(
         {
             **_texts("id", "model"),
