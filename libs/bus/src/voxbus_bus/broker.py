@@ -224,12 +224,7 @@ class EventBroker:
                     taken = await sieve.sorted_out(messages)
                     await guarded([(_marked(await self._read(raw), gap), _Plain(raw)) for raw, gap in taken])
                 except Exception as problem:  # noqa: BLE001  # what was not acknowledged comes again after ack_wait
-                    self._log.error(
-                        "batch left to come again",
-                        durable=spec.durable,
-                        problem=type(problem).__name__,
-                        where=where_raised(problem),
-                    )
+                    self._tell_left("batch", spec, problem)
 
             reader = BatchReader(spec, self._connection, handle, gather_s)
             self._readers.append(reader)
@@ -250,16 +245,15 @@ class EventBroker:
             try:
                 await guarded((await self._read(raw), _Plain(raw)))
             except Exception as problem:  # noqa: BLE001  # what was not acknowledged comes again after ack_wait
-                self._log.error(
-                    "message left to come again",
-                    durable=spec.durable,
-                    problem=type(problem).__name__,
-                    where=where_raised(problem),
-                )
+                self._tell_left("message", spec, problem)
 
         reader = PromptReader(spec, self._connection, handle, workers)
         self._readers.append(reader)
         return reader
+
+    def _tell_left(self, what: str, spec: ConsumerSpec, problem: Exception) -> None:
+        name, where = type(problem).__name__, where_raised(problem)
+        self._log.error(f"{what} left to come again", durable=spec.durable, problem=name, where=where)
 
     def _guarded_batch(
         self, spec: ConsumerSpec, handler: BatchHandler
