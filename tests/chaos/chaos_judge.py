@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -111,27 +111,30 @@ def faults_of(talk: Talk, seen: Evidence) -> list[str]:
     ]
 
 
-def losses_of(talk: Talk, kept: Kept) -> list[str]:
-    """What a call's records lack, in words."""
+def losses_of(talk: Talk, kept: Kept, heard: Sequence[tuple[float, bytes]]) -> list[str]:
+    """What a call's records lack, in words. `heard`: the sound that reached the caller, as in Evidence."""
     if kept.recording is None:
         wrong = ["there is no recording"]
     else:
         lost_ms = int(kept.recording["missing_ms"])
         wrong = [f"{lost_ms} ms are missing in the recording"] if lost_ms else []
         wrong += _sound("customer", kept, sum(e.asked_ms - e.at_ms for e in talk.exchanges), talk)
-        wrong += _sound("assistant", kept, sum(e.answer_ms for e in talk.exchanges), talk)
+        wrong += _sound("assistant", kept, round(_loud_ms(pcm for _, pcm in heard)), talk)
     if kept.archived_upto < kept.ended_at or not kept.ended_at:
         wrong.append(f"the archive ends at {kept.archived_upto}, the call at {kept.ended_at}")
     return wrong + [f"no cost of the {row}" for row in _COSTS if row not in kept.cost_rows]
 
 
 def _sound(track: str, kept: Kept, wanted_ms: int, talk: Talk) -> list[str]:
-    pcm = kept.tracks.get(track, b"")
-    frames = (pcm[at : at + _FRAME_BYTES] for at in range(0, len(pcm), _FRAME_BYTES))
-    sounded_ms = sum(len(frame) for frame in frames if peak(frame) > LOUD) / _BYTES_PER_MS
+    sounded_ms = _loud_ms([kept.tracks.get(track, b"")])
     if abs(sounded_ms - wanted_ms) <= SENTENCE_LOSS_MS * len(talk.exchanges):
         return []
     return [f"{sounded_ms:.0f} ms of sound on the {track}'s track instead of {wanted_ms}"]
+
+
+def _loud_ms(sound: Iterable[bytes]) -> float:
+    frames = (pcm[at : at + _FRAME_BYTES] for pcm in sound for at in range(0, len(pcm), _FRAME_BYTES))
+    return sum(len(frame) for frame in frames if peak(frame) > LOUD) / _BYTES_PER_MS
 
 
 def silences_of(talk: Talk, audio: Sequence[tuple[float, bytes]]) -> list[Silence]:

@@ -6,6 +6,8 @@ import io
 import json
 import time
 import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
@@ -19,13 +21,22 @@ _LOOK_EVERY_S: Final = 1.0
 _TRACKS: Final = {"customer": "presignedCustomerUrl", "assistant": "presignedAssistantUrl"}
 
 
-async def losses(talk: Talk, api: str, key: str, call_id: str, watch: BusWatch) -> list[str]:
-    """What the call's records still lack when there was time enough."""
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Where to ask for what is kept."""
+
+    api: str
+    key: str
+    watch: BusWatch
+
+
+async def losses(talk: Talk, call_id: str, heard: Sequence[tuple[float, bytes]], archive: Archive) -> list[str]:
+    """What the call's records still lack when there was time enough. `heard`: the caller's sound, as in Evidence."""
     until_s = time.monotonic() + COMPLETE_WITHIN_S
-    headers = {"authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=api, headers=headers, timeout=20, trust_env=False) as http:
+    headers = {"authorization": f"Bearer {archive.key}"}
+    async with httpx.AsyncClient(base_url=archive.api, headers=headers, timeout=20, trust_env=False) as http:
         while True:
-            found = losses_of(talk, await _kept(http, call_id, watch))
+            found = losses_of(talk, await _kept(http, call_id, archive.watch), heard)
             if not found or time.monotonic() > until_s:
                 return found
             await asyncio.sleep(_LOOK_EVERY_S)

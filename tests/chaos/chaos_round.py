@@ -15,7 +15,7 @@ from chaos_bounds import gaps_beyond, lines_beyond, quantile, takeovers
 from chaos_caller import Conversation, Trial, close
 from chaos_faults import LEADER, STORAGE, Fault, Ground, counts_of, inflict, settled
 from chaos_judge import Evidence, Silence, Tally, faults_of, silences_of, tally_of, transcript_faults, unexcused
-from chaos_kept import COMPLETE_WITHIN_S, losses
+from chaos_kept import COMPLETE_WITHIN_S, Archive, losses
 from chaos_machine import Machine
 from chaos_talk import PERIOD_MS, Talk, talk_of
 
@@ -156,7 +156,8 @@ async def _strike(plan: Round, setting: Setting, rng: random.Random, began_s: fl
 async def _lost(trials: list[Trial], setting: Setting) -> list[str]:
     """What is not kept of the calls, although whatever was broken has been whole since."""
     stack, placed = setting.ground.stack, [trial for trial in trials if trial.call_id]
-    asked = (losses(trial.talk, stack.api, stack.key, trial.call_id, setting.watch) for trial in placed)
+    archive = Archive(stack.api, stack.key, setting.watch)
+    asked = (losses(each.talk, each.call_id, each.evidence.audio if each.evidence else [], archive) for each in placed)
     found = zip(placed, await asyncio.gather(*asked), strict=True)
     return [f"call {trial.number} ({trial.call_id}): {what}" for trial, wrong in found for what in wrong]
 

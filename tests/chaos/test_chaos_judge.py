@@ -134,14 +134,24 @@ def kept() -> Kept:
     return Kept({"missing_ms": 0}, tracks, archived_upto=90, ended_at=80, cost_rows=costs)
 
 
+HEARD = [(0.5, stub_tone(sum(e.answer_ms for e in TALK.exchanges))), (9.0, bytes(6_400))]
+
+
 def test_a_call_that_is_kept_whole_lacks_nothing() -> None:
-    assert losses_of(TALK, kept()) == []
+    assert losses_of(TALK, kept(), HEARD) == []
 
 
 def test_what_is_not_kept_of_a_call_is_named() -> None:
-    assert losses_of(TALK, replace(kept(), recording=None)) == ["there is no recording"]
-    assert losses_of(TALK, replace(kept(), recording={"missing_ms": 40})) == ["40 ms are missing in the recording"]
-    assert losses_of(TALK, replace(kept(), archived_upto=79)) == ["the archive ends at 79, the call at 80"]
-    assert losses_of(TALK, replace(kept(), cost_rows=kept().cost_rows[:-1])) == ["no cost of the vapi"]
-    (fault,) = losses_of(TALK, replace(kept(), tracks={**kept().tracks, "assistant": bytes(32_000)}))
+    assert losses_of(TALK, replace(kept(), recording=None), HEARD) == ["there is no recording"]
+    assert losses_of(TALK, replace(kept(), recording={"missing_ms": 40}), HEARD) == [
+        "40 ms are missing in the recording"
+    ]
+    assert losses_of(TALK, replace(kept(), archived_upto=79), HEARD) == ["the archive ends at 79, the call at 80"]
+    assert losses_of(TALK, replace(kept(), cost_rows=kept().cost_rows[:-1]), HEARD) == ["no cost of the vapi"]
+    (fault,) = losses_of(TALK, replace(kept(), tracks={**kept().tracks, "assistant": bytes(32_000)}), HEARD)
     assert fault.startswith("0 ms of sound on the assistant's track instead of ")
+
+
+def test_the_record_of_the_assistant_is_held_to_what_the_caller_heard_whatever_was_planned() -> None:
+    (fault,) = losses_of(TALK, kept(), HEARD[1:])
+    assert fault.endswith("ms of sound on the assistant's track instead of 0")

@@ -342,7 +342,7 @@ async def test_a_tool_of_ten_seconds_is_announced_at_its_times_and_leaves_no_dea
     )
     said_ms = [ms for _, ms in plain.said]
     assert said_ms[0] < 1_200, "announced after 0.7 s"
-    assert len(said_ms) >= 4
+    assert len(said_ms) >= 3, "the fourth is due when the tool is"
     assert max(plain.silences_s) <= MOST_SILENCE_S + plain.late_s, plain
     assert [cause for cause, _ in with_own.said[:3]] == ["tool-start", "tool-late:2500", "tool-late:5000"]
     for (_, ms), due_ms in zip(with_own.said, (0, 2_500, 5_000), strict=False):

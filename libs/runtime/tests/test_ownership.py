@@ -2,7 +2,7 @@
 
 from voxbus_contracts.config import Owner
 from voxbus_runtime.liveness import Liveness, Vital
-from voxbus_runtime.ownership import Drop, Held, PutBacks, Take, Wait, judge_claim
+from voxbus_runtime.ownership import Drop, Held, PutBacks, Strays, Take, Wait, judge_claim
 
 HELD = Held(Owner(worker="vad-a"), 7)
 
@@ -62,3 +62,20 @@ def test_a_suspects_call_is_put_back_once_and_again_only_when_nobody_took_it() -
     assert put_backs.due(entries, lambda _: Vital.SUSPECT, 101.0) == []
     assert put_backs.due(entries, lambda _: Vital.SUSPECT, 103.5) == entries
     assert put_backs.due(entries, lambda _: Vital.ALIVE, 110.0) == []
+
+
+def test_a_key_of_our_own_is_a_stray_when_it_stays_one_for_three_seconds_and_no_sooner() -> None:
+    strays = Strays()
+    entry = ("vad.org.call", Held(Owner(worker="me"), 7))
+
+    def mine(_key: str, held: Held) -> bool:
+        return held.owner.worker == "me"
+
+    assert strays.due([entry], mine, 0.0) == []
+    assert strays.due([entry], mine, 2.9) == []
+    assert strays.due([entry], mine, 3.0) == [entry]
+    assert strays.due([], mine, 3.5) == []
+    assert strays.due([entry], mine, 4.0) == [], "it was gone meanwhile"
+    newer = ("vad.org.call", Held(Owner(worker="me"), 8))
+    assert strays.due([newer], mine, 8.0) == [], "taken anew"
+    assert strays.due([newer], lambda _key, _held: False, 20.0) == []

@@ -9,7 +9,7 @@ import nats.errors
 import pytest
 
 from voxbus_contracts import DEFAULT_ORG, Envelope
-from voxbus_contracts.config import CallConfig
+from voxbus_contracts.config import CallConfig, Owner
 from voxbus_contracts.events import CallEnded, SpeechStarted
 from voxbus_contracts.streams import OWNERS
 from voxbus_contracts.subjects import claims_of
@@ -134,6 +134,39 @@ async def test_a_worker_started_alone_finds_the_calls_of_a_dead_one(nats_url: st
         b = await start(nats_url, "vad-b", second)
         await eventually(lambda: second.served, timeout_s=5, what="second owner")
         await b.stop()
+
+
+@pytest.mark.parametrize("is_claimed_again", [True, False])
+async def test_a_key_that_was_stored_without_its_worker_hearing_so_does_not_keep_the_call_from_being_served(
+    nats_url: str, config: CallConfig, is_claimed_again: bool
+) -> None:
+    stage = Counting()
+    a = await start(nats_url, "vad-a", stage)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await bus.kv_create(OWNERS.name, config.ref.owner_key("vad"), Owner(worker="vad-a").payload())
+        if is_claimed_again:
+            await put_claims(bus, config)
+        await eventually(lambda: stage.served, timeout_s=2 if is_claimed_again else 8, what="served after all")
+        assert a.component.calls() == [str(config.ref)]
+    await a.stop()
+
+
+async def test_the_key_of_an_ended_call_that_its_worker_could_not_remove_goes(
+    nats_url: str, config: CallConfig
+) -> None:
+    stage = Counting()
+    a = await start(nats_url, "vad-a", stage)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await bus.publish_event(config.ref, CallEnded(pts_ms=1, reason="customer-ended-call"), stage="llm-orchestrator")
+        key = config.ref.owner_key("vad")
+        await bus.kv_create(OWNERS.name, key, Owner(worker="vad-a").payload())
+        async with asyncio.timeout(10):
+            while await bus.kv_get(OWNERS.name, key) is not None:
+                await asyncio.sleep(0.1)
+    assert not stage.served
+    await a.stop()
 
 
 async def test_draining_gives_the_call_to_the_other_worker_at_once(nats_url: str, config: CallConfig) -> None:

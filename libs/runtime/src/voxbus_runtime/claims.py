@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import nats.errors
@@ -26,7 +27,7 @@ from voxbus_runtime.errors import NotStored, OwnershipLost, RuntimeFault
 from voxbus_runtime.metrics import LEFT_CLAIMS
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.owners_view import OwnersView
-from voxbus_runtime.ownership import Drop, Held, PutBacks, Take, Wait, judge_claim
+from voxbus_runtime.ownership import Drop, Held, PutBacks, Strays, Take, Wait, judge_claim
 from voxbus_runtime.room import Room, count_orphans
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.tasks import end
@@ -111,7 +112,8 @@ class StageWorker:
         self._owners = OwnersView(runtime.bus, stage)
         self._put_backs = PutBacks()
         self._draining = False
-        self._taking = 0
+        self._strays = Strays()
+        self._taking: set[str] = set()
         self._pullers: list[asyncio.Task[None]] = []
 
     # --- component ---------------------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ class StageWorker:
                 await self._on_claim(msg)
 
     def _is_full(self) -> bool:
-        return Room(self.slots, len(self._calls) + self._taking).is_full
+        return Room(self.slots, len(self._calls) + len(self._taking)).is_full
 
     def _why_left(self, claim: Claim) -> str | None:
         """Room may be gone by the time a claim comes: the other puller was quicker."""
@@ -186,7 +188,7 @@ class StageWorker:
         if not self._owners.is_known:
             return "orphans"
         orphans = count_orphans(self._owners.entries(), self.runtime.peers.vital)
-        return Room(self.slots, len(self._calls) + self._taking, orphans, self.runtime.is_overloaded).refuses_new
+        return Room(self.slots, len(self._calls) + len(self._taking), orphans, self.runtime.is_overloaded).refuses_new
 
     async def _on_claim(self, msg: Msg) -> None:
         try:
@@ -201,15 +203,21 @@ class StageWorker:
             LEFT_CLAIMS.labels(left).inc()
             await msg.nak(delay=_LOOK_AGAIN_S)
             return
-        self._taking += 1
+        name = str(ref)
+        if name in self._taking:  # by the other puller: the same call was put on the queue twice
+            await msg.nak(delay=_LOOK_AGAIN_S)
+            return
+        self._taking.add(name)
         try:
             await self._judge(msg, ref)
         finally:
-            self._taking -= 1
+            self._taking.discard(name)
 
     async def _judge(self, msg: Msg, ref: CallRef) -> None:
         entry = await self.runtime.bus.kv_get(OWNERS.name, ref.owner_key(self.stage))
         held = Held(Owner.model_validate_json(entry.value), entry.revision or 0) if entry and entry.value else None
+        if held is not None and self._is_left_by_us(ref, held):
+            held = replace(held, owner=Owner(worker=""))
         match judge_claim(held, self.runtime.peers.vital):
             case Drop():
                 await msg.ack()
@@ -316,12 +324,36 @@ class StageWorker:
     def _put_back_now(self) -> None:
         self.runtime.spawn(self._put_back(), "put-back-now")
 
+    def _is_left_by_us(self, ref: CallRef, held: Held) -> bool:
+        """Whether a key is our own though we do not serve the call: a bus that failed just then took it without our
+        hearing so, or did not hear that it was removed. Peers leave it to us while we live."""
+        return held.owner.worker == self.runtime.worker and str(ref) not in self._calls
+
+    def _is_stray(self, key: str, held: Held) -> bool:
+        _, ref = parse_owner_key(key)
+        return self._is_left_by_us(ref, held) and str(ref) not in self._taking
+
     async def _put_back(self) -> None:
         if not self.runtime.bus.connected:
             return
         now_s = time.monotonic()
+        for key, held in self._strays.due(self._owners.entries(), self._is_stray, now_s):
+            await self._let_stray_go(key, held)
         for key, held in self._put_backs.due(self._owners.entries(), self.runtime.peers.vital, now_s):
             stage, ref = parse_owner_key(key)
             self.runtime.log.info("owner is gone, call goes back on the queue", call=ref.call, owner=held.owner.worker)
             claim = Claim(stage=stage, org=ref.org, call=ref.call, revision=held.revision, reason="owner-lost")
             await put_claim(self.runtime.bus, claim, attempt=int(now_s // 3) if held.revision else 0)
+
+    async def _let_stray_go(self, key: str, held: Held) -> None:
+        """Whoever takes the claim goes on with the call, or removes the key of one that is over."""
+        stage, ref = parse_owner_key(key)
+        bus = self.runtime.bus
+        try:
+            revision = await bus.kv_update(OWNERS.name, key, Owner(worker="").payload(), held.revision)
+        except (nats.errors.Error, JetStreamError, TimeoutError) as problem:
+            bus.log.warning("a call that is not served cannot be put back now", problem=type(problem).__name__)
+            return
+        if revision is not None:
+            bus.log.info("our own key, but not served: call goes back on the queue", call=ref.call)
+            await put_claim(bus, Claim(stage=stage, org=ref.org, call=ref.call, revision=revision, reason="not-served"))

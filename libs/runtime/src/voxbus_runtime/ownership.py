@@ -9,6 +9,8 @@ from voxbus_runtime.liveness import Vital
 
 PUT_BACK_AGAIN_S: Final = 3.0
 """A claim that was put back and taken by nobody is put back again after this long."""
+STRAY_AFTER_S: Final = 3.0
+"""So long a key may name a worker that does not serve the call: it is about to, or about to remove the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,20 @@ class PutBacks:
     def forget(self, key: str) -> None:
         for known in [k for k in self._at_s if k[0] == key]:
             del self._at_s[known]
+
+
+class Strays:
+    """Finds keys that name this worker for calls it does not serve: it took or removed them, and never heard so."""
+
+    __slots__ = ("_since_s",)
+
+    def __init__(self) -> None:
+        self._since_s: dict[tuple[str, int], float] = {}
+
+    def due(
+        self, entries: Iterable[tuple[str, Held]], is_stray: Callable[[str, Held], bool], now_s: float
+    ) -> list[tuple[str, Held]]:
+        """Entries that were strays whenever somebody looked, for `STRAY_AFTER_S` at least."""
+        strays = {(key, held.revision): (key, held) for key, held in entries if is_stray(key, held)}
+        self._since_s = {each: self._since_s.get(each, now_s) for each in strays}
+        return [strays[each] for each, since_s in self._since_s.items() if now_s - since_s >= STRAY_AFTER_S]
