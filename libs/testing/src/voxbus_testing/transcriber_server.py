@@ -1,4 +1,8 @@
-"""A customer's recognizer as it is told to be. It knows words by their exact samples, wherever they come in a call."""
+"""A customer's recognizer as it is told to be. It knows words by their exact samples, wherever they come in a call.
+
+Frames of nothing but zeros stand in no word's way: no line is so quiet. Media-ingress fills them in where a caller's
+frames come late, as they do on a machine that is held up, in the middle of a word too.
+"""
 
 import asyncio
 import http
@@ -12,6 +16,8 @@ import numpy as np
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from voxbus_audio import FRAME_BYTES
+
 Behaviour = Literal["well", "refuses", "fails", "silent", "drops", "reports", "garbage", "flood"]
 """`drops` hangs up after its first word; `reports` says an error then; `silent` hears and never answers."""
 _MS_BYTES = 32
@@ -19,11 +25,13 @@ _MS_BYTES = 32
 
 @dataclass(eq=False)
 class _Line:
-    """One connection: what came of each side, and how far the caller's was understood."""
+    """One connection: what came of each side, and how far the caller's was understood, without what was filled in."""
 
     caller: bytearray = field(default_factory=bytearray)
     assistant: bytearray = field(default_factory=bytearray)
+    spoken: bytearray = field(default_factory=bytearray)
     searched: int = 0
+    word_ended: int = 0
     words: list[str] = field(default_factory=list[str])
 
 
@@ -77,7 +85,9 @@ class TranscriberServer:
                 await self._begin(connection, behaviour)
                 continue
             sides = np.frombuffer(message, dtype=np.int16).reshape(-1, 2)
-            line.caller += sides[:, 0].tobytes()
+            caller = sides[:, 0].tobytes()
+            line.caller += caller
+            line.spoken += _spoken(caller)
             line.assistant += sides[:, 1].tobytes()
             if behaviour != "silent":
                 await self._understand(connection, line, behaviour)
@@ -91,19 +101,20 @@ class TranscriberServer:
     async def _understand(self, connection: ServerConnection, line: _Line, behaviour: Behaviour) -> None:
         while found := self._next_word(line):
             line.words.append(found)
+            line.word_ended = len(line.caller) - (len(line.spoken) - line.searched)
             await self._say(connection, " ".join(line.words), "partial")
             if behaviour == "drops":
                 connection.transport.abort()
                 await asyncio.sleep(0)
             elif behaviour == "reports":
                 await connection.send(json.dumps({"type": "error", "error": "a private sentence"}))
-        behind_ms = (len(line.caller) - line.searched) // _MS_BYTES
+        behind_ms = (len(line.caller) - line.word_ended) // _MS_BYTES
         if line.words and self.final_after_ms is not None and behind_ms >= self.final_after_ms:
             await self._say(connection, " ".join(line.words), "final")
             line.words.clear()
 
     def _next_word(self, line: _Line) -> str:
-        places = {word: line.caller.find(pcm, line.searched) for word, pcm in self.knows.items()}
+        places = {word: line.spoken.find(pcm, line.searched) for word, pcm in self.knows.items()}
         there = {word: place for word, place in places.items() if place >= 0}
         if not there:
             return ""
@@ -115,3 +126,8 @@ class TranscriberServer:
         message = {"type": "transcriber-response", "transcription": text, "channel": "customer", "transcriptType": kind}
         sure = {} if self.confidence is None else {"confidence": self.confidence}
         await connection.send(json.dumps(message | sure))
+
+
+def _spoken(pcm: bytes) -> bytes:
+    frames = (pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm), FRAME_BYTES))
+    return b"".join(frame for frame in frames if any(frame))
