@@ -126,6 +126,24 @@ async def test_whatever_the_server_does_the_model_gets_an_answer() -> None:
         assert told in str(published.only.error), told
 
 
+async def test_its_server_is_asked_again_as_its_plan_says_within_its_time_and_with_one_key() -> None:
+    keys: list[str] = []
+
+    def passing(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["idempotency-key"])
+        if len(keys) == 1:
+            raise httpx.ConnectError("x")
+        return ships(request) if len(keys) == 3 else httpx.Response(503)
+
+    again = {"type": "fixed", "maxRetries": 2, "baseDelaySeconds": 0}
+    for server_plan, answers in ((again, 3), ({**again, "excludedStatusCodes": [503]}, 2), (None, 1)):
+        keys.clear()
+        published = Published()
+        server = {"url": LOCAL, **({"backoffPlan": server_plan} if server_plan else {})}
+        await commands(Stored(server=server), passing, published).on_command(command())
+        assert (published.only.result == "ships", len(keys), len(set(keys))) == (answers == 3, answers, 1)
+
+
 async def test_a_secret_of_another_cluster_key_is_never_sent() -> None:
     published = Published()
     other = SecretStr(Fernet.generate_key().decode())

@@ -36,6 +36,8 @@ class CredentialMissing(RuntimeFault):
 
 UNUSABLE: Final = (BadSeal, CannotSign, CredentialMissing)
 """What no second try mends: a secret of another cluster, a plan that cannot be followed, a credential that is gone."""
+UNAUTHORIZED: Final = 401
+"""The status after which `forget` is worth a try."""
 UNREACHABLE: Final = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError, ValueError)
 """What asking for a token may raise, beside AddressRefused, TokenRefused and a timeout."""
 
@@ -80,11 +82,13 @@ class ServerAccess:
             case _:
                 raise CannotSign("authenticationPlan.type is none that a server can use")
 
-    def forget(self, authentication: Mapping[str, Any] | None) -> None:
-        """The server does not take its token any more: the next request asks for another. Raises BadSeal."""
+    def forget(self, authentication: Mapping[str, Any] | None) -> bool:
+        """The server does not take its token any more: the next request asks for another. Raises BadSeal.
+
+        False where no token was fetched: then asking again changes nothing.
+        """
         plan: dict[str, Any] = open_config(authentication or {}, self._cluster_key)
-        if plan.get("type") == "oauth2":
-            self._tokens.pop(_key_of(plan), None)
+        return plan.get("type") == "oauth2" and self._tokens.pop(_key_of(plan), None) is not None
 
     async def _token(self, plan: Mapping[str, Any]) -> str:
         """By refreshToken where the plan has one; kept until it ends. Raises TokenRefused, AddressRefused."""

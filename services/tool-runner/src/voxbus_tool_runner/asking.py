@@ -1,14 +1,17 @@
 """Requests to customers' servers: within limits, and every failure in words for the model."""
 
-from collections.abc import Generator, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
 
+from voxbus_contracts.api_model import BackoffPlan
 from voxbus_runtime.errors import AddressRefused, BadSeal
-from voxbus_runtime.server_access import CredentialMissing, TokenRefused
+from voxbus_runtime.server_access import UNAUTHORIZED, CredentialMissing, TokenRefused
 from voxbus_runtime.signing import CannotSign
+from voxbus_tool_runner.deliveries.lane import Outcome, delay_after, may_be_tried_again
 from voxbus_tool_runner.errors import BadAnswer, ServerRefused, ServerTooSlow, ServerUnreachable
 
 
@@ -40,6 +43,31 @@ class Asker:
                 if len(body) > self._max_answer_bytes:
                     raise BadAnswer(f"The tool's server answered more than {self._max_answer_bytes} bytes.")
         return response.status_code, bytes(body)
+
+
+async def asked_as_planned(
+    ask: Callable[[], Awaitable[tuple[int, bytes]]], plan: BackoffPlan | None, has_new_token: Callable[[], bool]
+) -> tuple[int, bytes]:
+    """The first answer that is none to be tried again after; without a plan the first.
+
+    `has_new_token`: whether a server that says 401 may be let in by another token; then it is asked once more.
+    """
+    plan, tried, had_new_token = plan or BackoffPlan(max_retries=0), 0, False
+    while True:
+        try:
+            status, body = await ask()
+        except (httpx.TransportError, OSError):
+            if tried >= plan.max_retries:
+                raise
+            status, body = 0, b""
+        if status == UNAUTHORIZED and not had_new_token and has_new_token():
+            had_new_token = True
+            continue
+        tried += 1
+        failed = not 200 <= status < 300
+        if not failed or tried > plan.max_retries or not may_be_tried_again(Outcome(status, "bad"), plan):
+            return status, body
+        await asyncio.sleep(delay_after(tried, plan) / 1000)
 
 
 @contextmanager
