@@ -52,13 +52,14 @@ def _unix_ms(stamp: str) -> float:
 
 
 async def read(
-    nc: Client, stream: str, subject: str, *, from_seq: int = 1, since_ms: float | None = None
+    nc: Client, stream: str, subject: str, *, from_seq: int = 1, since_ms: float | None = None, batch_size: int = _BATCH
 ) -> AsyncIterator[StoredMessage]:
     """Messages of `subject` (wildcards allowed) in stream order, from a sequence or a server time on.
 
-    Raises NotStored when the stream does not answer.
+    `batch_size` messages come at a time, whether they are all read or not. Raises NotStored when the stream does not
+    answer.
     """
-    request: dict[str, Any] = {"next_by_subj": subject, "batch": _BATCH}
+    request: dict[str, Any] = {"next_by_subj": subject, "batch": batch_size}
     if since_ms is not None:
         request["start_time"] = datetime.fromtimestamp(since_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
     else:
@@ -73,8 +74,26 @@ async def read(
         request["seq"] = batch[-1].seq + 1
 
 
+async def newest_first(nc: Client, stream: str, subject: str, *, at_a_time: int) -> AsyncIterator[StoredMessage]:
+    """The same backwards: stretches of the stream that get longer the further back they are. Raises NotStored.
+
+    Whoever stops after a few has read a small multiple of them, whatever the stream holds.
+    """
+    newest = await last(nc, stream, subject)
+    upto, stretch = newest.seq if newest else 0, at_a_time
+    while upto > 0:
+        start, found = max(1, upto - stretch + 1), list[StoredMessage]()
+        async for message in read(nc, stream, subject, from_seq=start, batch_size=at_a_time):
+            if message.seq > upto:
+                break
+            found.append(message)
+        for message in reversed(found):
+            yield message
+        upto, stretch = start - 1, stretch * 4
+
+
 async def last(nc: Client, stream: str, subject: str) -> StoredMessage | None:
-    """The newest message of one subject, None when there is none. Raises NotStored."""
+    """The newest message of a subject, wildcards allowed; None when there is none. Raises NotStored."""
     batch, _ = await _batch(nc, stream, {"last_by_subj": subject})
     return batch[-1] if batch else None
 

@@ -49,11 +49,11 @@ async def list_deliveries(request: Request, org: Org, api: Services) -> list[Jso
     limit = read_listing(request.query_params).limit
     call = request.query_params.get("callId")
     if call is None:
-        found = await api.dead_letters.of_org(org)
+        found = await api.dead_letters.of_org(org, limit)
     else:
         ref = _ref(org, call)
-        found = await api.dead_letters.of_call(ref) if ref else []
-    return [_shown(each, org) for each in found[:limit]]
+        found = await api.dead_letters.of_call(ref, limit) if ref else []
+    return [_shown(each, org) for each in found]
 
 
 @router.get("/{delivery_id}", **described(_WHOLE))
@@ -73,8 +73,7 @@ async def retry_delivery(delivery_id: str, org: Org, api: Services) -> Json:
 
 async def _found(api: Api, org: str, delivery_id: str) -> Kept:
     ref = _ref(org, delivery_id.partition(".")[0])
-    there = await api.dead_letters.of_call(ref) if ref else []
-    found = next((each for each in there if each.letter.delivery.id == delivery_id), None)
+    found = await api.dead_letters.find(ref, delivery_id) if ref else None
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id[:80]} that was given up")
     return found

@@ -13,9 +13,10 @@ from voxbus_contracts.streams import DEAD_LETTERS
 from voxbus_contracts.subjects import dead_letters_of
 from voxbus_control_api.bus_away import answering
 from voxbus_runtime.bus import Bus
-from voxbus_runtime.stream_reader import read
+from voxbus_runtime.stream_reader import newest_first
 
 _STORED_WITHIN_S: Final = 5.0
+_AT_A_TIME: Final = 256
 _NOT_DELETED: Final = 10_057
 """JetStream's error for a message that somebody else has deleted. Should it have failed otherwise, the message is on
 its way all the same, and its letter is still listed."""
@@ -35,13 +36,21 @@ class DeadLetters:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def of_org(self, org: str) -> list[Kept]:
+    async def of_org(self, org: str, limit: int) -> list[Kept]:
         """Newest first; of one that was given up several times only the last."""
-        return await self._newest_first(dead_letters_of(org))
+        return await self._newest(dead_letters_of(org), limit)
 
-    async def of_call(self, ref: CallRef) -> list[Kept]:
+    async def of_call(self, ref: CallRef, limit: int) -> list[Kept]:
         """The same for one call."""
-        return await self._newest_first(ref.all_dead_letters)
+        return await self._newest(ref.all_dead_letters, limit)
+
+    async def find(self, ref: CallRef, delivery_id: str) -> Kept | None:
+        """The last time that this one was given up."""
+        async with answering():
+            async for kept in self._newest_first(ref.all_dead_letters, _AT_A_TIME):
+                if kept.letter.delivery.id == delivery_id:
+                    return kept
+        return None
 
     async def send_again(self, kept: Kept) -> None:
         """Puts it on its way once more, past whatever else waits for the server; asked twice, it is sent once."""
@@ -59,14 +68,19 @@ class DeadLetters:
             if refused.err_code != _NOT_DELETED:
                 raise
 
-    async def _newest_first(self, subject: str) -> list[Kept]:
-        async with answering():
-            found = {each.letter.delivery.id: each async for each in self._stored(subject)}
-        return sorted(found.values(), key=lambda each: each.seq, reverse=True)
+    async def _newest(self, subject: str, limit: int) -> list[Kept]:
+        """No more is read than it takes: a server that has been dead for a week leaves very many."""
+        found: dict[str, Kept] = {}
+        if limit:
+            async with answering():
+                async for kept in self._newest_first(subject, min(limit, _AT_A_TIME)):
+                    found.setdefault(kept.letter.delivery.id, kept)
+                    if len(found) == limit:
+                        break
+        return list(found.values())
 
-    async def _stored(self, subject: str) -> AsyncIterator[Kept]:
-        """In stream order."""
-        async for stored in read(self._bus.nc, DEAD_LETTERS.name, subject):
+    async def _newest_first(self, subject: str, at_a_time: int) -> AsyncIterator[Kept]:
+        async for stored in newest_first(self._bus.nc, DEAD_LETTERS.name, subject, at_a_time=at_a_time):
             try:
                 yield Kept(stored.seq, read_dead_letter(stored.subject, stored.headers, stored.data))
             except BadDelivery:
