@@ -18,6 +18,7 @@ from stack import Stack, free_ports, running
 
 from voxbus_runtime.tasks import end
 from voxbus_testing.caller import calling
+from voxbus_testing.transcriber_server import TranscriberServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -34,10 +35,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @dataclass
 class Shop:
-    """The customer's server. `status` is what it answers; 0 = it hangs."""
+    """The customer's server. `status` is what it answers; 0 = it hangs. `answers`: with what, by type of message."""
 
     port: int
     status: int = 200
+    answers: Json = field(default_factory=dict[str, Any])
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list[Any])
     tasks: set[asyncio.Task[Any]] = field(default_factory=set[Any])
 
@@ -67,7 +69,8 @@ class Shop:
                 if not self.status:
                     await asyncio.sleep(60)
                 self.got += [(headers, body)] if self.status == 200 else []
-                writer.write(f"HTTP/1.1 {self.status} X\r\ncontent-length: 2\r\n\r\n{{}}".encode())
+                answer = json.dumps(self.answers.get(json.loads(body)["message"]["type"], {})).encode()
+                writer.write(f"HTTP/1.1 {self.status} X\r\ncontent-length: {len(answer)}\r\n\r\n".encode() + answer)
                 await writer.drain()
         writer.close()
 
@@ -222,6 +225,64 @@ async def test_a_server_that_hangs_slows_neither_its_call_nor_another_calls_mess
     assert ended["endedReason"] == "customer-ended-call"
     (measured,) = await watch.payloads(hanging.call_id, "turn.measured")
     assert measured["v2v_ms"] < 2_000
+
+
+async def test_a_server_is_told_of_a_late_answer_of_its_words_and_of_the_caller_who_breaks_in(
+    stack: Stack, watch: BusWatch
+) -> None:
+    pcm, _, labels = speech_at("where is my order")
+    second, _, more = speech_at("stop it please", 11_000)
+    long = "It is on its way to you. " + "It left us on Monday and comes by the slow boat over the sea. " * 4
+    rules = [{"when": "stop", "say": "As you wish."}, {"when": "order", "say": long}]
+    wanted = ["hang", "assistant.speechStarted", "user-interrupted", "voice-input", "model-output"]
+    async with shop() as hook:
+        assistant = asking(hook, rules, labels + more, serverMessages=wanted)
+        assistant["model"]["script"]["pace"] = {"firstTokenMs": 3_500}
+        assistant["startSpeakingPlan"] = {"waitSeconds": 0, "speculation": {"enabled": False}}
+        async with calling(stack.api, stack.key, assistant) as caller:
+            caller.say(pcm + second[len(pcm) :])
+            (cut,) = await watch.until(caller.call_id, "reply.interrupted", timeout_s=40)
+            await hook.until(caller.call_id, "user-interrupted")
+            await caller.hang_up()
+        told = hook.messages(caller.call_id)
+    kinds = [each["type"] for each in told]
+    assert kinds.index("hang") < kinds.index("voice-input") < kinds.index("assistant.speechStarted")
+    assert kinds.index("model-output") < kinds.index("assistant.speechStarted") < kinds.index("user-interrupted")
+    begun = next(each for each in told if each.get("source") == "model")
+    assert (begun["type"], begun["text"], begun["turn"]) == ("assistant.speechStarted", "It is on its way to you.", 0)
+    (broken,) = [each for each in told if each["type"] == "user-interrupted"]
+    assert cut["heard"].startswith("It is on its way to you.")
+    assert broken["artifact"]["messages"][-1]["message"] == cut["heard"]
+
+
+async def test_a_change_of_the_callers_language_is_told_once_whoever_owns_the_call(
+    stack: Stack, watch: BusWatch
+) -> None:
+    pcm, speech, _ = speech_at("where is my order", 300)
+    known = {each.text: speech.pcm[each.start_ms * 32 : each.end_ms * 32] for each in speech.labels}
+    change = "language-change-detected"
+    async with shop() as hook, TranscriberServer(known) as ears:
+        ears_of = {"transcriber": {"provider": "custom-transcriber", "language": "en", "server": {"url": ears.url}}}
+        assistant = asking(hook, RULES, [], serverMessages=[change, "status-update"], clientMessages=[change]) | ears_of
+        async with calling(stack.api, stack.key, assistant) as caller:
+            for turn, ears.language in enumerate(("en-US", "es", "es-MX"), start=1):
+                caller.say(pcm)
+                await watch.until(caller.call_id, "turn.committed", count=turn, timeout_s=30)
+                await watch.until(caller.call_id, "reply.finished", count=turn, timeout_s=30)
+                if turn == 2:
+                    await hook.until(caller.call_id, change)
+                    stack.signal("llm-orchestrator", signal.SIGKILL)
+            detected = await watch.payloads(caller.call_id, "language.detected")
+            finals = [each for each in await watch.payloads(caller.call_id, "transcript.final") if each["text"]]
+            await caller.hang_up()
+            await caller.ended_record()
+        await hook.until(caller.call_id, "status-update", 3)
+        (told,) = hook.messages(caller.call_id, change)
+        (client_told,) = caller.messages(change)
+    assert [each["language"] for each in finals] == ["en-US", "es", "es-MX"]
+    assert [(each["before"], each["language"]) for each in detected] == [("en", "es")]
+    assert told["language"] == client_told["language"] == "es"
+    assert [each["role"] for each in told["artifact"]["messages"]] == ["user", "bot"], "before the turn it is in"
 
 
 async def test_an_organisations_server_is_used_with_its_credential_and_an_assistants_own_comes_first(

@@ -11,6 +11,7 @@ from voxbus_contracts.events import (
     CallRinging,
     CallStarted,
     HandoffCompleted,
+    LanguageDetected,
     MessageAdded,
     PlaybackCleared,
     PlaybackFinished,
@@ -348,3 +349,12 @@ def test_an_assistant_that_was_found_while_the_call_ran_counts_once_it_is_known(
     found = Told({"key": "1", "assistant": {"name": "b", "firstMessage": "Hi.", "clientMessages": ["hang"]}}, name="a")
     told.messages.learn(found.messages.speaking)
     assert told.types(handed_to("1")) == []
+
+
+def test_a_change_of_language_is_told_under_both_its_names_and_the_first_one_known_is_no_change() -> None:
+    first = LanguageDetected(language="en", transcript_seq=1, pts_ms=2_900)
+    change = LanguageDetected(language="es", before="en", transcript_seq=3, pts_ms=9_100)
+    both = ["language-change-detected", "language-changed"]
+    assert Told().by(first, change) == [], "not among the defaults"
+    made = Told(clientMessages=both).by(first, change)
+    assert made == [{"type": kind, "timestamp": 10_000, "language": "es"} for kind in both]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voxbus_contracts import Message
+from voxbus_contracts.catalogue import ALL_EVENTS
 from voxbus_contracts.commands import SaySentence
 from voxbus_contracts.config import CallConfig
 from voxbus_contracts.delivery import Delivery
@@ -15,6 +16,7 @@ from voxbus_contracts.events import (
     CallRinging,
     CallStarted,
     HandoffCompleted,
+    LanguageDetected,
     PlaybackFinished,
     PlaybackStarted,
     ReplyFinished,
@@ -28,6 +30,8 @@ from voxbus_contracts.events import (
     TranscriptPartial,
     TurnCommitted,
 )
+from voxbus_contracts.streams import SERVER_MESSAGES
+from voxbus_contracts.subjects import events_named
 from voxbus_contracts.told.call_messages import HANG_AFTER_MS
 from voxbus_contracts.told.server_messages import TOLD, LoggedFact, ServerMessages, is_followed, wanted_of
 
@@ -143,6 +147,22 @@ def test_a_filter_for_final_transcripts_is_sent_under_its_own_name() -> None:
         (kind, "where is my order"),
         (kind, "It ships on Friday."),
     ]
+
+
+def test_whatever_a_message_is_made_of_is_read_by_those_who_make_them() -> None:
+    """The consumer's filter is a list of its own: an event that is missing there is never told."""
+    everything_wanted = config(assistant={"serverMessages": sorted(TOLD)})
+    for event in ALL_EVENTS:
+        made = everything(ServerMessages(everything_wanted), *facts(event.model_validate(event.example)))
+        assert not made or events_named(event.entity, event.what) in SERVER_MESSAGES.filter_subjects, event.name()
+
+
+def test_a_change_of_language_is_told_of_private_calls_too() -> None:
+    wanted = {"serverMessages": ["language-change-detected"]}
+    change = LanguageDetected(language="es", before="en", transcript_seq=3, pts_ms=9_100)
+    for private in (False, True):
+        (made,) = told(everything(ServerMessages(config(assistant=wanted, private=private)), *facts(*TALK[:3], change)))
+        assert (made["type"], made["language"]) == ("language-change-detected", "es")
 
 
 def test_of_a_private_call_no_word_is_told() -> None:

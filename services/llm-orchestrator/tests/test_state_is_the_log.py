@@ -1,5 +1,7 @@
 """Live state = state folded from the log: at any cut, in any order that keeps each producer's own."""
 
+from operator import itemgetter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_call import MS_PER_CHARACTER, VirtualCall
@@ -7,13 +9,17 @@ from virtual_log import fold, shuffled
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
+from voxbus_contracts.language import is_same_language
 from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.plan import Plan
 from voxbus_llm_orchestrator.state import CallState
 
 WORDS = ["", "yes", "no stop", "where is my order please", "four two seven"]
+LANGUAGES = [None, "en", "en-GB", "es"]
 
-speech = st.tuples(st.integers(200, 15_000), st.integers(100, 2_000), st.sampled_from(WORDS))
+speech = st.tuples(
+    st.integers(200, 15_000), st.integers(100, 2_000), st.sampled_from(WORDS), st.sampled_from(LANGUAGES)
+)
 story = st.fixed_dictionaries(
     {
         "speech": st.lists(speech, max_size=6),
@@ -26,12 +32,12 @@ story = st.fixed_dictionaries(
 )
 
 
-def lived(story: dict) -> VirtualCall:  # type: ignore[type-arg]
+def lived(story: dict, dies_ms: int | None = None) -> VirtualCall:  # type: ignore[type-arg]
     answers: list[list[object]] = [["One moment, please.", ("look", {"n": 1})]] if story["tool"] else []
     virtual = VirtualCall(Plan(first_message=story["greeting"]), [*answers, ["It is on its way to you right now."]])
     virtual.attach()
     free_ms = 0
-    for start, length, text in sorted(story["speech"]):
+    for start, length, text, virtual.language in sorted(story["speech"], key=itemgetter(0)):
         begin = max(start, free_ms)
         virtual.caller_says(text, begin, length)
         free_ms = begin + length + 300
@@ -44,6 +50,8 @@ def lived(story: dict) -> VirtualCall:  # type: ignore[type-arg]
         virtual.happens(story["add_at"], "control-api", c.AddMessage(role="system", content="A fact."))
     if story["break_at"]:
         virtual.break_line(story["break_at"], back_ms=story["break_at"] + 2_000)
+    if dies_ms is not None:
+        virtual.worker_dies(dies_ms)
     return virtual.run(25_000)
 
 
@@ -98,3 +106,17 @@ def test_every_turn_that_sounded_is_measured_once_and_its_parts_add_up(story: di
     awaited = {tool.turn for tool in virtual.state.tools.values() if not tool.finished or story["add_at"]}
     replies = [r for r in virtual.state.replies.values() if r.ended == "finished" and r.utterances and r.turn]
     assert {reply.turn for reply in replies} - awaited <= {each.turn for each in measured}
+
+
+@settings(max_examples=60, deadline=None)
+@given(story, st.integers(500, 20_000))
+def test_every_change_of_language_is_told_once_whoever_owns_the_call(story: dict, dies_ms: int) -> None:  # type: ignore[type-arg]
+    virtual = lived(story, dies_ms=dies_ms)
+    known = None
+    for told in virtual.said(e.LanguageDetected):
+        assert isinstance(told, e.LanguageDetected)
+        assert told.before == known
+        assert known is None or not is_same_language(known, told.language)
+        assert virtual.state.finals[told.transcript_seq].language == told.language
+        known = told.language
+    assert virtual.state.language == known

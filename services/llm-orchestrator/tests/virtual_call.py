@@ -70,6 +70,8 @@ class VirtualCall(VirtualModel):
         """Utterances the voice says nothing of."""
         self.failing: set[int] = set()
         """Utterances the voice says it could not say."""
+        self.language: str | None = None
+        """What the recognizer tells of whatever the caller says from now on."""
         self.rescues: list[str] = []
         self.advising = 0
         self.advice_ms: list[int | None] = []
@@ -164,6 +166,7 @@ class VirtualCall(VirtualModel):
             provider="virtual",
             recognition_ms=20,
             confidence=confidence,
+            language=self.language,
         )
         if not is_final_lost:
             self.happens(end_ms + 220, "stt-worker", final)

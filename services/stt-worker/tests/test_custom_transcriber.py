@@ -249,3 +249,16 @@ async def test_what_is_less_certain_than_the_threshold_is_left_out(server: Trans
     server.confidence = 0.8
     async with hearing(request) as call:
         assert (await call.speak()).text == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [("es", "es"), ("PT-br", "pt-BR"), (None, None), ("multi", None), ("und", None), ("Spanish", None), (7, None)],
+)
+async def test_the_language_it_heard_goes_along_and_what_is_no_language_is_left_out(
+    server: TranscriberServer, told: object, known: str | None
+) -> None:
+    server.language = told
+    async with hearing(at(server.url)) as call:
+        final = await call.speak()
+    assert (final.text, final.language) == ("where is my order", known)

@@ -18,6 +18,17 @@ def test_a_final_before_the_end_of_speech_is_kept_and_given_soon_after_it() -> N
     assert heard.due(1_000 + FINAL_SETTLES_MS) == [Said("where is it", True, 0.5)]
 
 
+def test_the_language_told_last_is_that_of_the_whole_stretch_and_not_of_the_next() -> None:
+    heard = Understanding()
+    heard.final("hello", 0, None, "en")
+    heard.final("quiero hablar", 10, None, "es")
+    heard.final("por favor", 20)
+    heard.flush(1_000)
+    assert heard.due(1_000 + FINAL_SETTLES_MS) == [Said("hello quiero hablar por favor", True, None, "es")]
+    heard.flush(5_000)
+    assert heard.final("gracias", 5_000) == [Said("gracias", True)]
+
+
 def test_a_final_behind_the_end_of_speech_is_given_at_once() -> None:
     heard = Understanding()
     assert heard.partial("where", 0) == [Said("where", False)]

@@ -12,6 +12,7 @@ from voxbus_contracts.api_model import ApiModel, Server
 from voxbus_contracts.artifact import ArtifactPlan, CompliancePlan, RecordingFormat
 from voxbus_contracts.chunking import ChunkPlan
 from voxbus_contracts.hook import Hook
+from voxbus_contracts.language import language_tag
 from voxbus_contracts.monitor import MonitorPlan
 from voxbus_contracts.script import Script
 from voxbus_contracts.silence import KeypadInputPlan, MessagePlan
@@ -153,6 +154,11 @@ class Transcriber(ApiModel):
     def stand_ins(self) -> "tuple[Transcriber, ...]":
         """Who takes over, in this order."""
         return self.fallback_plan.transcribers if self.fallback_plan else ()
+
+    @property
+    def expected_language(self) -> str | None:
+        """The one the caller is said to speak; None where nobody said it, or said `multi`."""
+        return language_tag(self.language) if "language" in self.model_fields_set else None
 
 
 class TranscriberFallback(ApiModel):

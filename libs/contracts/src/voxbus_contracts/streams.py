@@ -183,7 +183,7 @@ _TOLD: Final = (
     *(("call", what) for what in ("queued", "ringing", "started", "transferred", "control-requested", "ended")),
     *(("handoff", "completed"), ("message", "added")),
     *(("speech", what) for what in ("started", "stopped")),
-    *(("transcript", what) for what in ("partial", "final")),
+    *(("transcript", "partial"), ("transcript", "final"), ("language", "detected")),
     *(("turn", "committed"), ("reply", "started"), ("reply", "finished"), ("reply", "interrupted")),
     *(("playback", what) for what in ("started", "finished", "cleared")),
     *(("tool", what) for what in ("requested", "finished")),

@@ -36,13 +36,17 @@ class HeardFrame:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What was understood since the last flush. A partial replaces the earlier partials."""
+    """What was understood since the last flush. A partial replaces the earlier partials.
+
+    `language`: BCP 47 tag of what it was heard in, of finals of engines that can tell; see `language_tag`.
+    """
 
     text: str
     final: bool
     start_pts_ms: int
     end_pts_ms: int
     confidence: float | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

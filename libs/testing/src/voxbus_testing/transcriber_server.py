@@ -46,6 +46,8 @@ class TranscriberServer:
     always: Behaviour = "well"
     final_after_ms: int | None = 400
     confidence: float | None = None
+    language: object = None
+    """What it says to have heard, as it stands; None = it does not tell."""
     next_is: deque[Behaviour] = field(default_factory=deque[Behaviour])
     starts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
@@ -124,8 +126,8 @@ class TranscriberServer:
 
     async def _say(self, connection: ServerConnection, text: str, kind: str) -> None:
         message = {"type": "transcriber-response", "transcription": text, "channel": "customer", "transcriptType": kind}
-        sure = {} if self.confidence is None else {"confidence": self.confidence}
-        await connection.send(json.dumps(message | sure))
+        added = {"confidence": self.confidence, "language": self.language}
+        await connection.send(json.dumps(message | {name: value for name, value in added.items() if value is not None}))
 
 
 def _spoken(pcm: bytes) -> bytes:

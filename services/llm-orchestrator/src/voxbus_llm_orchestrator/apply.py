@@ -101,7 +101,7 @@ def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallStat
 
 def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
     state = apply_prepared.guessed(state, event)
-    final = Final(event.text.strip(), event.speech_seq, event.end_pts_ms, event.confidence)
+    final = Final(event.text.strip(), event.speech_seq, event.end_pts_ms, event.confidence, event.language)
     cleared = event.transcript_seq >= state.partial_seq
     return replace(
         state,
@@ -109,6 +109,10 @@ def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
         partial_seq=max(state.partial_seq, event.transcript_seq),
         partial_text="" if cleared else state.partial_text,
     )
+
+
+def _language_detected(state: CallState, event: e.LanguageDetected, _id: str) -> CallState:
+    return replace(state, language=event.language)
 
 
 def _keys_pressed(state: CallState, event: e.DtmfReceived, _id: str) -> CallState:
@@ -253,6 +257,7 @@ _CHANGES: Constant[Changes] = {
     e.TranscriptPartial: _partial,
     e.TranscriptFinal: _final,
     e.TranscriptDismissed: _dismissed,
+    e.LanguageDetected: _language_detected,
     e.TurnCommitted: _committed,
     e.TurnWaitAdvised: _advised,
     e.TurnMeasured: _measured,

@@ -39,7 +39,7 @@ class Cast:
         """The assistant that has the call and its plan, with what is known now in the place of their placeholders."""
         assistant = self._filled(state.active, state)
         config = self._config.spoken_by(state.active).model_copy(update={"assistant": assistant})
-        plan = replace(plan_of(config, self._end_silence_ms), moving=moving_of(assistant, self._config))
+        plan = replace(plan_of(config, self._end_silence_ms, state.language), moving=moving_of(assistant, self._config))
         return assistant, plan
 
     def prompts(self, state: CallState) -> Callable[[str], list[Turn]]:

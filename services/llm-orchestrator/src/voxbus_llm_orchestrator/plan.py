@@ -68,6 +68,8 @@ class Plan:
 
     endpointing: Endpointing = field(default_factory=Endpointing)
     speculating: Speculating = field(default_factory=Speculating)
+    language: str | None = None
+    """The caller is said to speak; None = nobody said it."""
     wait_ms: int = 400
     voice_ms: int = 200
     num_words: int = 0
@@ -116,15 +118,19 @@ class Plan:
         return self.tool_plans.get(name, PLATFORMS_OWN)
 
 
-def plan_of(config: CallConfig, end_silence_ms: int | None) -> Plan:
-    """`end_silence_ms`: a fixed silence that ends a turn in place of the evidence, where no plan says otherwise."""
+def plan_of(config: CallConfig, end_silence_ms: int | None, spoken: str | None = None) -> Plan:
+    """`end_silence_ms`: a fixed silence that ends a turn in place of the evidence, where no plan says otherwise.
+
+    `spoken`: the language the caller was heard to speak.
+    """
     assistant = config.assistant
-    language = assistant.transcriber.language
+    language = spoken or assistant.transcriber.language
     judge = ByEvidence(language=language) if end_silence_ms is None else FixedSilence(end_silence_ms)
     start, stop = assistant.start_speaking_plan, assistant.stop_speaking_plan
     return Plan(
         endpointing=endpointing_of(start, judge),
         speculating=Speculating(start.speculation.enabled, start.speculation.max_wasted_tokens, language),
+        language=assistant.transcriber.expected_language,
         wait_ms=round(start.wait_seconds * 1000),
         voice_ms=round(stop.voice_seconds * 1000),
         num_words=stop.num_words,

@@ -18,6 +18,11 @@ def quiet_since_ms(state: CallState) -> int | None:
     )
 
 
+def is_callers_turn(state: CallState) -> bool:
+    """The caller has fallen silent and nobody answers yet."""
+    return state.started and not state.open_replies and not state.is_caller_speaking
+
+
 def caller_last_began_ms(state: CallState) -> int:
     """When the caller last began to speak or pressed a key, 0 = never."""
     return max(

@@ -7,15 +7,15 @@ from voxbus_llm_orchestrator.plan import (
     ADVISED_WITHIN_MS,
     AWAIT_FINAL_MS,
 )
+from voxbus_llm_orchestrator.quiet import is_callers_turn
 from voxbus_llm_orchestrator.speculation import answer_to
-from voxbus_llm_orchestrator.state import CallState
 from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 
 
 def commit(view: View) -> Decide | At | None:
     """The caller is silent long enough and was understood: it is the assistant's turn."""
     state = view.state
-    if not _is_callers_turn(state) or not any(final.text for _, final in state.unconsumed):
+    if not is_callers_turn(state) or not any(final.text for _, final in state.unconsumed):
         return None
     so_far = turn_so_far(state)
     anchor = so_far.ended_pts_ms
@@ -43,7 +43,7 @@ def commit(view: View) -> Decide | At | None:
 def ask_endpointing_server(view: View) -> Decide | None:
     """The customer's own endpointing server is to say how long to wait after these words."""
     state, plan = view.state, view.plan.endpointing
-    if not plan.asks_server or not _is_callers_turn(state) or state.awaits_final:
+    if not plan.asks_server or not is_callers_turn(state) or state.awaits_final:
         return None
     seq = state.latest_words
     if not seq or seq in state.advice or seq == view.advising or rule_for(plan, turn_so_far(state)) is not None:
@@ -58,8 +58,3 @@ def _await_ms(view: View, so_far: TurnSoFar) -> int:
         return AWAIT_FINAL_MS
     unadvised = plan.asks_server and state.latest_words not in state.advice and rule_for(plan, so_far) is None
     return ADVISED_WITHIN_MS if unadvised else 0
-
-
-def _is_callers_turn(state: CallState) -> bool:
-    """The caller has fallen silent and nobody answers yet."""
-    return state.started and not state.open_replies and not state.is_caller_speaking

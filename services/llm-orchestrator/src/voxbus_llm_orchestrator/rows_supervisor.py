@@ -12,6 +12,7 @@ from voxbus_llm_orchestrator.conversation import FILLER
 from voxbus_llm_orchestrator.decision import At, Decide, DropModel, View
 from voxbus_llm_orchestrator.heard import is_over
 from voxbus_llm_orchestrator.plan import AWAIT_FINAL_MS, NOT_UNDERSTOOD_AFTER_MS, NOT_UNDERSTOOD_VOICED_MS
+from voxbus_llm_orchestrator.quiet import is_callers_turn
 from voxbus_llm_orchestrator.saying import Fixed, fixed_reply
 from voxbus_llm_orchestrator.speculation import answer_to
 from voxbus_llm_orchestrator.state import CallState, Reply, is_model_reply
@@ -83,7 +84,7 @@ def give_up_tool(view: View) -> Decide | At | None:
 def answer_without_final(view: View) -> Decide | At | None:
     """The recognizer's last word on what the caller said does not come: its last guess counts, or it is asked for."""
     state, stretch = view.state, view.state.stretch
-    if not _is_callers_turn(state) or not state.awaits_final or state.latest_words or stretch is None:
+    if not is_callers_turn(state) or not state.awaits_final or state.latest_words or stretch is None:
         return None
     until = (stretch.stopped_pts_ms or 0) + AWAIT_FINAL_MS
     if view.now_ms < until:
@@ -103,7 +104,7 @@ def answer_without_final(view: View) -> Decide | At | None:
 def ask_back(view: View) -> Decide | At | None:
     """The caller spoke, the recognizer made nothing of it."""
     state, stretch = view.state, view.state.stretch
-    if not _is_callers_turn(state) or not state.unconsumed or state.latest_words or state.awaits_final:
+    if not is_callers_turn(state) or not state.unconsumed or state.latest_words or state.awaits_final:
         return None
     if stretch is None or stretch.stopped_pts_ms is None or stretch.voiced_ms < NOT_UNDERSTOOD_VOICED_MS:
         return None
@@ -136,10 +137,6 @@ def _committed(view: View, text: str, reason: str) -> TurnCommitted:
         reason=reason,
         endpointing_ms=max(0, view.now_ms - anchor),
     )
-
-
-def _is_callers_turn(state: CallState) -> bool:
-    return state.started and not state.open_replies and not state.is_caller_speaking
 
 
 def _waiting_for_model(state: CallState) -> list[tuple[int, Reply]]:

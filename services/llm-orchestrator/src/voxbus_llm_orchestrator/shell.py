@@ -112,13 +112,13 @@ class CallShell:
     def _fill_in(self) -> None:
         """The assistant that has the call and its plans, with what is known now."""
         self._variables, self._speaking = self._state.variables, self._state.active
-        self._offers = self._state.discovered
+        self._offers, self._language = self._state.discovered, self._state.language
         self._assistant, self._plan = self._cast.speaking(self._state)
 
     def _become(self, state: CallState) -> None:
         self._state = state
         is_known = state.variables is self._variables and state.discovered is self._offers
-        if not is_known or state.active != self._speaking:
+        if not is_known or (state.active, state.language) != (self._speaking, self._language):
             self._fill_in()
 
     # --- what happens ------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ class Final:
     speech_seq: int
     end_pts_ms: int
     confidence: float | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +241,6 @@ class Item:
     cause: str = ""
 
 
-def _number(numbered: tuple[int, object]) -> int:
-    return numbered[0]
-
-
 @dataclass(frozen=True, slots=True)
 class CallState:
     """All of it. Mappings are never changed in place.
@@ -265,6 +262,8 @@ class CallState:
     """By stretch: what the vad's turn model says, probability that the turn is over after it."""
     finals: Mapping[int, Final] = field(default_factory=dict)
     consumed: frozenset[int] = frozenset()
+    language: str | None = None
+    """The caller was last heard to speak, where that was noticed."""
     keys: tuple[Key, ...] = ()
     keys_taken: int = 0
     partial_seq: int = 0
@@ -335,7 +334,7 @@ class CallState:
     @property
     def unconsumed(self) -> list[tuple[int, Final]]:
         """Finals no turn has taken yet, in order."""
-        return sorted([(seq, final) for seq, final in self.finals.items() if seq not in self.consumed], key=_number)
+        return [(seq, self.finals[seq]) for seq in sorted(self.finals) if seq not in self.consumed]
 
     @property
     def latest_words(self) -> int:
@@ -360,7 +359,7 @@ class CallState:
 
     @property
     def open_replies(self) -> list[tuple[int, Reply]]:
-        return sorted([(number, reply) for number, reply in self.replies.items() if not reply.ended], key=_number)
+        return [(number, self.replies[number]) for number in sorted(self.replies) if not self.replies[number].ended]
 
     @property
     def awaited_replies(self) -> list[tuple[int, Reply]]:

@@ -265,7 +265,7 @@ class Recognition:
         candidate = self._candidates[0]
         least = candidate.transcriber.confidence_threshold
         is_sure = least is None or hearing.confidence is None or hearing.confidence >= least
-        self._say_final(utterance, hearing.text if is_sure else "", hearing.confidence)
+        self._say_final(utterance, hearing if is_sure else replace(hearing, text=""))
         self._say(
             UsageRecorded(
                 item="transcriber",
@@ -300,21 +300,22 @@ class Recognition:
 
     def _say_lost(self, utterance: Utterance) -> None:
         metrics.GIVEN_UP.inc()
-        self._say_final(utterance, "", None)
+        self._say_final(utterance, Hearing("", True, utterance.start_pts_ms, utterance.end_pts_ms))
 
-    def _say_final(self, utterance: Utterance, text: str, confidence: float | None) -> None:
+    def _say_final(self, utterance: Utterance, hearing: Hearing) -> None:
         recognition_ms = max(0.0, _now_ms() - utterance.asked_ms)
         metrics.RECOGNITION.labels(self._engine_name).observe(recognition_ms / 1_000)
         self._say(
             TranscriptFinal(
                 transcript_seq=utterance.transcript_seq,
-                text=text,
+                text=hearing.text,
                 start_pts_ms=utterance.start_pts_ms,
                 end_pts_ms=utterance.end_pts_ms,
                 speech_seq=utterance.speech_seq,
                 provider=self._engine_name,
                 recognition_ms=round(recognition_ms),
-                confidence=confidence,
+                confidence=hearing.confidence,
+                language=hearing.language if hearing.text else None,
             )
         )
 

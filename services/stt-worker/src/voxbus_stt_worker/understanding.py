@@ -34,6 +34,7 @@ class Said:
     text: str
     final: bool
     confidence: float | None = None
+    language: str | None = None
 
 
 class Understanding:
@@ -42,6 +43,7 @@ class Understanding:
     def __init__(self) -> None:
         self._finals: list[str] = []
         self._confidences: list[float] = []
+        self._language: str | None = None
         self._partial = ""
         self._given = ""
         self._flushed: deque[_Flushed] = deque()
@@ -58,10 +60,14 @@ class Understanding:
             first.settles_at_ms = max(first.settles_at_ms, now_ms + FINAL_SETTLES_MS)
         return self._so_far()
 
-    def final(self, text: str, now_ms: float, confidence: float | None = None) -> list[Said]:
+    def final(
+        self, text: str, now_ms: float, confidence: float | None = None, language: str | None = None
+    ) -> list[Said]:
+        """The last language that is told counts for what is put together."""
         news, self._given, self._partial = self._news(text), "", ""
         if news:
             self._finals.append(news)
+            self._language = language or self._language
             if confidence is not None:
                 self._confidences.append(confidence)
         hurried = next((each for each in self._flushed if each.is_hurried), None)
@@ -100,12 +106,12 @@ class Understanding:
             self._flushed.popleft()
             return Said("", True)
         text = self._text()
-        confidence = min(self._confidences, default=None)
-        self._given, self._partial = self._partial, ""
+        confidence, language = min(self._confidences, default=None), self._language
+        self._given, self._partial, self._language = self._partial, "", None
         self._finals.clear()
         self._confidences.clear()
         self._flushed.popleft()
-        return Said(text, True, confidence)
+        return Said(text, True, confidence, language)
 
     def _so_far(self) -> list[Said]:
         return [Said(self._text(), False)] if self._text() else []

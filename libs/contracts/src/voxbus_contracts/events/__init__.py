@@ -51,7 +51,12 @@ from voxbus_contracts.events.tool import (
     ToolSays,
     ToolsDiscovered,
 )
-from voxbus_contracts.events.transcript import TranscriptDismissed, TranscriptFinal, TranscriptPartial
+from voxbus_contracts.events.transcript import (
+    LanguageDetected,
+    TranscriptDismissed,
+    TranscriptFinal,
+    TranscriptPartial,
+)
 from voxbus_contracts.events.turn import TurnCancelled, TurnCommitted, TurnMeasured, TurnWaitAdvised
 
 __all__ = [
@@ -82,6 +87,7 @@ __all__ = [
     "HandoffRefused",
     "HookTriggered",
     "KeysPressed",
+    "LanguageDetected",
     "MediaAttached",
     "MediaDetached",
     "MessageAdded",

@@ -1,10 +1,13 @@
 """What the caller said, as the recognizer heard it. Order per utterance: Partial*, Final."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from voxbus_contracts.language import LANGUAGE_TAG
 from voxbus_contracts.message import Event, PersonalText, PtsMs
+
+Language = Annotated[str, Field(pattern=LANGUAGE_TAG, description="BCP 47: `es`, `pt-BR`")]
 
 
 class TranscriptPartial(Event, name="transcript.partial", owner="stt-worker"):
@@ -39,6 +42,7 @@ class TranscriptFinal(Event, name="transcript.final", owner="stt-worker"):
     provider: str
     recognition_ms: int = Field(ge=0, description="from speech.stopped to this event")
     confidence: float | None = Field(default=None, ge=0, le=1)
+    language: Language | None = Field(default=None, description="the recognizer heard it in, where it tells")
 
 
 class TranscriptDismissed(Event, name="transcript.dismissed", owner="llm-orchestrator"):
@@ -48,4 +52,15 @@ class TranscriptDismissed(Event, name="transcript.dismissed", owner="llm-orchest
 
     transcript_seqs: tuple[int, ...]
     reason: str = Field(description="acknowledged | echo | nothing-said | low-confidence")
+    pts_ms: PtsMs
+
+
+class LanguageDetected(Event, name="language.detected", owner="llm-orchestrator"):
+    """The caller speaks another language than was known, or one is known for the first time; before the turn."""
+
+    example: ClassVar = {"language": "es", "before": "en", "transcript_seq": 3, "pts_ms": 9_120}
+
+    language: Language
+    before: Language | None = Field(default=None, description="the one known until then; none = not known")
+    transcript_seq: int = Field(ge=1, description="the transcript that shows it")
     pts_ms: PtsMs

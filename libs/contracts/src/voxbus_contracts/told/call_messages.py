@@ -20,6 +20,7 @@ from voxbus_contracts.events import (
     CallStarted,
     CallTransferred,
     HandoffCompleted,
+    LanguageDetected,
     MessageAdded,
     PlaybackCleared,
     PlaybackFinished,
@@ -97,6 +98,7 @@ class CallMessages:
             SpeechStopped: self._on_speech_stopped,
             TranscriptPartial: self._on_partial,
             TranscriptFinal: self._on_final,
+            LanguageDetected: self._on_language,
             TurnCommitted: self._on_turn,
             MessageAdded: self._on_message_added,
             ReplyStarted: self._on_reply_started,
@@ -205,6 +207,12 @@ class CallMessages:
     def _on_final(self, event: TranscriptFinal) -> None:
         self._finals[event.transcript_seq] = Span(event.start_pts_ms, event.end_pts_ms)
         self._send_transcript("user", "final", event.text)
+
+    def _on_language(self, event: LanguageDetected) -> None:
+        """A change, not the first one that is known. `language-changed` is its older name."""
+        if event.before is not None:
+            self._send("language-change-detected", {"language": event.language})
+            self._send("language-changed", {"language": event.language})
 
     def _on_turn(self, event: TurnCommitted) -> None:
         spans = [self._finals.pop(seq) for seq in event.transcript_seqs if seq in self._finals]

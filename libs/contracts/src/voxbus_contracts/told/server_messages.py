@@ -24,7 +24,17 @@ UPLOAD: Final = "call.artifact.upload"
 FINAL_TRANSCRIPT: Final = 'transcript[transcriptType="final"]'
 
 _WORDLESS: Final = frozenset(
-    {"assistant.started", "hang", REPORT, "speech-update", "status-update", "transfer-update", "user-interrupted"}
+    {
+        "assistant.started",
+        "hang",
+        "language-change-detected",
+        "language-changed",
+        REPORT,
+        "speech-update",
+        "status-update",
+        "transfer-update",
+        "user-interrupted",
+    }
 )
 """Of a private call nothing else is told: what is on its way is stored, and nothing that is said may be."""
 

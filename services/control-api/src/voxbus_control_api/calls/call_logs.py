@@ -145,6 +145,10 @@ def _final(final: e.TranscriptFinal, _heard: _Heard) -> Iterator[Line]:
     yield "assistant.transcriber.finalTranscript", told
 
 
+def _language(detected: e.LanguageDetected, _heard: _Heard) -> Iterator[Line]:
+    yield "voxbus.languageDetected", {"language": detected.language, "before": detected.before}
+
+
 def _dismissed(dismissed: e.TranscriptDismissed, _heard: _Heard) -> Iterator[Line]:
     yield "assistant.transcriber.transcriptIgnored", {"reason": dismissed.reason}
 
@@ -262,6 +266,7 @@ _TABLE: Final[dict[type[Message], Callable[[Any, _Heard], Iterator[Line]]]] = {
     e.TranscriptPartial: _partial,
     e.TranscriptFinal: _final,
     e.TranscriptDismissed: _dismissed,
+    e.LanguageDetected: _language,
     e.TurnCommitted: _committed,
     e.TurnMeasured: _measured,
     e.ReplySpeculated: _speculated,

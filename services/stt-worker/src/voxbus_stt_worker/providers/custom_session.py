@@ -11,6 +11,7 @@ from websockets.asyncio.connection import Connection
 from websockets.exceptions import WebSocketException
 
 from voxbus_audio import FRAME_BYTES, FRAME_MS, SILENCE_FRAME
+from voxbus_contracts.language import language_tag
 from voxbus_providers.errors import ProviderError, ProviderUnavailable
 from voxbus_providers.recognizer import HeardFrame, Hearing, RecognizerSession
 from voxbus_runtime.tasks import end
@@ -134,7 +135,8 @@ class CustomSession(RecognizerSession):
         if message.get("transcriptType", "final") == "partial":
             self._say(self._understanding.partial(words, _now_ms()))
         else:
-            self._say(self._understanding.final(words, _now_ms(), _confidence(message.get("confidence"))))
+            sure, language = _confidence(message.get("confidence")), language_tag(message.get("language"))
+            self._say(self._understanding.final(words, _now_ms(), sure, language))
         self._arm()
 
     def _say(self, said: Iterable[Said]) -> None:
@@ -143,7 +145,7 @@ class CustomSession(RecognizerSession):
             start, upto = self._spans[0] if self._spans else now_at
             if each.final:
                 self._spans.popleft()
-            self._heard.put_nowait(Hearing(each.text, each.final, start, upto, each.confidence))
+            self._heard.put_nowait(Hearing(each.text, each.final, start, upto, each.confidence, each.language))
 
     def _arm(self) -> None:
         if self._timer is not None:

@@ -2,7 +2,7 @@
 
 Source: the public API's custom transcriber: `{"type":"start",…}`, then binary s16le stereo at 16 kHz, the caller left
 and the assistant right; answers are `{"type":"transcriber-response","transcription","channel","transcriptType"}`.
-`confidence` is an addition of ours. The protocol knows no end of a stretch: see understanding.py.
+`confidence` and `language` are additions of ours. The protocol knows no end of a stretch: see understanding.py.
 """
 
 import asyncio
