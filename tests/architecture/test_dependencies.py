@@ -23,7 +23,7 @@ CAPS = {
         "grpcio",
         "grpcio-health-checking",
         "grpcio-reflection",
-        "httpcore",
+        "httptools",
         "httpx",
         "jsonschema-rs",
         "nats-py",

@@ -35,6 +35,7 @@ FORBIDDEN_IMPORTS = (
 )
 ALLOWED = {
     "libs/runtime/src/voxbus_runtime/outbound.py",
+    "libs/runtime/src/voxbus_runtime/outbound_pool.py",
     "libs/runtime/src/voxbus_runtime/outbound_stream.py",
     # a client of the MCP SDK's kind, whose every request goes through the guarded one
     "services/tool-runner/src/voxbus_tool_runner/mcp_client/bridge.py",

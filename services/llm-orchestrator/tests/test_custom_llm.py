@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
@@ -20,7 +19,7 @@ from voxbus_llm_orchestrator.providers.openai import OpenAiModel
 from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
 from voxbus_providers.model import ModelAccess, ModelRequest, ToolCall, Turn
 from voxbus_runtime.guard import Guard
-from voxbus_runtime.outbound import customer_client
+from voxbus_runtime.outbound import customer_client, operator_client
 from voxbus_runtime.sealing import seal
 from voxbus_testing.conformance_model import parts_of, text_of
 from voxbus_testing.openai_server import HOLD, Answer, OpenAiServer, call_deltas, chunk, event, streamed, whole
@@ -37,7 +36,7 @@ async def server() -> AsyncIterator[OpenAiServer]:
 
 @pytest.fixture
 async def custom() -> AsyncIterator[CustomLlm]:
-    model = CustomLlm(httpx.AsyncClient(trust_env=False), now_s=lambda: 1_767_225_600.5)
+    model = CustomLlm(customer_client(Guard.parse("127.0.0.0/8")), now_s=lambda: 1_767_225_600.5)
     yield model
     await model.close()
 
@@ -143,7 +142,7 @@ async def test_a_credential_that_cannot_be_used_is_told_without_its_secret(custo
 async def test_a_stored_key_of_a_vendor_takes_the_place_of_the_platforms(server: OpenAiServer) -> None:
     assistant = Assistant.model_validate({"model": {"provider": "openai", "model": "gpt"}})
     access = access_of(config(credentials=[lent("openai", api_key=seal("sk-tenant", KEY))]), assistant, KEY)
-    model = OpenAiModel(httpx.AsyncClient(trust_env=False), server.base_url, "sk-platform")
+    model = OpenAiModel(operator_client(), server.base_url, "sk-platform")
     server.answer_next(streamed("Hi."), streamed("Hi."))
     question = ModelRequest(assistant.model, (Turn("user", "Hello."),), (), call="c", access=access)
     await parts_of(model, question)

@@ -17,6 +17,8 @@ from voxbus_llm_orchestrator.providers.custom_llm import CustomLlm
 from voxbus_llm_orchestrator.providers.openai import OpenAiModel
 from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
 from voxbus_providers.model import ModelPart, ModelRequest, TextDelta, ToolCall, Turn
+from voxbus_runtime.guard import Guard
+from voxbus_runtime.outbound import customer_client, operator_client
 from voxbus_testing.conformance_model import TOOLS, ModelConformance, Prepare, Wanted, parts_of, text_of
 from voxbus_testing.openai_server import (
     HOLD,
@@ -43,14 +45,14 @@ async def server() -> AsyncIterator[OpenAiServer]:
 
 @pytest.fixture
 async def openai(server: OpenAiServer) -> AsyncIterator[OpenAiModel]:
-    model = OpenAiModel(httpx.AsyncClient(trust_env=False), server.base_url, "sk-test")
+    model = OpenAiModel(operator_client(), server.base_url, "sk-test")
     yield model
     await model.close()
 
 
 @pytest.fixture
 async def custom() -> AsyncIterator[CustomLlm]:
-    model = CustomLlm(httpx.AsyncClient(trust_env=False), now_s=lambda: NOW_S)
+    model = CustomLlm(customer_client(Guard.parse("127.0.0.0/8")), now_s=lambda: NOW_S)
     yield model
     await model.close()
 
@@ -77,7 +79,7 @@ async def test_the_request_is_openais_with_the_platforms_key(server: OpenAiServe
 
 
 async def test_the_field_of_the_token_limit_is_the_vendors(server: OpenAiServer) -> None:
-    client = httpx.AsyncClient(trust_env=False)
+    client = operator_client()
     model = OpenAiModel(client, server.base_url, "", limit_field="max_completion_tokens")
     server.answer_next(streamed("Hi."))
     await parts_of(model, ask())
@@ -241,7 +243,7 @@ async def test_a_connection_that_breaks_in_the_answer_is_worth_another_try_after
 async def test_a_server_that_is_not_there_is_unavailable(openai: OpenAiModel, server: OpenAiServer) -> None:
     async with OpenAiServer() as other:
         gone = other.base_url
-    model = OpenAiModel(httpx.AsyncClient(trust_env=False), gone, "sk-test", provider="groq")
+    model = OpenAiModel(operator_client(), gone, "sk-test", provider="groq")
     with pytest.raises(ProviderUnavailable, match="groq: the connection failed: ConnectError"):
         await parts_of(model, ask())
     await model.close()

@@ -5,131 +5,22 @@ A connection is opened to an address the guard has seen: the name is resolved on
 """
 
 import asyncio
-import select
 import ssl
-from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from typing import Any, Final, cast
+from urllib.request import getproxies
 
-import httpcore
 import httpx
 
-from voxbus_runtime.errors import AddressRefused
-from voxbus_runtime.guard import Guard
+from voxbus_runtime.guard import Guard, ask_the_system
+from voxbus_runtime.outbound_pool import KEPT, KEPT_S, Pool
 
 LONGEST_S: Final = 300.0
 """No answer takes longer, however it drips: the API's upper limit. Each request has its own, shorter deadline."""
 LONGEST_ANSWER_BYTES: Final = 16 * 1024 * 1024
 """What senders' own limits stay below; nothing is ever read beyond."""
 _CONNECT_S: Final = 10.0
-_KEPT_S: Final = 60.0
-"""How long a connection waits for the next request: turns of a call are further apart than a client's usual 5 s, and
-each new connection to a vendor costs two or three round trips."""
-_TRIED_AT_MOST: Final = 4
-_GATHERED_BYTES: Final = 64 * 1024
-"""So much of a request is sent in one piece."""
-
-
-class _Together(httpcore.AsyncNetworkStream):
-    """What is written goes out before the next read: a request's head and body in one piece, so that its server is
-    woken once and not twice."""
-
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
-        self._inner = inner
-        self._unsent = b""
-        self._is_closed = False
-        self._watched: select.poll | None = None
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._unsent:
-            with suppress(httpcore.WriteError):  # a server that hung up may have answered before
-                await self._send(timeout)
-        return await self._inner.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._unsent += buffer
-        if len(self._unsent) > _GATHERED_BYTES:
-            await self._send(timeout)
-
-    async def _send(self, timeout: float | None) -> None:
-        unsent, self._unsent = self._unsent, b""
-        await self._inner.write(unsent, timeout)
-
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        return _Together(await self._inner.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._is_readable() if info == "is_readable" else self._inner.get_extra_info(info)
-
-    def _is_readable(self) -> bool:
-        """Whether the server hung up, of an idle connection: the pool asks it of all of them, twice per request."""
-        if self._is_closed:
-            return True
-        if self._watched is None:
-            line = self._inner.get_extra_info("socket")
-            self._watched = select.poll()
-            self._watched.register(line.fileno(), select.POLLIN)
-        return bool(self._watched.poll(0))
-
-    async def aclose(self) -> None:
-        self._is_closed = True
-        await self._inner.aclose()
-
-
-class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections for the pool."""
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-        self._inner = cast(httpcore.AsyncNetworkBackend, httpcore.AnyIOBackend())
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Raises AddressRefused when any address of the host is not allowed."""
-        try:
-            addresses = await self._guard.addresses(host, port)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout(f"{host} does not resolve in time") from None
-        except OSError:
-            raise httpcore.ConnectError(f"{host} does not resolve") from None
-        problem: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses[:_TRIED_AT_MOST]:
-            try:
-                stream = await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
-                return _Together(stream)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
-                problem = failed
-        raise problem
-
-    async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        raise AddressRefused("sockets of this machine are not for customers")
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-class _Connections(httpx.AsyncHTTPTransport):
-    """httpx over the guarded backend, which httpx has no parameter for."""
-
-    def __init__(self, guard: Guard, connections: int, tls: ssl.SSLContext) -> None:
-        super().__init__(verify=tls, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=connections,
-            max_keepalive_connections=min(connections, 32),
-            keepalive_expiry=_KEPT_S,
-            network_backend=_GuardedBackend(guard),
-        )
+_VENDOR_CONNECTIONS: Final = 100
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -216,10 +107,15 @@ def customer_client(
 
     Raises AddressRefused from requests, beside httpx's own errors. `inner` stands in for the network in tests.
     """
-    return _CustomerClient(GuardedTransport(guard, inner or _Connections(guard, connections, tls or tls_context())))
+    return _CustomerClient(GuardedTransport(guard, inner or Pool(guard.addresses, connections, tls or tls_context())))
 
 
 def operator_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
     """For addresses only the operator sets (vendors): not guarded, proxies as in the environment."""
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=32, keepalive_expiry=_KEPT_S)
-    return httpx.AsyncClient(verify=tls or tls_context(), limits=limits)
+    tls = tls or tls_context()
+    if getproxies().keys() & {"http", "https", "all"}:
+        limits = httpx.Limits(
+            max_connections=_VENDOR_CONNECTIONS, max_keepalive_connections=KEPT, keepalive_expiry=KEPT_S
+        )
+        return httpx.AsyncClient(verify=tls, limits=limits)
+    return httpx.AsyncClient(transport=Pool(ask_the_system, _VENDOR_CONNECTIONS, tls))
