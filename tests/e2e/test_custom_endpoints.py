@@ -99,10 +99,11 @@ async def test_the_caller_breaking_in_aborts_the_customers_model_and_voice(
         (interrupted,) = await watch.until(caller.call_id, "reply.interrupted", timeout_s=30)
         await asyncio.wait_for(model.has_aborted.wait(), 10)
         await watch.until(caller.call_id, "reply.finished", timeout_s=20)
+        asked = model.received[-1].body["messages"]  # before the call is over: then its summary is asked for
         await caller.hang_up()
     heard = interrupted["heard"]
     assert 0 < len(heard) < len(long)
-    history = [each["content"] for each in model.received[-1].body["messages"] if each["role"] == "assistant"]
+    history = [each["content"] for each in asked if each["role"] == "assistant"]
     assert history == [heard], "the model is told what was heard, no more"
 
 
@@ -233,11 +234,11 @@ async def test_what_the_customer_knows_is_told_to_the_model_or_said_in_its_place
                 caller.say(PCM)
                 (finished,) = await watch.until(caller.call_id, "reply.finished", timeout_s=30)
                 faults = [each["code"] for each in await watch.payloads(caller.call_id, "fault.raised")]
+                told = [each for request in model.received[-1:] for each in request.body["messages"]]
                 await caller.hang_up()
         assert finished["heard"] == heard
         asked = base.received[-1].body["message"]
         assert asked["type"] == "knowledge-base-request"
         assert asked["messagesOpenAIFormatted"][-1]["content"] == WORDS
-        told = [each for request in model.received[-1:] for each in request.body["messages"]]
         assert sum("Orders ship on Fridays." in str(each["content"]) for each in told) == documents
         assert ("knowledge-server-failed" in faults) == (answer.pieces == (HOLD,))
