@@ -219,7 +219,8 @@ async def test_a_transfer_to_a_number_is_announced_and_ends_the_call_as_forwarde
         assert ended["reason"] == "assistant-forwarded-call"
         names = await watch.names(caller.call_id)
         in_order(names, "tool.requested", "playback.finished", "call.transferred", "call.ended")
-        statuses = [message["status"] for _, message in caller.heard.messages if message["type"] == "status-update"]
-        assert statuses[-2:] == ["forwarding", "ended"]
+        *_, forwarding, last = caller.messages("status-update")
+        assert (forwarding["status"], last["status"]) == ("forwarding", "ended")
+        assert forwarding["destination"] == {"type": "number", "number": "+14155550100"}
     record = await ended_record_of(stack, caller.call_id)
     assert (record["endedReason"], record["destination"]["number"]) == ("assistant-forwarded-call", "+14155550100")

@@ -10,6 +10,7 @@ from voxbus_contracts.events import (
     CallEnded,
     CallRinging,
     CallStarted,
+    CallTransferred,
     HandoffCompleted,
     LanguageDetected,
     MessageAdded,
@@ -358,3 +359,13 @@ def test_a_change_of_language_is_told_under_both_its_names_and_the_first_one_kno
     assert Told().by(first, change) == [], "not among the defaults"
     made = Told(clientMessages=both).by(first, change)
     assert made == [{"type": kind, "timestamp": 10_000, "language": "es"} for kind in both]
+
+
+def test_who_forwards_a_call_is_told_where_to_and_what_was_said_before() -> None:
+    gone = CallTransferred(destination="+14155550100", mode="blind-transfer")
+    made = Told(clientMessages=["status-update", "transfer-update"])
+    made.by(STARTED, final(1, "to the desk please"), turn(1, "to the desk please", 1))
+    status, update = made.by(gone)
+    assert (status["status"], status["transcript"]) == ("forwarding", "User: to the desk please\n")
+    assert [each["role"] for each in status["messages"]] == ["user"]
+    assert status["destination"] == update["destination"] == {"type": "number", "number": "+14155550100"}

@@ -15,6 +15,7 @@ from voxbus_contracts.events import (
     CallEnded,
     CallRinging,
     CallStarted,
+    CallTransferred,
     HandoffCompleted,
     LanguageDetected,
     PlaybackFinished,
@@ -155,6 +156,14 @@ def test_whatever_a_message_is_made_of_is_read_by_those_who_make_them() -> None:
     for event in ALL_EVENTS:
         made = everything(ServerMessages(everything_wanted), *facts(event.model_validate(event.example)))
         assert not made or events_named(event.entity, event.what) in SERVER_MESSAGES.filter_subjects, event.name()
+
+
+def test_of_a_private_call_that_is_forwarded_only_where_to_is_told() -> None:
+    wanted = {"serverMessages": ["status-update"]}
+    gone = CallTransferred(destination="sip:desk@example.org", mode="blind-transfer")
+    made = told(everything(ServerMessages(config(assistant=wanted, private=True)), *facts(*TALK[:6], gone)))
+    assert made[-1]["destination"] == {"type": "sip", "sipUri": "sip:desk@example.org"}
+    assert not {"messages", "transcript", "messagesOpenAIFormatted"} & set(made[-1])
 
 
 def test_a_change_of_language_is_told_of_private_calls_too() -> None:

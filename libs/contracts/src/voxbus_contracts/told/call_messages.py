@@ -165,9 +165,11 @@ class CallMessages:
         self._send("assistant.started", {"newAssistant": self._told_speaker()})
 
     def _on_transferred(self, event: CallTransferred) -> None:
-        self._set_status("forwarding")
         kind, name = ("sip", "sipUri") if event.destination.startswith(("sip:", "sips:")) else ("number", "number")
-        self._send("transfer-update", {"destination": {"type": kind, name: event.destination}})
+        where = {"destination": {"type": kind, name: event.destination}}
+        so_far = {} if self._config.is_private else self._conversation.artifact()
+        self._set_status("forwarding", {**where, **so_far})
+        self._send("transfer-update", where)
 
     def _on_control_requested(self, event: CallControlRequested) -> None:
         destination = {"destination": event.destination} if event.destination else {}
