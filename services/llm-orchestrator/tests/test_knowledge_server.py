@@ -146,3 +146,20 @@ def test_the_patience_with_the_model_begins_when_it_is_told_what_it_needs() -> N
 
     assert patience_ms(assistant()) - patience_ms(Assistant()) == 10_000
     assert patience_ms(assistant(timeoutSeconds=2)) - patience_ms(Assistant()) == 2_000
+
+
+async def test_a_token_the_server_does_not_take_any_more_is_fetched_again_once() -> None:
+    paths: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.path)
+        if request.url.path == "/token":
+            return httpx.Response(200, json={"access_token": f"t{len(paths)}", "expires_in": 3600})
+        is_taken = request.headers["authorization"] == "Bearer t3"
+        return httpx.Response(200 if is_taken else 401, json={"documents": [{"content": "We open at nine."}]})
+
+    plan = {"type": "oauth2", "url": "https://know.example/token", "clientId": "me", "clientSecret": "s"}
+    credential = {"id": "c1", "provider": "custom-credential", "authentication": plan}
+    found = await asked(answer, assistant(credentialId="c1"), credentials=[credential])
+    assert found.documents == ("We open at nine.",)
+    assert paths == ["/token", "/ask", "/token", "/ask"]
