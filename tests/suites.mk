@@ -5,7 +5,7 @@ bench: $(VENV)/.members $(VENV)/.test ## measure latency, CPU and memory per cal
 	$(BIN)/voxbus bench $(BENCH)
 	$(BIN)/voxbus bench --api-load
 	$(BIN)/python tests/bench/turn_taking --recognizer position --only-if-recorded
-chaos: $(VENV)/.members $(VENV)/.test ## break workers, bus and storage in the middle of 20 calls, 25 minutes; writes docs/reliability.md
+chaos: $(VENV)/.members $(VENV)/.test ## break workers, bus and storage in the middle of 20 calls, 27 minutes; writes docs/reliability.md
 	$(BIN)/python tests/chaos $(CHAOS)
 turn-taking: $(VENV)/.members $(VENV)/.test ## score the end of turns and interruptions on recordings
 	$(BIN)/python tests/bench/turn_taking

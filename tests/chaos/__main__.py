@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=0, help="leave out rounds that would not end in time (no limit)"
     )
-    parser.add_argument("--only", default="", help="those rounds whose name has this in it, as 'restart every stage'")
+    parser.add_argument("--only", default="", help="those rounds whose name has this in it, as 'kill the leader'")
     parser.add_argument("--calls", type=int, default=20, help="simultaneous calls (20)")
     parser.add_argument("--strikes", type=int, default=5, help="how often a fault that is named strikes (5)")
     parser.add_argument("--exchanges", type=int, default=5, help="questions per call, 8 s each, for named faults (5)")

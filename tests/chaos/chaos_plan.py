@@ -16,7 +16,8 @@ _REST: Final = tuple(service for service in SERVICES if service not in KILLED_AL
 
 
 def whole_run(calls: int, seed: int) -> list[Round]:
-    """Some 24 minutes with their stacks. Freezes and ends strike a different service each time, of five in a round."""
+    """Some 26 minutes with their stacks. What goes through all services strikes each once, in two rounds of five: with
+    20 calls on 2 cores a replacement takes some ten seconds."""
     half = (len(SERVICES) + 1) // 2
     rounds = [
         *(
@@ -25,11 +26,10 @@ def whole_run(calls: int, seed: int) -> list[Round]:
         ),
         ("kill the others", tuple(Fault("kill", service) for service in _REST), 3),
         *(
-            (f"{kind} {part}", tuple(Fault(kind, s) for s in services), 5)
-            for kind in ("freeze", "term")
+            (f"{kind} {part}", tuple(Fault(kind, s) for s in services), 9 if kind == "restart" else 5)
+            for kind in ("freeze", "term", "restart")
             for part, services in (("one by one", SERVICES[:half]), ("the others", SERVICES[half:]))
         ),
-        ("restart every stage", tuple(Fault("restart", service) for service in SERVICES), 10),
         ("kill the bus", (Fault("kill", BUS),) * 3, 5),
         ("break the database", (Fault("break", DATABASE),) * 2, 5),
         *((f"{kind} the leader", (Fault(kind, LEADER),) * 3, 4) for kind in ("kill", "freeze", "cut")),
