@@ -52,9 +52,13 @@ class Shop:
         return [each for each in found if each["call"]["id"] == call and kind in ("", each["type"])]
 
     async def until(self, call: str, kind: str, count: int = 1, timeout_s: float = 30) -> list[Json]:
-        async with asyncio.timeout(timeout_s):
-            while len(found := self.messages(call, kind)) < count:
-                await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while len(self.messages(call, kind)) < count:
+                    await asyncio.sleep(0.02)
+        found = self.messages(call, kind)
+        told = [(each["type"], each.get("status")) for each in self.messages(call)]
+        assert len(found) >= count, f"{count} × {kind} not told within {timeout_s} s, of {len(self.got)} in all: {told}"
         return found
 
     async def on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
