@@ -200,6 +200,29 @@ async def test_line_breaks_in_an_address_stay_in_the_address() -> None:
     assert server.heads[0].startswith("GET /a%20b%C3%BC?c=%0d%0aX:%20y HTTP/1.1\r\n")
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"content": b"{}"},
+        {"content": b"{}", "headers": {"X-Shop": "north", "accept": "a/b", "User-Agent": "own"}, "timeout": 3},
+        {"content": b"{}", "headers": {"HOST": "other.example", "accept-Encoding": "gzip"}, "timeout": None},
+        {"content": b"", "headers": {"x": "y"}},
+        {"content": None},
+        {"json": {"a": 1}, "headers": [("x", "1"), ("x", "2")]},
+        {"data": {"a": "1"}},
+        {"content": b"{}", "params": {"a": "1"}},
+    ],
+)
+async def test_a_request_is_what_httpx_would_have_made_of_it(how: dict[str, Any]) -> None:
+    url = "http://north:se%40cret@Shop.example:8080/a b?c=\u00fc"
+    own = {"accept-encoding": "identity"}
+    async with customer_client(guard()) as client, httpx.AsyncClient(headers=own, timeout=client.timeout) as usual:
+        made, expected = client.build_request("post", url, **how), usual.build_request("post", url, **how)
+    assert (made.method, made.url, made.extensions) == (expected.method, expected.url, expected.extensions)
+    assert sorted(made.headers.raw) == sorted(expected.headers.raw)
+    assert await made.aread() == await expected.aread()
+
+
 @pytest.mark.parametrize("by", ["leaving", "cancelling"])
 async def test_an_answer_that_is_left_before_its_end_is_broken_off_at_once(by: str) -> None:
     server = Scripted(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", b"ok", waits=True)

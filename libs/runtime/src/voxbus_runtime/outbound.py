@@ -76,6 +76,27 @@ class _CustomerClient(httpx.AsyncClient):
             timeout=httpx.Timeout(LONGEST_S, connect=_CONNECT_S),
         )
         self._straight = transport
+        self._own = [(name.decode("ascii"), value.decode("ascii")) for name, value in self.headers.raw]
+
+    def build_request(self, method: str, url: httpx.URL | str, **how: Any) -> httpx.Request:
+        """As httpx does, by the short way where there are only headers and bytes: what this client never has (a base
+        address, parameters, cookies) is not merged."""
+        content, headers = how.get("content"), how.get("headers") or {}
+        is_plain = how.keys() <= {"content", "headers", "timeout"} and isinstance(headers, dict)
+        if not (is_plain and isinstance(content, bytes) and content):
+            return super().build_request(method, url, **how)
+        url, given = httpx.URL(url), {name.lower() for name in headers}
+        auto = [("Host", url.netloc.decode("ascii")), *self._own, ("Content-Length", str(len(content)))]
+        fields = [each for each in auto if each[0].lower() not in given]
+        timeout = how.get("timeout", httpx.USE_CLIENT_DEFAULT)
+        limits = self.timeout if timeout is httpx.USE_CLIENT_DEFAULT else httpx.Timeout(timeout)
+        return httpx.Request(
+            method,
+            url,
+            headers=[*fields, *cast(dict[str, str], headers).items()],
+            stream=httpx.ByteStream(content),
+            extensions={"timeout": limits.as_dict()},
+        )
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **how: Any) -> httpx.Response:
         """As httpx does, by the short way where nothing but the request itself was asked for."""
