@@ -28,6 +28,7 @@ class ApiServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 lifespan="off",
+                http="h11",  # the other one, taken if installed, sets no limit to a request's head
                 ws="websockets-sansio",
                 ws_max_size=_MOST_HEARD_BYTES,
                 ws_per_message_deflate=False,
