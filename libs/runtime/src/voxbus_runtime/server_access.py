@@ -36,8 +36,7 @@ class CredentialMissing(RuntimeFault):
 
 UNUSABLE: Final = (BadSeal, CannotSign, CredentialMissing)
 """What no second try mends: a secret of another cluster, a plan that cannot be followed, a credential that is gone."""
-UNAUTHORIZED: Final = 401
-"""The status after which `forget` is worth a try."""
+_UNAUTHORIZED: Final = 401
 UNREACHABLE: Final = (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError, ValueError)
 """What asking for a token may raise, beside AddressRefused, TokenRefused and a timeout."""
 
@@ -82,11 +81,12 @@ class ServerAccess:
             case _:
                 raise CannotSign("authenticationPlan.type is none that a server can use")
 
-    def forget(self, authentication: Mapping[str, Any] | None) -> bool:
-        """The server does not take its token any more: the next request asks for another. Raises BadSeal.
-
-        False where no token was fetched: then asking again changes nothing.
+    def renews(self, authentication: Mapping[str, Any] | None, status: int) -> bool:
+        """After an answer with this status: whether the token was refused, so that asking once more, with a new one,
+        may change it. False where no token was fetched. Raises BadSeal.
         """
+        if status != _UNAUTHORIZED:
+            return False
         plan: dict[str, Any] = open_config(authentication or {}, self._cluster_key)
         return plan.get("type") == "oauth2" and self._tokens.pop(_key_of(plan), None) is not None
 

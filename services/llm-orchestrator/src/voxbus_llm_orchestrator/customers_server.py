@@ -11,7 +11,7 @@ from voxbus_contracts.api_model import Server
 from voxbus_contracts.config import CallConfig
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.errors import AddressRefused
-from voxbus_runtime.server_access import UNAUTHORIZED, UNREACHABLE, UNUSABLE, ServerAccess, TokenRefused, problem_of
+from voxbus_runtime.server_access import UNREACHABLE, UNUSABLE, ServerAccess, TokenRefused, problem_of
 from voxbus_runtime.signing import Signed
 
 
@@ -42,7 +42,7 @@ class CustomersServer:
         try:
             async with asyncio.timeout(question.within_s):
                 status, answer = await self._post(config, server, body, question)
-                if status == UNAUTHORIZED and self._access.forget(config.authentication_of(server)):
+                if self._access.renews(config.authentication_of(server), status):
                     status, answer = await self._post(config, server, body, question)
         except TimeoutError:
             raise NoAnswer(f"no answer within {question.within_s:g} s") from None

@@ -9,7 +9,7 @@ import httpx
 
 from voxbus_contracts.api_model import BackoffPlan
 from voxbus_runtime.errors import AddressRefused, BadSeal
-from voxbus_runtime.server_access import UNAUTHORIZED, CredentialMissing, TokenRefused
+from voxbus_runtime.server_access import CredentialMissing, TokenRefused
 from voxbus_runtime.signing import CannotSign
 from voxbus_tool_runner.deliveries.lane import Outcome, delay_after, may_be_tried_again
 from voxbus_tool_runner.errors import BadAnswer, ServerRefused, ServerTooSlow, ServerUnreachable
@@ -46,11 +46,11 @@ class Asker:
 
 
 async def asked_as_planned(
-    ask: Callable[[], Awaitable[tuple[int, bytes]]], plan: BackoffPlan | None, has_new_token: Callable[[], bool]
+    ask: Callable[[], Awaitable[tuple[int, bytes]]], plan: BackoffPlan | None, renews: Callable[[int], bool]
 ) -> tuple[int, bytes]:
     """The first answer that is none to be tried again after; without a plan the first.
 
-    `has_new_token`: whether a server that says 401 may be let in by another token; then it is asked once more.
+    `renews`: whether a new token may change an answer with this status; then the server is asked once more.
     """
     plan, tried, had_new_token = plan or BackoffPlan(max_retries=0), 0, False
     while True:
@@ -60,7 +60,7 @@ async def asked_as_planned(
             if tried >= plan.max_retries:
                 raise
             status, body = 0, b""
-        if status == UNAUTHORIZED and not had_new_token and has_new_token():
+        if not had_new_token and renews(status):
             had_new_token = True
             continue
         tried += 1

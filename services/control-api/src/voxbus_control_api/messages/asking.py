@@ -11,7 +11,7 @@ import httpx
 from voxbus_contracts.api_model import Server
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.errors import AddressRefused
-from voxbus_runtime.server_access import UNAUTHORIZED, UNREACHABLE, UNUSABLE, ServerAccess, TokenRefused, problem_of
+from voxbus_runtime.server_access import UNREACHABLE, UNUSABLE, ServerAccess, TokenRefused, problem_of
 from voxbus_runtime.signing import Signed
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ class ServerAsker:
         try:
             async with asyncio.timeout(within_s):
                 status, body = await self._post(url, question)
-                if status == UNAUTHORIZED and self._access.forget(question.authentication):
+                if self._access.renews(question.authentication, status):
                     status, body = await self._post(url, question)
         except (TimeoutError, httpx.TimeoutException):
             raise NoAnswer(f"the server did not answer within {within_s:g} seconds") from None

@@ -14,14 +14,7 @@ from voxbus_contracts.config import MessageServer
 from voxbus_contracts.delivery import Delivery
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.errors import AddressRefused
-from voxbus_runtime.server_access import (
-    UNAUTHORIZED,
-    UNREACHABLE,
-    UNUSABLE,
-    CredentialMissing,
-    ServerAccess,
-    TokenRefused,
-)
+from voxbus_runtime.server_access import UNREACHABLE, UNUSABLE, CredentialMissing, ServerAccess, TokenRefused
 from voxbus_runtime.signing import Signed
 from voxbus_tool_runner.deliveries.lane import Outcome
 
@@ -56,7 +49,7 @@ class Poster:
             host = urlsplit(url).netloc
             async with self._hosts[host], asyncio.timeout(to.server.timeout_seconds):
                 status = await self._send(url, await self._headers(to, delivery, url), delivery.body)
-                if status == UNAUTHORIZED and self._access.forget(to.authentication):
+                if self._access.renews(to.authentication, status):
                     status = await self._send(url, await self._headers(to, delivery, url), delivery.body)
         except AddressRefused:
             return Outcome(code="server-refused", is_final=True)

@@ -38,7 +38,7 @@ class ApiRequestTools:
             return await self.asker.ask(replace(request, headers={**request.headers, **proof}))
 
         async def act() -> Answer:
-            status, body = await asked_as_planned(ask, tool.backoff_plan, partial(self.access.forget, plan))
+            status, body = await asked_as_planned(ask, tool.backoff_plan, partial(self.access.renews, plan))
             return read_api_answer(status, body)
 
         return Job(act, min(run.timeout_s, tool.timeout_seconds))

@@ -35,8 +35,8 @@ class FunctionTools:
             return await self.asker.ask(Request(target.url, headers=headers, content=body))
 
         async def act() -> Answer:
-            may_get_in = partial(self.access.forget, target.authentication)
-            status, answer = await asked_as_planned(ask, target.server.backoff_plan, may_get_in)
+            renews = partial(self.access.renews, target.authentication)
+            status, answer = await asked_as_planned(ask, target.server.backoff_plan, renews)
             return read_answer(status, answer, run.command.tool_call_id)
 
         return Job(act, target.timeout_ms / 1000, is_async=run.tool.is_async)
