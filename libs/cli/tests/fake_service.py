@@ -40,7 +40,7 @@ def drain(_number: int, _frame: FrameType | None) -> None:
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN if manner == "stubborn" else drain)
 with (notes / f"{stage}.pids").open("a") as pids:
-    pids.write(f"{os.getpid()} {worker}\n")
+    pids.write(f"{os.getpid()} {worker} {os.environ['VOXBUS_START_NICENESS']}\n")
 lives = (notes / f"{stage}.pids").read_text().count("\n")
 if manner == "broken" or (manner == "once" and lives > 1):
     sys.exit("the reason is on the last line")

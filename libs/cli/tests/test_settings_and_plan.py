@@ -78,7 +78,7 @@ def test_every_service_is_planned_once_and_as_its_module() -> None:
     assert [child.stage for child in children] == ["", *SERVICES]
     assert children[0].name == DEMO_SERVER
     assert children[0].port == 9002
-    assert ("python", "-m", "voxbus_stt_worker") in [child.command for child in children]
+    assert ("python", "-m", "voxbus_cli.stack.starting", "voxbus_stt_worker") in [child.command for child in children]
 
 
 def test_replicas_have_names_of_their_own_and_the_same_stage() -> None:

@@ -39,8 +39,9 @@ from voxbus_cli.stack.supervisor import Patience, Supervisor
 folder, port, fake, *services = sys.argv[1:]
 settings = StackSettings(Path(folder), nats_port=int(port), api_key="k")
 specs = [
-    ChildSpec(stage, (sys.executable, fake, stage, manner, folder), stage=stage)
-    for stage, manner in (service.split("=") for service in services)
+    ChildSpec(name, (sys.executable, fake, stage, manner, folder), stage=stage)
+    for name, manner in (service.split("=") for service in services)
+    for stage in (name.removesuffix("-2"),)
 ]
 patience = Patience(broker=10, services=float(os.environ.get("PATIENCE", "30")), grace=1)
 try:
@@ -80,6 +81,10 @@ class Stack:
         path = self.folder / f"{stage}.pids"
         lines = path.read_text().splitlines() if path.exists() else []
         return [(int(line.split()[0]), line.split()[1]) for line in lines]
+
+    def niceness_of_starts(self, stage: str) -> list[int]:
+        """With which each start of a service, in order, was to load its modules."""
+        return [int(line.split()[2]) for line in (self.folder / f"{stage}.pids").read_text().splitlines()]
 
     def end(self, number: signal.Signals, within_s: float = 15.0) -> int:
         self.process.send_signal(number)
@@ -204,6 +209,18 @@ def test_a_killed_service_is_started_again_as_another_worker(start: Callable[...
     assert worker.startswith("vad-")
     assert second.startswith("vad-")
     assert "vad ended (SIGKILL); starting it again in 0.2 s" in stack.errors()
+
+
+def test_who_starts_beside_a_colleague_that_serves_lets_the_calls_go_first(start: Callable[..., Stack]) -> None:
+    stack = start(vad="ready", vad_2="ready", billing="ready")
+    stack.ready()
+    assert stack.niceness_of_starts("vad") == [0, 0], "at first nobody serves"
+    os.kill(stack.lives("vad")[0][0], signal.SIGKILL)
+    os.kill(stack.lives("billing")[0][0], signal.SIGKILL)
+    wait_until(lambda: len(stack.lives("vad")) == 3, "the third life of a vad")
+    wait_until(lambda: len(stack.lives("billing")) == 2, "the second life of the only billing")
+    assert stack.niceness_of_starts("vad")[2] == 15
+    assert stack.niceness_of_starts("billing")[1] == 0, "its work waits for it"
 
 
 async def test_the_bus_hears_at_once_that_a_killed_worker_is_gone(start: Callable[..., Stack]) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 from voxbus_cli.stack.logs import rotate
 from voxbus_cli.stack.plan import ChildSpec, worker_id
 from voxbus_cli.stack.restart import Restarts
+from voxbus_cli.stack.starting import CONSIDERATE, NICENESS
 from voxbus_runtime.turns import SHORT_TURN_US, take_short_turns
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -48,7 +49,12 @@ class Child:
     """Keeps one process alive from `run` until `stop`."""
 
     def __init__(
-        self, spec: ChildSpec, environment: Mapping[str, str], log: Path, on_death: Callable[[Death], None]
+        self,
+        spec: ChildSpec,
+        environment: Mapping[str, str],
+        log: Path,
+        on_death: Callable[[Death], None],
+        may_take_its_time: Callable[[ChildSpec], bool] = lambda _: False,
     ) -> None:
         self.spec = spec
         self.log = log
@@ -56,6 +62,7 @@ class Child:
         self.deaths = 0
         self._environment = environment
         self._on_death = on_death
+        self._may_take_its_time = may_take_its_time
         self._process: Process | None = None
         self._stopping = False
 
@@ -108,10 +115,11 @@ class Child:
 
     async def _start(self) -> Process:
         self.worker = worker_id(self.spec, secrets.token_hex(3))
+        niceness = CONSIDERATE if self._may_take_its_time(self.spec) else "0"
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self.spec.command,
-                env={**self._environment, "VOXBUS_WORKER_ID": self.worker},
+                env={**self._environment, "VOXBUS_WORKER_ID": self.worker, NICENESS: niceness},
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=STDOUT,

@@ -17,6 +17,8 @@ _PATIENT: Final = {"control-api": 10, "recorder": 15, "billing": 15}
 Whoever asks the API waits for its answer, nobody for an archive; for a tool callers wait.
 """
 _NICENESS: Final = 10
+STARTER: Final = "voxbus_cli.stack.starting"
+"""The module that loads a service considerately and runs it."""
 MAX_REPLICAS: Final = 16
 
 _LISTENERS: Final = {"control-api": "the API's", "media-ingress": "the caller's WebSocket"}
@@ -97,7 +99,7 @@ def plan_children(settings: StackSettings, replicas: Mapping[str, int], python: 
         module = f"voxbus_{service.replace('-', '_')}"
         for number in range(1, replicas.get(service, 1) + 1):
             name = service if number == 1 else f"{service}-{number}"
-            command = (python, "-m", module)
+            command = (python, "-m", STARTER, module)
             children.append(ChildSpec(name, command, stage=service, niceness=_PATIENT.get(service, 0)))
     return tuple(children)
 

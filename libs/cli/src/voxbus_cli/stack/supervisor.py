@@ -81,7 +81,13 @@ class Supervisor:
         return Child(spec, for_broker, log_file(self._settings, spec.name), self._on_death)
 
     def _child_of(self, spec: ChildSpec) -> Child:
-        return Child(spec, self._environment, log_file(self._settings, spec.name), self._on_death)
+        log = log_file(self._settings, spec.name)
+        return Child(spec, self._environment, log, self._on_death, self._is_served_meanwhile)
+
+    def _is_served_meanwhile(self, spec: ChildSpec) -> bool:
+        """Whether another process does the same work: calls go on with it, however long this one takes to start."""
+        colleagues = (child for child in self._services if spec.stage and child.spec.stage == spec.stage)
+        return any(child.is_alive and child.worker in self._ready_workers for child in colleagues)
 
     async def run(self) -> int:
         """Starts everything, says that it is ready, and ends everything at a signal. Raises StackFailed."""
