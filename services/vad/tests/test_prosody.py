@@ -7,8 +7,8 @@ import pytest
 
 from voxbus_audio import FRAME_MS, frames
 from voxbus_contracts.events import SpeechPaused, SpeechStopped
-from voxbus_vad.ending import REMEMBERED_MS, Ending, ending, judged, sounds_finished
-from voxbus_vad.handlers import Judgements
+from voxbus_vad.ending import REMEMBERED_MS, Ending, ending, judged, judging
+from voxbus_vad.handlers import Judgements, between_frames
 from voxbus_vad.last_seconds import LastSeconds
 from voxbus_vad.prosody import AFTER_MS, BEFORE_MS, FEATURES, SOUND_SAMPLES, prosody
 
@@ -98,10 +98,16 @@ def remembered(sound: np.ndarray, ends_ms: int = 2_000 + AFTER_MS) -> LastSecond
     return memory
 
 
+def sounds_finished(memory: LastSeconds) -> float | None:
+    stopped = judged(STOPPED, memory)
+    assert isinstance(stopped, SpeechStopped)
+    return stopped.finished
+
+
 def test_a_voice_that_falls_and_fades_sounds_more_finished_than_one_cut_off_in_full_voice() -> None:
     falls = remembered(voice(ramp(190, 110, 500), ramp(6_000, 500, 350)))
     stops = remembered(voice(ramp(150, 165, 300), 6_000))
-    assert (sounds_finished(falls, 2_000) or 0.0) > (sounds_finished(stops, 2_000) or 1.0) + 0.2
+    assert (sounds_finished(falls) or 0.0) > (sounds_finished(stops) or 1.0) + 0.2
 
 
 def test_a_stop_says_what_it_sounds_like_and_other_events_stay_as_they_are() -> None:
@@ -115,8 +121,8 @@ def test_a_stop_says_what_it_sounds_like_and_other_events_stay_as_they_are() -> 
 
 
 def test_who_heard_too_little_of_the_voice_says_nothing() -> None:
-    assert sounds_finished(LastSeconds(REMEMBERED_MS), 2_000) is None
-    assert sounds_finished(remembered(voice(150, 4_000)[-300 * 16 :]), 2_000) is None
+    assert sounds_finished(LastSeconds(REMEMBERED_MS)) is None
+    assert sounds_finished(remembered(voice(150, 4_000)[-300 * 16 :])) is None
 
 
 async def test_a_call_is_judged_by_prosody_unless_it_is_turned_off() -> None:
@@ -128,4 +134,31 @@ async def test_a_call_is_judged_by_prosody_unless_it_is_turned_off() -> None:
         for n, pcm in enumerate(frames(sound.tobytes())):
             judgements.memory.remember(2_000 - BEFORE_MS + n * FRAME_MS, pcm)
         judgements.say(STOPPED)
-        assert (events.get_nowait().finished is not None) == by_prosody
+        said = events.get_nowait()
+        stopped = await between_frames(said) if by_prosody else said
+        assert (stopped.finished is not None) == by_prosody
+
+
+async def test_other_callers_are_heard_while_a_stop_is_judged() -> None:
+    memory = remembered(voice(150, 4_000))
+    turns = 0
+
+    async def hear_others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(hear_others())
+    stopped = await between_frames(judging(STOPPED, memory))
+    others.cancel()
+    assert stopped == judged(STOPPED, memory)
+    assert turns >= 6
+
+
+async def test_a_stop_is_judged_by_the_sound_of_its_own_time() -> None:
+    memory = remembered(voice(150, 4_000))
+    expected, steps = judged(STOPPED, memory), judging(STOPPED, memory)
+    for n in range(100):
+        memory.remember(2_000 + AFTER_MS + n * FRAME_MS, b"\0" * 640)
+    assert await between_frames(steps) == expected

@@ -4,6 +4,7 @@ The trees are data: models/prosody.json, made by tests/bench/turn_taking/train_p
 """
 
 import json
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from voxbus_contracts.events import SpeechStopped
 from voxbus_vad.detector import SpeechEvent
 from voxbus_vad.last_seconds import LastSeconds
-from voxbus_vad.prosody import AFTER_MS, BEFORE_MS, FEATURES, prosody
+from voxbus_vad.prosody import AFTER_MS, BEFORE_MS, FEATURES, prosody_in_steps
 
 REMEMBERED_MS: Final = 2_000
 """Reaches back from where a stop is told of: 200 ms of silence, what Silero may take, and the sound looked at."""
@@ -57,16 +58,38 @@ def ending() -> Ending:
     return Ending.of(json.loads(files("voxbus_vad").joinpath("models", _MODEL_FILE).read_text()))
 
 
+Judging = Generator[None, None, SpeechStopped]
+
+
+def judging(stopped: SpeechStopped, memory: LastSeconds) -> Judging:
+    """A stop with what its prosody says, in steps. The sound is what is remembered now."""
+    pts_ms = stopped.pts_ms
+    if not memory.reaches_back_to(pts_ms - _LEAST_MS):
+        return _unjudged(stopped)
+    return _judging(stopped, memory.between(pts_ms - BEFORE_MS, pts_ms + AFTER_MS))
+
+
+def _unjudged(stopped: SpeechStopped) -> Judging:
+    """Too little was heard."""
+    yield
+    return stopped
+
+
+def _judging(stopped: SpeechStopped, sound: NDArray[np.int16]) -> Judging:
+    yield
+    numbers = yield from prosody_in_steps(sound)
+    finished = 1 / (1 + np.exp(-ending().log_odds(numbers)))
+    return stopped.model_copy(update={"finished": round(float(finished), 3)})
+
+
 def judged(event: SpeechEvent, memory: LastSeconds) -> SpeechEvent:
-    """A stop with what its prosody says; other events as they are."""
+    """A stop with the probability that the turn is over by the sound up to the last voiced sample; None in it where too
+    little was heard. Other events as they are."""
     if not isinstance(event, SpeechStopped):
         return event
-    return event.model_copy(update={"finished": sounds_finished(memory, event.pts_ms)})
-
-
-def sounds_finished(memory: LastSeconds, pts_ms: int) -> float | None:
-    """Probability that the turn is over by the sound up to the last voiced sample; None = too little was heard."""
-    if not memory.reaches_back_to(pts_ms - _LEAST_MS):
-        return None
-    odds = ending().log_odds(prosody(memory.between(pts_ms - BEFORE_MS, pts_ms + AFTER_MS)))
-    return round(float(1 / (1 + np.exp(-odds))), 3)
+    steps = judging(event, memory)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value

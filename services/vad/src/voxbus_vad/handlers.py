@@ -1,7 +1,7 @@
 """What happens on a call that this worker owns: its caller's frames become speech events."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +14,7 @@ from voxbus_vad import metrics
 from voxbus_vad.batching import Batcher, SileroOpinion
 from voxbus_vad.cheap import CheapDetector, LoneDetector
 from voxbus_vad.detector import SpeechEvent, resumed
-from voxbus_vad.ending import REMEMBERED_MS, judged
+from voxbus_vad.ending import REMEMBERED_MS, Judging, judging
 from voxbus_vad.intake import Intake, catch_up
 from voxbus_vad.last_seconds import LastSeconds
 from voxbus_vad.listening import Listener
@@ -25,7 +25,7 @@ from voxbus_vad.turn_judge import TurnJudge
 INTERESTS: Final = frozenset({"speech.started", "speech.stopped"})
 """The stage's own events: they say where the predecessor stood."""
 
-_Events = asyncio.Queue[SpeechEvent | SpeechJudged | None]
+_Events = asyncio.Queue[SpeechEvent | SpeechJudged | Judging | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ async def _listen(call: OwnedCall, intake: Intake, ears: Ears, events: _Events, 
 
 
 class Judgements:
-    """Passes one call's events on at once, each stop with what its prosody says; the turn model's judgement follows."""
+    """Passes one call's events on, each stop with what its prosody says; the turn model's judgement follows."""
 
     def __init__(self, judge: TurnJudge | None, events: _Events, *, by_prosody: bool = False) -> None:
         self._judge = judge
@@ -105,8 +105,11 @@ class Judgements:
         return self._by_prosody or self._judge is not None
 
     def say(self, event: SpeechEvent) -> None:
-        self._events.put_nowait(judged(event, self.memory) if self._by_prosody else event)
-        if self._judge is not None and isinstance(event, SpeechStopped):
+        if not isinstance(event, SpeechStopped):
+            self._events.put_nowait(event)
+            return
+        self._events.put_nowait(judging(event, self.memory) if self._by_prosody else event)
+        if self._judge is not None:
             task = asyncio.create_task(self._follow(self._judge, event, self.memory.audio()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -131,9 +134,20 @@ def _had_owner(call: OwnedCall) -> bool:
 async def _publish(call: OwnedCall, events: _Events) -> None:
     """Says the events in order; None is the end."""
     with suppress(OwnershipLost):
-        while (event := await events.get()) is not None:
+        while (said := await events.get()) is not None:
+            event = await between_frames(said) if isinstance(said, Generator) else said
             await call.publish(event)
             metrics.SPEECH_EVENTS.labels(event.name()).inc()
+
+
+async def between_frames(steps: Judging) -> SpeechStopped:
+    """Frames that come meanwhile are heard between two steps."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
+        await asyncio.sleep(0)
 
 
 async def _catch_up(call: OwnedCall, intake: Intake, replay_ms: int) -> None:
