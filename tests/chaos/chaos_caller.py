@@ -17,6 +17,8 @@ from voxbus_testing.caller import Caller
 from voxbus_testing.speech import saying
 
 _LAST_ANSWER_S: Final = 12.0
+_ENDS_WITHIN_S: Final = 30.0
+_LOOK_EVERY_S: Final = 0.5
 
 
 @dataclass
@@ -84,12 +86,18 @@ class Conversation:
 async def close(caller: Caller, is_enough: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
     """The call's record once it has ended, and `is_enough` if it is asked, and no connection left; {} without one."""
     record: dict[str, Any] = {}
-    try:
-        record = await caller.ended_record(30)
-        while not is_enough(record):
-            await asyncio.sleep(0.5)
-            record = await caller.record()
-    except (AssertionError, httpx.HTTPError):
+    until_s = time.monotonic() + _ENDS_WITHIN_S
+    while (left_s := until_s - time.monotonic()) > 0:
+        try:
+            record = await caller.ended_record(left_s)
+            while not is_enough(record):
+                await asyncio.sleep(_LOOK_EVERY_S)
+                record = await caller.record()
+            break
+        except (AssertionError, httpx.HTTPError):
+            # The API may be on its way up again.
+            await asyncio.sleep(_LOOK_EVERY_S)
+    else:
         with contextlib.suppress(httpx.HTTPError):
             record = await caller.record()
     await caller.close()

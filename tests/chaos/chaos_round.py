@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bus_watch import BusWatch
 from chaos_booking import BookingServer
-from chaos_bounds import gaps_beyond, lines_beyond, quantile, takeovers
+from chaos_bounds import RESTART_MAX_MS, gaps_beyond, lines_beyond, quantile, takeovers
 from chaos_caller import Conversation, Trial, close
 from chaos_faults import LEADER, STORAGE, Fault, Ground, counts_of, inflict, settled
 from chaos_judge import Evidence, Silence, Tally, faults_of, silences_of, tally_of, transcript_faults, unexcused
@@ -211,7 +211,7 @@ def enter(trial: Trial, caller: Caller, verdict: Verdict, machine: Machine, faul
 
 
 def _write_down(trial: Trial, wrong: Sequence[str]) -> None:
-    """What happened in a call that went wrong, on the caller's clock, for whoever looks into it."""
+    """What happened in a call that went wrong or was silent for long, on the caller's clock."""
     CALLS.mkdir(parents=True, exist_ok=True)
     began_ms = (time.time() - time.monotonic() + trial.began_s) * 1_000
     told = [(logged, logged.envelope) for logged in trial.logged]
@@ -224,7 +224,8 @@ def _write_down(trial: Trial, wrong: Sequence[str]) -> None:
         f"  {logged.name} {logged.payload.decode()[:400]}"
         for logged, envelope in told
     ]
-    (CALLS / f"{trial.call_id}.log").write_text("\n".join(lines))
+    with (CALLS / f"{trial.call_id}.log").open("a") as written:
+        written.write("\n".join([*lines, ""]))
 
 
 def _measure(
@@ -242,6 +243,8 @@ def _measure(
                 verdict.gaps_disturbed.append(worst_ms)
             else:
                 verdict.gaps_ms.setdefault(name, []).append(worst_ms)
+                if worst_ms > RESTART_MAX_MS:
+                    _write_down(trial, [f"{strike.fault.name} {began_ms / 1_000:.2f} s: silent for {worst_ms:.0f} ms"])
 
 
 def _worst(

@@ -8,12 +8,13 @@ from typing import Any
 import nats.errors
 import pytest
 
-from voxbus_contracts import DEFAULT_ORG, Envelope
+from voxbus_contracts import DEFAULT_ORG, CallRef, Envelope
 from voxbus_contracts.config import CallConfig, Owner
 from voxbus_contracts.events import CallEnded, SpeechStarted
 from voxbus_contracts.streams import OWNERS
 from voxbus_contracts.subjects import claims_of
 from voxbus_runtime.claims import StageWorker, put_claims
+from voxbus_runtime.errors import NotStored
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.settings import ServiceSettings
@@ -250,6 +251,34 @@ async def _until_deleted(watcher: Any) -> AsyncIterator[Any]:
             yield update
             if update.operation == "DEL":
                 return
+
+
+async def test_who_comes_back_to_the_bus_is_behind_until_the_log_could_be_read(
+    nats_url: str, config: CallConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Counting()
+    a = await start(nats_url, "vad-a", stage)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await put_claims(bus, config)
+        (call,) = await eventually(lambda: stage.served, what="an owner")
+        assert not call.is_behind
+        read, asked = a.runtime.bus.call_log, list[int]()
+
+        async def without_leader(ref: CallRef, from_seq: int = 1, upto_seq: int | None = None) -> Any:
+            asked.append(from_seq)
+            if len(asked) == 1:
+                raise NotStored("the stream has no leader")
+            return await read(ref, from_seq, upto_seq)
+
+        monkeypatch.setattr(a.runtime.bus, "call_log", without_leader)
+        await a.runtime.bus.reconnected()
+        assert call.is_behind
+        await eventually(lambda: len(asked) == 1, what="the first attempt")
+        await asyncio.sleep(0.1)
+        assert call.is_behind, "it failed"
+        await eventually(lambda: not call.is_behind, timeout_s=5, what="the second attempt")
+    await a.stop()
 
 
 async def test_a_hole_in_the_live_messages_is_filled_from_the_stream(nats_url: str, config: CallConfig) -> None:

@@ -44,6 +44,17 @@ def test_who_does_not_even_hear_itself_suspects_nobody_until_it_hears_again(late
     assert later.peers.vital("vad-b") is Vital.SUSPECT
 
 
+def test_who_does_not_hear_itself_or_has_lost_the_bus_is_deaf(later: Any) -> None:
+    later.peers._on_status("worker.v1.vad.vad-a.status", None, b"{}")
+    assert not later.peers.is_deaf
+    later.now_s[0] += SUSPECT_AFTER_S + 0.1
+    assert later.peers.is_deaf
+    later.peers._on_status("worker.v1.vad.vad-a.status", None, b"{}")
+    assert not later.peers.is_deaf
+    later.bus.connected = False
+    assert later.peers.is_deaf
+
+
 def test_a_worker_whose_end_was_told_is_gone_even_for_the_deaf(later: Any) -> None:
     later.peers._on_status("worker.v1.vad.vad-a.status", None, b"{}")
     later.peers._on_status("worker.v1.vad.vad-b.status", None, b'{"state": "gone"}')

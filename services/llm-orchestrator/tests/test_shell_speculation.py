@@ -27,6 +27,7 @@ from voxbus_providers.model import (
     ToolCall,
 )
 from voxbus_runtime.bus import unix_ms
+from voxbus_runtime.liveness import Vital
 from voxbus_runtime.sequencing import LoggedMessage
 
 M = TypeVar("M", bound=Message)
@@ -77,6 +78,7 @@ class FakeCall:
         self.log = structlog.get_logger()
         self.history: tuple[LoggedMessage, ...] = ()
         self.leaving = asyncio.Event()
+        self.is_behind = False
         self.said: list[Message] = []
         self._news = asyncio.Event()
         self._coming: asyncio.Queue[LoggedMessage] = asyncio.Queue()
@@ -112,6 +114,15 @@ class FakeCall:
         return [each for each in self.said if isinstance(each, kind)]
 
 
+class HearingPeers:
+    """All live, and are heard."""
+
+    is_deaf = False
+
+    def vital(self, _worker: str) -> Vital:
+        return Vital.ALIVE
+
+
 @asynccontextmanager
 async def asked(model: FakeModel) -> AsyncIterator[FakeCall]:
     """A call whose caller has just paused after a whole question."""
@@ -123,7 +134,7 @@ async def asked(model: FakeModel) -> AsyncIterator[FakeCall]:
         }
     )
     cast = Cast(call.config, lambda assistant: assistant, 300)
-    shell = CallShell(call, cast, Models(lambda _: model), lambda _: False, None)  # type: ignore[arg-type]
+    shell = CallShell(call, cast, Models(lambda _: model), HearingPeers(), None)  # type: ignore[arg-type]
     running = asyncio.create_task(shell.run())
     call.hears("media-ingress", e.CallStarted(pts_ms=0, setup_ms=1))
     call.hears("vad", e.SpeechStarted(speech_seq=1, pts_ms=0, detected_pts_ms=60))

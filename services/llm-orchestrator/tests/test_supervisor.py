@@ -241,6 +241,21 @@ def test_a_line_that_is_down_is_no_silent_voice() -> None:
     assert heard(virtual) == ["It ships on Friday."]
 
 
+def test_who_does_not_hear_the_bus_concludes_nothing_from_its_silence() -> None:
+    virtual = asking(mute={1})
+
+    def hear(is_deaf: bool) -> None:
+        virtual.is_deaf = is_deaf
+
+    virtual.at(2_600, lambda: hear(is_deaf=True))
+    virtual.at(12_000, lambda: hear(is_deaf=False))
+    virtual.run(11_900)
+    assert not virtual.rescues
+    virtual.run(20_000)
+    assert virtual.rescues == ["voice-silent"], "and what is still missing then is said again"
+    assert heard(virtual) == ["It ships on Friday."]
+
+
 # --- the recognizer ---
 
 

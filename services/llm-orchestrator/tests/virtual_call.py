@@ -73,6 +73,8 @@ class VirtualCall(VirtualModel):
         self.language: str | None = None
         """What the recognizer tells of whatever the caller says from now on."""
         self.rescues: list[str] = []
+        self.is_deaf = False
+        """The bus may be saying what is not heard here."""
         self.advising = 0
         self.advice_ms: list[int | None] = []
         self.advice_delay_ms = 100
@@ -218,7 +220,15 @@ class VirtualCall(VirtualModel):
     def settle(self) -> int | None:
         for _ in range(100):
             self.go_on_with_what_waited()
-            view = View(self.state, self.plan, self.now_ms, self.asking, advising=self.advising, spent=self.spent)
+            view = View(
+                self.state,
+                self.plan,
+                self.now_ms,
+                self.asking,
+                advising=self.advising,
+                spent=self.spent,
+                is_deaf=self.is_deaf,
+            )
             answer = decide(view)
             if not isinstance(answer, Decide):
                 assert answer is None or answer.pts_ms > self.now_ms, "the table asked to be woken in the past"

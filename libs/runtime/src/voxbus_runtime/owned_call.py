@@ -69,6 +69,7 @@ class OwnedCall:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop_listening: Callable[[], None] = lambda: None
         self._filling = False
+        self._is_behind = False
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -100,6 +101,11 @@ class OwnedCall:
         for task in list(self._tasks):
             task.cancel()
         self._ready.put_nowait(None)
+
+    @property
+    def is_behind(self) -> bool:
+        """The bus was away, and what was said meanwhile has not been read yet."""
+        return self._is_behind
 
     async def spoken_by(self, member: str) -> CallConfig:
         """The configuration as it is while that assistant has the call; read again for one found meanwhile.
@@ -298,9 +304,11 @@ class OwnedCall:
         self._give(self._sequencer.push_all(foreign))
         if log and not self._sequencer.waiting:
             self._read_upto = log[-1].stream_seq
+        self._is_behind = False
 
     async def _resync_soon(self) -> None:
         """After a reconnect others may have spoken while we were deaf, or speak before we listen again."""
+        self._is_behind = True
         self._spawn(self._resync_later())
 
     async def _resync_later(self) -> None:
@@ -308,6 +316,9 @@ class OwnedCall:
         for at_s in _RESYNC_AFTER_S:
             await asyncio.sleep(at_s - waited_s)
             waited_s = at_s
+            await self._resync()
+        while self._is_behind:
+            await asyncio.sleep(_RESYNC_AFTER_S[-1])
             await self._resync()
 
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:

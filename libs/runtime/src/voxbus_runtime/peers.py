@@ -47,6 +47,11 @@ class Peers:
         vital = self._liveness.vital(worker, time.monotonic())
         return vital if self._bus.connected or vital is not Vital.SUSPECT else Vital.UNKNOWN
 
+    @property
+    def is_deaf(self) -> bool:
+        """Others may be speaking, but not to us: the bus is lost, or the server we hang on is."""
+        return not self._bus.connected or self._liveness.is_deaf(time.monotonic())
+
     def on_thaw(self, callback: Callable[[], Awaitable[None]]) -> None:
         """`callback` after this process was frozen longer than peers tolerate: it may have been replaced."""
         self._thawed.append(callback)

@@ -26,7 +26,7 @@ class View:
 
     `asking` = reply the model is being asked for right now, 0 = none; `spent`: by that request. `advising` = transcript
     about which the customer's endpointing server was asked last. `line_lost_pts_ms` = since when media-ingress has
-    given no sign of life.
+    given no sign of life. `is_deaf` = the bus may have been saying things for a while that were not heard here.
     """
 
     state: CallState
@@ -36,6 +36,7 @@ class View:
     line_lost_pts_ms: int | None = None
     advising: int = 0
     spent: Spent = NOTHING_SPENT
+    is_deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.settings import Settings
 from voxbus_llm_orchestrator.shell import CallShell
 from voxbus_proto.control.v1 import control_pb2, control_pb2_grpc
-from voxbus_runtime.liveness import Vital
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.sealing import open_config
 from voxbus_runtime.service import Runtime
@@ -38,15 +37,12 @@ def serving(
     def open_assistant(assistant: Assistant) -> Assistant:
         return opened(assistant, settings.cluster_key)
 
-    def is_lost(worker: str) -> bool:
-        return runtime.peers.vital(worker) is Vital.SUSPECT
-
     async def serve(call: OwnedCall) -> None:
         if call.config.is_chat:
             await ChatShell(call, open_assistant(call.config.assistant), models).run()
             return
         cast = Cast(call.config, open_assistant, settings.end_of_turn_silence_ms)
-        await CallShell(call, cast, models, is_lost, endpointing_server).run()
+        await CallShell(call, cast, models, runtime.peers, endpointing_server).run()
 
     return serve
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from voxbus_contracts.assistant import Assistant
 from voxbus_contracts.events import (
@@ -38,7 +38,9 @@ from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_providers.errors import ProviderError, ProviderSlow
 from voxbus_providers.model import ModelRequest, ModelUsage, Turn
 from voxbus_runtime.bus import unix_ms
+from voxbus_runtime.liveness import Vital
 from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.peers import Peers
 from voxbus_runtime.sequencing import LoggedMessage
 from voxbus_runtime.tasks import end
 
@@ -68,13 +70,13 @@ class CallShell:
         call: OwnedCall,
         cast: Cast,
         models: Models,
-        is_lost: Callable[[str], bool],
+        peers: Peers,
         endpointing_server: EndpointingServer,
     ) -> None:
         self._call = call
         self._cast = cast
         self._models = models
-        self._is_lost = is_lost
+        self._peers = peers
         self._clock = AudioClock()
         self._trace = CallTrace(call.config, self._clock)
         self._state = CallState()
@@ -179,7 +181,7 @@ class CallShell:
 
     def _check_line(self) -> None:
         """A media-ingress that gives no sign of life has lost the line, whether it can say so or not."""
-        lost = bool(self._ingress) and self._is_lost(self._ingress)
+        lost = bool(self._ingress) and self._peers.vital(self._ingress) is Vital.SUSPECT
         if lost and self._line_lost_ms is None:
             self._call.log.warning("media-ingress of the call is gone, waiting for the caller to come back")
         self._line_lost_ms = (self._line_lost_ms or self._now_ms()) if lost else None
@@ -211,6 +213,7 @@ class CallShell:
             self._line_lost_ms,
             self._advising_seq,
             self._spent,
+            self._call.is_behind or self._peers.is_deaf,
         )
 
     def _now_ms(self) -> int:

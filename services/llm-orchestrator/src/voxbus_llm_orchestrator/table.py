@@ -4,6 +4,8 @@ Every row looks at the state alone, never at how it came about. So a worker that
 the table, and does what is outstanding.
 """
 
+from typing import Final
+
 from voxbus_llm_orchestrator import (
     rows_acts,
     rows_caller,
@@ -94,6 +96,19 @@ ENDING: tuple[Row, ...] = (
 )
 """The call is ending, and its hooks have their last word first; nobody interrupts it any more."""
 
+BY_SILENCE: Final = frozenset(
+    {
+        rows_ending.end_on_silence,
+        rows_supervisor.answer_without_final,
+        rows_supervisor.ask_back,
+        rows_supervisor.give_up_tool,
+        rows_supervisor.say_filler,
+        rows_voice.say_silent_again,
+        rows_idle.say_something_idle,
+    }
+)
+"""They conclude from what nobody said: not while others may be speaking unheard."""
+
 
 def decide(view: View) -> Decide | At | None:
     """What to do now; or when to look again; or None: only something new can change anything."""
@@ -101,6 +116,8 @@ def decide(view: View) -> Decide | At | None:
         return None
     wakes: list[int] = []
     for row in _rows(view):
+        if view.is_deaf and row in BY_SILENCE:
+            continue
         answer = row(view)
         if isinstance(answer, Decide | OnlyAt):
             return answer

@@ -17,7 +17,7 @@ from voxbus_media_ingress.publisher import Publisher
 _PIECE_BYTES: Final = PLAIN_BYTES
 _FULL_PAUSE_S: Final = 0.1
 _STANDSTILL_MS: Final = 10.0
-_READ_FIRST_MS: Final = 3.0
+_READ_FIRST_MS: Final = 8.0
 
 
 class CallerSide:
@@ -36,6 +36,7 @@ class CallerSide:
         self._alarm = Alarm(self._on_alarm)
         self._due_ms = 0.0
         self._reads_first = False
+        self._heard = False
         self._told = ""
         self._unix_minus_monotonic_ms = time.time_ns() / 1_000_000 - now_ms()
 
@@ -73,6 +74,7 @@ class CallerSide:
 
     def _take(self, wire: bytes) -> int:
         arrived_ms = now_ms()
+        self._heard = True
         try:
             frames = self._decoder.push(wire)
         except AudioError as wrong:
@@ -102,15 +104,17 @@ class CallerSide:
         self._alarm.set(self._due_ms)
 
     def _on_alarm(self, at_ms: float) -> None:
-        """After a standstill of the loop the socket is read first: what waits there is not missing.
+        """After a standstill of the loop the socket is read first, to its end: what waits there is not missing.
 
         The alarm is not moved back for each frame that comes, so it mostly rings too early.
         """
         if at_ms < self._due_ms and not self._reads_first:
             self._alarm.set(self._due_ms)
             return
-        self._reads_first = not self._reads_first and at_ms - self._due_ms > _STANDSTILL_MS
+        late_ms = at_ms - self._due_ms
+        self._reads_first = late_ms > 0 and self._heard if self._reads_first else late_ms > _STANDSTILL_MS
         if self._reads_first:
+            self._heard = False
             self._alarm.set(at_ms + _READ_FIRST_MS)
         else:
             self._pace(at_ms)

@@ -25,6 +25,8 @@ _MAX_QUEUED: Final = MAX_QUEUED_MS // FRAME_MS
 _BURST: Final = 1_000 // FRAME_MS
 _BURST_GAP_MS: Final = 10.0
 _STANDING_MS: Final = 200.0
+_PAID_FROM_MS: Final = 15.0
+"""Standing earliness from which a filled frame is paid back: all but what a client's jitter hides of one frame."""
 _REMEMBERED: Final = 30_000 // FRAME_MS
 
 
@@ -190,7 +192,7 @@ class CallerClock:
         spare_ms = self._earliness.least(now_ms)
         if spare_ms is None or spare_ms <= 0 or early_ms <= EARLY_MS or self._sent_ahead:
             return
-        if self._owed and spare_ms >= FRAME_MS:
+        if self._owed and spare_ms >= _PAID_FROM_MS:
             return
         self._origin_ms -= spare_ms
         self._earliness.moved(spare_ms)
@@ -231,7 +233,7 @@ class CallerClock:
     def _shorten(self, now_ms: float) -> None:
         while self._queue and self._owed and not self._sent_ahead:
             spare_ms = self._earliness.least(now_ms)
-            if spare_ms is None or spare_ms <= EARLY_MS or not is_quiet(self._queue[0][0]):
+            if spare_ms is None or spare_ms < _PAID_FROM_MS or not is_quiet(self._queue[0][0]):
                 return
             self._queue.popleft()
             self.dropped_frames += 1
