@@ -1,6 +1,7 @@
 """Claims, takeover and fencing with a real nats-server and workers inside this process."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +17,7 @@ from voxbus_contracts.subjects import claims_of
 from voxbus_runtime.claims import StageWorker, put_claims
 from voxbus_runtime.errors import NotStored
 from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.ownership import Held
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.settings import ServiceSettings
 from voxbus_testing.nats import RunningService, bus_at, eventually, start_service, store_config
@@ -182,6 +184,55 @@ async def test_draining_gives_the_call_to_the_other_worker_at_once(nats_url: str
         (taken,) = await eventually(lambda: second.served, timeout_s=1.0, what="handed over")
         assert "stage.released" not in [m.name for m in taken.history]  # not among the interests
         await b.stop()
+
+
+def several(count: int) -> list[CallConfig]:
+    return [CallConfig(org=DEFAULT_ORG, call=str(uuid.uuid4()), created_at_ms=1, stages=("vad",)) for _ in range(count)]
+
+
+async def test_calls_are_given_back_as_they_are_taken_not_faster(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Counting(), Counting()
+    a = await start(nats_url, "vad-a", first)
+    async with bus_at(nats_url) as bus:
+        for config in several(8):
+            await store_config(bus, config)
+            await put_claims(bus, config)
+        await eventually(lambda: len(first.served) == 8, timeout_s=10, what="first owner of all")
+        b = await start(nats_url, "vad-b", second)
+        read = b.runtime.bus.call_log
+
+        async def slowly(ref: CallRef, from_seq: int = 1, upto_seq: int | None = None) -> Any:
+            await asyncio.sleep(0.15)
+            return await read(ref, from_seq, upto_seq)
+
+        monkeypatch.setattr(b.runtime.bus, "call_log", slowly)
+        nobodys, most = set[str](), 0
+
+        def note(key: str, held: Held | None) -> None:
+            nonlocal most
+            nobodys.add(key) if held is not None and not held.owner.worker else nobodys.discard(key)
+            most = max(most, len(nobodys))
+
+        b.component._owners.on_change(note)
+        await a.stop()
+        await eventually(lambda: len(second.served) == 8, timeout_s=5, what="all handed over")
+        assert 1 <= most <= 2
+        await b.stop()
+
+
+async def test_who_drains_alone_waits_for_nobody(nats_url: str) -> None:
+    stage = Counting()
+    a = await start(nats_url, "vad-a", stage)
+    async with bus_at(nats_url) as bus:
+        for config in several(8):
+            await store_config(bus, config)
+            await put_claims(bus, config)
+        await eventually(lambda: len(stage.served) == 8, timeout_s=10, what="an owner of all")
+        began_s = time.monotonic()
+        await a.stop()
+        assert time.monotonic() - began_s < 2
 
 
 async def test_claims_of_an_ended_call_are_acknowledged_unserved(nats_url: str, config: CallConfig) -> None:

@@ -37,6 +37,9 @@ _PUT_BACK_EVERY_S: Final = 0.25
 _LOOK_AGAIN_S: Final = 0.3
 _PULLERS: Final = 2
 _LEAVE_EVERY_S: Final = 0.02
+_TAKEN_WITHIN_S: Final = 0.4
+_GIVEN_BACK_WITHIN_S: Final = 3.0
+_LOOK_WHETHER_TAKEN_S: Final = 0.01
 """Between two calls given back: a successor takes one in some 10 ms, and a call that has left serves nobody."""
 _FULL_S: Final = 0.05
 
@@ -128,16 +131,32 @@ class StageWorker:
         self._pullers = [self.runtime.spawn(self._pull_for_ever(), f"pull-{n}") for n in range(_PULLERS)]
 
     async def drain(self) -> int:
-        """Takes no more; gives every call back at its next step boundary. Returns how many."""
+        """Takes no more; gives every call back at its next step boundary. Returns how many.
+
+        One after the other, each when the one before was taken: whoever takes a call has its log to read, and those
+        given back all at once would wait for each other. Where nobody takes them nobody is waited for.
+        """
         self._draining = True
         await end(*self._pullers)
         calls = list(self._calls.values())
-        for call in calls:
+        until_s, is_taken = time.monotonic() + _GIVEN_BACK_WITHIN_S, True
+        for number, call in enumerate(calls):
             call.leave()
+            patience_s = min(_TAKEN_WITHIN_S, (until_s - time.monotonic()) / (len(calls) - number))
+            is_taken = is_taken and await self._is_taken(call, patience_s)
             await asyncio.sleep(_LEAVE_EVERY_S)
         if self._served:
             await asyncio.wait(self._served.values(), timeout=10)
         return len(calls)
+
+    async def _is_taken(self, call: OwnedCall, within_s: float) -> bool:
+        """Waits for another owner. False = it was let go, and nobody came; one that is still held may be, later."""
+        until_s = time.monotonic() + within_s
+        while time.monotonic() < until_s:
+            if self._owners.has_passed(call.ref.owner_key(self.stage), call.epoch):
+                return True
+            await asyncio.sleep(_LOOK_WHETHER_TAKEN_S)
+        return str(call.ref) in self._calls
 
     async def close(self) -> None:
         self._owners.stop()

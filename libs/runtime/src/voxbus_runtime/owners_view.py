@@ -40,6 +40,11 @@ class OwnersView:
     def entries(self) -> Iterable[tuple[str, Held]]:
         return list(self._entries.items())
 
+    def has_passed(self, key: str, epoch: int) -> bool:
+        """Whether somebody owns it in a later epoch, or nobody needs to: the key is gone."""
+        held = self._entries.get(key)
+        return held is None or (held.revision > epoch and bool(held.owner.worker))
+
     def stop(self) -> None:
         self._stop()
 
