@@ -38,7 +38,9 @@ _LOOK_AGAIN_S: Final = 0.3
 _PULLERS: Final = 2
 _LEAVE_EVERY_S: Final = 0.02
 _TAKEN_WITHIN_S: Final = 0.4
-_GIVEN_BACK_WITHIN_S: Final = 3.0
+_SETTLES_WITHIN_S: Final = 0.1
+_GIVEN_BACK_WITHIN_S: Final = 4.0
+"""Of the 5 s from SIGTERM to SIGKILL on one machine."""
 _LOOK_WHETHER_TAKEN_S: Final = 0.01
 """Between two calls given back: a successor takes one in some 10 ms, and a call that has left serves nobody."""
 _FULL_S: Final = 0.05
@@ -133,8 +135,9 @@ class StageWorker:
     async def drain(self) -> int:
         """Takes no more; gives every call back at its next step boundary. Returns how many.
 
-        One after the other, each when the one before was taken: whoever takes a call has its log to read, and those
-        given back all at once would wait for each other. Where nobody takes them nobody is waited for.
+        One after the other, each a moment after the one before was taken: whoever takes a call has its log and its
+        latest sound to read, and those given back all at once would wait for each other. Where nobody takes them nobody
+        is waited for.
         """
         self._draining = True
         await end(*self._pullers)
@@ -142,9 +145,9 @@ class StageWorker:
         until_s, is_taken = time.monotonic() + _GIVEN_BACK_WITHIN_S, True
         for number, call in enumerate(calls):
             call.leave()
-            patience_s = min(_TAKEN_WITHIN_S, (until_s - time.monotonic()) / (len(calls) - number))
-            is_taken = is_taken and await self._is_taken(call, patience_s)
-            await asyncio.sleep(_LEAVE_EVERY_S)
+            share_s = (until_s - time.monotonic()) / (len(calls) - number)
+            is_taken = is_taken and await self._is_taken(call, min(_TAKEN_WITHIN_S, share_s))
+            await asyncio.sleep(min(_SETTLES_WITHIN_S, share_s / 2) if is_taken else _LEAVE_EVERY_S)
         if self._served:
             await asyncio.wait(self._served.values(), timeout=10)
         return len(calls)
