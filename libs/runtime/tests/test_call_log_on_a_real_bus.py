@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
+import nats
 import pytest
 
 import voxbus_runtime.bus
@@ -11,8 +12,10 @@ from voxbus_contracts import CallRef, Command, Envelope, Event
 from voxbus_contracts.commands import ClearPlayback
 from voxbus_contracts.events import CallRinging, CallStarted
 from voxbus_contracts.identity import DEFAULT_ORG
+from voxbus_contracts.streams import EVENTS
 from voxbus_runtime.bus import Bus, unix_ms
-from voxbus_runtime.stream_reader import StoredMessage, read
+from voxbus_runtime.errors import NotStored
+from voxbus_runtime.stream_reader import StoredMessage, last, read
 from voxbus_testing.nats import bus_at
 
 pytestmark = pytest.mark.integration
@@ -47,3 +50,33 @@ async def test_an_event_before_the_last_command_is_in_the_log_although_it_came_w
 
         monkeypatch.setattr(voxbus_runtime.bus, "read", busy)
         assert [logged.name for logged in await bus.call_log(ref)] == ["call.ringing", "call.started", "playback.clear"]
+
+
+async def test_a_connection_of_services_and_a_plain_one_read_the_same(nats_url: str) -> None:
+    ref = CallRef(DEFAULT_ORG, str(uuid.uuid4()))
+    async with bus_at(nats_url) as bus:
+        for upto in range(1, 8):
+            await store(bus, ref, ClearPlayback(up_to_utterance_seq=upto))
+        plain = await nats.connect(nats_url)
+        try:
+            for size in (3, 7, 512):
+                seen = [
+                    [message async for message in read(nc, EVENTS.name, ref.all_commands, batch_size=size)]
+                    for nc in (bus.nc, plain)
+                ]
+                assert seen[0] == seen[1]
+                assert len(seen[0]) == 7
+                assert abs(seen[0][-1].stored_at_ms - unix_ms()) < 60_000
+            assert [await last(nc, EVENTS.name, ref.event("media-ingress", "ended")) for nc in (bus.nc, plain)] == [
+                None,
+                None,
+            ]
+        finally:
+            await plain.close()
+
+
+async def test_a_stream_that_is_not_there_is_said_to_be_missing(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxbus_runtime.stream_reader._TIMEOUT_S", 0.1)
+    async with bus_at(nats_url) as bus:
+        with pytest.raises(NotStored, match="stream NOWHERE"):
+            await last(bus.nc, "NOWHERE", "any")

@@ -13,7 +13,7 @@ from nats.errors import BadHeaderError, MaxPayloadError
 from prometheus_client import REGISTRY
 
 from voxbus_runtime.bus import connect
-from voxbus_runtime.live import LiveProtocol, live_head
+from voxbus_runtime.live import LiveProtocol, live_head, read_headers
 from voxbus_runtime.service import count_holdings
 from voxbus_runtime.tasks import end
 from voxbus_testing.nats import NatsServer, eventually
@@ -84,6 +84,22 @@ def test_however_the_bytes_are_cut_every_message_goes_where_it_belongs(said: lis
     ]
     assert live.got == expected
     assert rest.got == b"".join(wire(message) for message, live in zip(said, is_live, strict=True) if not live)
+
+
+@pytest.mark.parametrize(
+    ("block", "headers"),
+    [
+        (b"NATS/1.0\r\nA: b\r\nC:  d \r\n\r\n", {"A": "b", "C": "d"}),
+        (
+            b"NATS/1.0 204 EOB\r\nNats-Num-Pending: 3\r\n\r\n",
+            {"Status": "204", "Description": "EOB", "Nats-Num-Pending": "3"},
+        ),
+        (b"NATS/1.0 404 Message Not Found\r\n\r\n", {"Status": "404", "Description": "Message Not Found"}),
+        (b"NATS/1.0 503\r\n\r\n", {"Status": "503", "Description": ""}),
+    ],
+)
+def test_headers_are_read_with_what_the_server_says_of_itself(block: bytes, headers: dict[str, str]) -> None:
+    assert read_headers(block) == headers
 
 
 async def test_a_live_subscription_hears_again_after_the_server_was_away(nats_server: NatsServer) -> None:

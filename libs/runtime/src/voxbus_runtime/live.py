@@ -243,8 +243,15 @@ def live_head(subject: str) -> bytes:
 
 
 def read_headers(block: bytes) -> dict[str, str]:
-    """NATS headers as a dictionary; of a key that comes twice the last counts, as in nats-py."""
+    """NATS headers as a dictionary; of a key that comes twice the last counts, as in nats-py.
+
+    `Status` and `Description` are what the server adds to its version, as in `NATS/1.0 204 EOB`.
+    """
     headers: dict[str, str] = {}
+    if not block.startswith(_VERSION_LINE):
+        told, _, block = block.partition(_CRLF)
+        block = _VERSION_LINE + block
+        headers["Status"], _, headers["Description"] = told.decode(errors="replace").partition(" ")[2].partition(" ")
     for line in block[len(_VERSION_LINE) :].decode(errors="replace").split("\r\n"):
         key, colon, value = line.partition(":")
         if colon:

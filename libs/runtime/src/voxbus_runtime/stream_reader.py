@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from voxbus_runtime.errors import NotStored
+from voxbus_runtime.live import LiveClient, LiveSubscription
 
 _BATCH: Final = 512
 _TIMEOUT_S: Final = 1.5
@@ -33,11 +35,13 @@ class StoredMessage:
     stored_at_ms: float
 
 
-def _stored(msg: Msg) -> StoredMessage:
-    headers = dict(msg.headers or {})
+_Answer = tuple[dict[str, str], bytes]
+
+
+def _stored(headers: dict[str, str], data: bytes) -> StoredMessage:
     return StoredMessage(
         subject=headers.pop("Nats-Subject"),
-        data=msg.data,
+        data=data,
         seq=int(headers.pop("Nats-Sequence")),
         stored_at_ms=_unix_ms(headers.pop("Nats-Time-Stamp")),
         headers=headers,
@@ -47,7 +51,7 @@ def _stored(msg: Msg) -> StoredMessage:
 def _unix_ms(stamp: str) -> float:
     # "2026-11-23T13:30:00.123456789Z": nanoseconds, of which datetime takes six digits
     head, _, fraction = stamp.rstrip("Z").partition(".")
-    whole = datetime.strptime(head, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC).timestamp()
+    whole = datetime.fromisoformat(f"{head}+00:00").timestamp()
     return whole * 1000 + float(f"0.{fraction or 0}") * 1000
 
 
@@ -111,25 +115,45 @@ async def _batch(nc: Client, stream: str, request: dict[str, Any]) -> tuple[list
 
 async def _asked(nc: Client, stream: str, request: dict[str, Any]) -> tuple[list[StoredMessage], bool]:
     inbox = nc.new_inbox()
-    subscription = await nc.subscribe(inbox)
+    coming: asyncio.Queue[_Answer] = asyncio.Queue()
+    subscription = await _subscribed(nc, inbox, coming)
     single = "batch" not in request
     found: list[StoredMessage] = []
     try:
         await nc.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
         while True:
-            msg = await subscription.next_msg(timeout=_TIMEOUT_S)
-            status = (msg.headers or {}).get("Status", "")
+            headers, data = await _next(coming)
+            status = headers.get("Status", "")
             if status == "404":
                 return found, False
             if status == "204":
-                return found, int((msg.headers or {}).get("Nats-Num-Pending", "0")) > 0
+                return found, int(headers.get("Nats-Num-Pending", "0")) > 0
             if status:
                 await asyncio.sleep(_AGAIN_S)
-                raise NotStored(f"stream {stream} answers {status} {(msg.headers or {}).get('Description', '')}")
-            found.append(_stored(msg))
+                raise NotStored(f"stream {stream} answers {status} {headers.get('Description', '')}")
+            found.append(_stored(headers, data))
             if single:
                 return found, False
     except TimeoutError as late:
         raise NotStored(f"stream {stream} does not answer within {_TIMEOUT_S} s") from late
     finally:
         await subscription.unsubscribe()
+
+
+async def _next(coming: asyncio.Queue[_Answer]) -> _Answer:
+    """A batch comes in a few pieces: only for the first of a piece is there anything to wait for."""
+    if not coming.empty():
+        return coming.get_nowait()
+    async with asyncio.timeout(_TIMEOUT_S):
+        return await coming.get()
+
+
+async def _subscribed(nc: Client, inbox: str, coming: asyncio.Queue[_Answer]) -> LiveSubscription | Subscription:
+    """The short way where there is one: whoever takes a call over reads hundreds of messages while the caller waits."""
+    if isinstance(nc, LiveClient):
+        return await nc.subscribe_live(inbox, lambda _, headers, data: coming.put_nowait((headers or {}, data)))
+
+    async def put(msg: Msg) -> None:
+        coming.put_nowait((dict(msg.headers or {}), msg.data))
+
+    return await nc.subscribe(inbox, cb=put)
