@@ -58,10 +58,20 @@ def rows_of(verdict: Verdict, at: str) -> list[Row]:
 
 
 def merged(earlier: Sequence[Row], later: Sequence[Row]) -> list[Row]:
-    """What was measured again replaces what was."""
-    fresh = {row.fault: row for row in later}
-    kept = [fresh.pop(row.fault, row) for row in earlier]
-    return [*kept, *fresh.values()]
+    """Rounds that were measured again take the place of what they were, with all their parts."""
+    fresh = _rounds(later)
+    kept = [fresh.pop(name, rows) for name, rows in _rounds(earlier).items()]
+    return [row for rows in (*kept, *fresh.values()) for row in rows]
+
+
+def _rounds(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """By name, each with its parts, which follow it."""
+    rounds: dict[str, list[Row]] = {}
+    name = ""
+    for row in rows:
+        name = row.fault if row.tally is not None else name
+        rounds.setdefault(name, []).append(row)
+    return rounds
 
 
 def page(rows: Sequence[Row], conditions: Mapping[str, Any]) -> str:

@@ -70,6 +70,13 @@ def test_what_is_measured_again_takes_its_old_place() -> None:
     assert rows[0].calls == 5
 
 
+def test_a_round_that_is_measured_again_keeps_its_parts_together() -> None:
+    earlier = [*rows_of(ROLLED, "today"), *rows_of(KILLED, "today")]
+    again = Verdict("restart every stage", 20, 2, gaps_ms={"restart billing": [5.0], "restart recorder": [9.0]})
+    rows = merged(earlier, rows_of(again, "later"))
+    assert [row.fault for row in rows] == ["restart every stage", "restart billing", "restart recorder", "kill vad"]
+
+
 def test_the_plot_is_drawn_of_whatever_there_is(tmp_path: Path) -> None:
     plot([*rows_of(KILLED, "today"), *rows_of(ROLLED, "today")], tmp_path / "some.png")
     plot([], tmp_path / "none.png")
