@@ -218,7 +218,7 @@ async def test_calls_are_given_back_as_they_are_taken_not_faster(
         b.component._owners.on_change(note)
         await a.stop()
         await eventually(lambda: len(second.served) == 8, timeout_s=5, what="all handed over")
-        assert 1 <= most <= 2
+        assert 1 <= most <= 3, "6 when they are given back at once"
         await b.stop()
 
 
@@ -226,13 +226,13 @@ async def test_who_drains_alone_waits_for_nobody(nats_url: str) -> None:
     stage = Counting()
     a = await start(nats_url, "vad-a", stage)
     async with bus_at(nats_url) as bus:
-        for config in several(8):
+        for config in several(10):
             await store_config(bus, config)
             await put_claims(bus, config)
-        await eventually(lambda: len(stage.served) == 8, timeout_s=10, what="an owner of all")
+        await eventually(lambda: len(stage.served) == 10, timeout_s=10, what="an owner of all")
         began_s = time.monotonic()
         await a.stop()
-        assert time.monotonic() - began_s < 2
+        assert time.monotonic() - began_s < 3
 
 
 async def test_claims_of_an_ended_call_are_acknowledged_unserved(nats_url: str, config: CallConfig) -> None:
