@@ -248,11 +248,10 @@ def read_headers(block: bytes) -> dict[str, str]:
     `Status` and `Description` are what the server adds to its version, as in `NATS/1.0 204 EOB`.
     """
     headers: dict[str, str] = {}
-    if not block.startswith(_VERSION_LINE):
-        told, _, block = block.partition(_CRLF)
-        block = _VERSION_LINE + block
-        headers["Status"], _, headers["Description"] = told.decode(errors="replace").partition(" ")[2].partition(" ")
-    for line in block[len(_VERSION_LINE) :].decode(errors="replace").split("\r\n"):
+    version, _, lines = block.partition(_CRLF)
+    if told := version.decode(errors="replace").partition(" ")[2]:
+        headers["Status"], _, headers["Description"] = told.partition(" ")
+    for line in lines.decode(errors="replace").split("\r\n"):
         key, colon, value = line.partition(":")
         if colon:
             headers[key] = value.strip()

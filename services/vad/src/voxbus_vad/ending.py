@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from voxbus_contracts.events import SpeechStopped
 from voxbus_vad.detector import SpeechEvent
 from voxbus_vad.last_seconds import LastSeconds
-from voxbus_vad.prosody import AFTER_MS, BEFORE_MS, FEATURES, prosody_in_steps
+from voxbus_vad.prosody import AFTER_MS, BEFORE_MS, FEATURES, at_once, prosody_in_steps
 
 REMEMBERED_MS: Final = 2_000
 """Reaches back from where a stop is told of: 200 ms of silence, what Silero may take, and the sound looked at."""
@@ -63,20 +63,16 @@ Judging = Generator[None, None, SpeechStopped]
 
 def judging(stopped: SpeechStopped, memory: LastSeconds) -> Judging:
     """A stop with what its prosody says, in steps. The sound is what is remembered now."""
-    pts_ms = stopped.pts_ms
-    if not memory.reaches_back_to(pts_ms - _LEAST_MS):
-        return _unjudged(stopped)
-    return _judging(stopped, memory.between(pts_ms - BEFORE_MS, pts_ms + AFTER_MS))
+    pts_ms, sound = stopped.pts_ms, None
+    if memory.reaches_back_to(pts_ms - _LEAST_MS):
+        sound = memory.between(pts_ms - BEFORE_MS, pts_ms + AFTER_MS)
+    return _judging(stopped, sound)
 
 
-def _unjudged(stopped: SpeechStopped) -> Judging:
-    """Too little was heard."""
-    yield
-    return stopped
-
-
-def _judging(stopped: SpeechStopped, sound: NDArray[np.int16]) -> Judging:
-    yield
+def _judging(stopped: SpeechStopped, sound: NDArray[np.int16] | None) -> Judging:
+    """No sound: too little was heard."""
+    if sound is None:
+        return stopped
     numbers = yield from prosody_in_steps(sound)
     finished = 1 / (1 + np.exp(-ending().log_odds(numbers)))
     return stopped.model_copy(update={"finished": round(float(finished), 3)})
@@ -85,11 +81,4 @@ def _judging(stopped: SpeechStopped, sound: NDArray[np.int16]) -> Judging:
 def judged(event: SpeechEvent, memory: LastSeconds) -> SpeechEvent:
     """A stop with the probability that the turn is over by the sound up to the last voiced sample; None in it where too
     little was heard. Other events as they are."""
-    if not isinstance(event, SpeechStopped):
-        return event
-    steps = judging(event, memory)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return at_once(judging(event, memory)) if isinstance(event, SpeechStopped) else event

@@ -9,7 +9,7 @@ for it, so it is done in steps of a quarter of that at most.
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,7 @@ _FULL_SCALE: Final = 65_536.0
 """Of two added samples."""
 
 Floats = NDArray[np.floating]
+T = TypeVar("T")
 
 
 def _autocorrelation(windows: Floats) -> tuple[Floats, Floats]:
@@ -82,7 +83,11 @@ class _Track:
 
 def prosody(sound: NDArray[np.int16]) -> Floats:
     """The numbers, as FEATURES names them, of SOUND_SAMPLES samples around the last voiced one."""
-    steps = prosody_in_steps(sound)
+    return at_once(prosody_in_steps(sound))
+
+
+def at_once(steps: Generator[None, None, T]) -> T:
+    """What comes of the steps, one directly after the other."""
     while True:
         try:
             next(steps)
