@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import nats.errors
@@ -52,6 +53,19 @@ async def start(url: str, worker: str, stage: Counting) -> RunningService:
     return await start_service("vad", ServiceSettings(nats_url=url, slots=10), wire, worker)
 
 
+@asynccontextmanager
+async def owned(nats_url: str, config: CallConfig) -> AsyncIterator[tuple[RunningService, OwnedCall]]:
+    """A worker, and the call it owns."""
+    stage = Counting()
+    worker = await start(nats_url, "vad-a", stage)
+    async with bus_at(nats_url) as bus:
+        await store_config(bus, config)
+        await put_claims(bus, config)
+        (call,) = await eventually(lambda: stage.served, what="an owner")
+        yield worker, call
+    await worker.stop()
+
+
 async def test_a_claimed_call_is_served_by_exactly_one_of_two_workers(nats_url: str, config: CallConfig) -> None:
     first, second = Counting(), Counting()
     a, b = await start(nats_url, "vad-a", first), await start(nats_url, "vad-b", second)
@@ -89,12 +103,7 @@ async def test_a_vanished_owner_is_replaced_and_the_next_folds_its_log(nats_url:
 async def test_a_worker_that_stood_still_asks_who_has_its_calls_until_the_bus_answers(
     nats_url: str, config: CallConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = Counting()
-    a = await start(nats_url, "vad-a", stage)
-    async with bus_at(nats_url) as bus:
-        await store_config(bus, config)
-        await put_claims(bus, config)
-        (call,) = await eventually(lambda: stage.served, what="an owner")
+    async with owned(nats_url, config) as (a, call):
         answer, asked = a.runtime.bus.kv_get, list[str]()
 
         async def slow(bucket: str, key: str) -> Any:
@@ -109,7 +118,6 @@ async def test_a_worker_that_stood_still_asks_who_has_its_calls_until_the_bus_an
         await eventually(lambda: len(asked) == 2, what="asked again")
         assert not call.fenced.is_set(), "nobody else has it"
         assert a.component.calls()
-    await a.stop()
 
 
 async def test_what_is_left_of_a_watch_whose_connection_broke_goes_soon(nats_url: str) -> None:
@@ -307,12 +315,7 @@ async def _until_deleted(watcher: Any) -> AsyncIterator[Any]:
 async def test_who_comes_back_to_the_bus_is_behind_until_the_log_could_be_read(
     nats_url: str, config: CallConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = Counting()
-    a = await start(nats_url, "vad-a", stage)
-    async with bus_at(nats_url) as bus:
-        await store_config(bus, config)
-        await put_claims(bus, config)
-        (call,) = await eventually(lambda: stage.served, what="an owner")
+    async with owned(nats_url, config) as (a, call):
         assert not call.is_behind
         read, asked = a.runtime.bus.call_log, list[int]()
 
@@ -329,7 +332,6 @@ async def test_who_comes_back_to_the_bus_is_behind_until_the_log_could_be_read(
         await asyncio.sleep(0.1)
         assert call.is_behind, "it failed"
         await eventually(lambda: not call.is_behind, timeout_s=5, what="the second attempt")
-    await a.stop()
 
 
 async def test_a_hole_in_the_live_messages_is_filled_from_the_stream(nats_url: str, config: CallConfig) -> None:
