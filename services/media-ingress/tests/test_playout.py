@@ -139,6 +139,32 @@ def test_a_lost_frame_that_comes_after_all_is_played(line: Any) -> None:
     assert line.playout.lost_frames == 0
 
 
+def test_while_the_bus_is_lost_and_when_it_is_just_back_nothing_is_given_up(line: Any) -> None:
+    line.frames(1, range(2))
+    line.frames(1, range(3, 5), last=True)
+    line.run_until(100.0)
+    line.playout.holes.bus_lost()
+    line.run_until(2_000.0)
+    line.playout.holes.bus_back(2_000.0)
+    line.run_until(3_000.0)
+    assert line.heard == [(1, 0), (1, 1)]
+    line.frames(1, range(2, 3))
+    line.run_until(3_500.0)
+    assert line.heard == [(1, n) for n in range(5)]
+
+
+def test_what_nobody_says_again_after_a_loss_of_the_bus_is_given_up_in_the_end(line: Any) -> None:
+    line.playout.holes.bus_lost()
+    line.frames(1, range(2))
+    line.frames(1, range(3, 5), last=True)
+    line.run_until(2_000.0)
+    line.playout.holes.bus_back(2_000.0)
+    line.run_until(3_590.0)
+    assert line.playout.lost_frames == 0
+    line.run_until(4_000.0)
+    assert line.heard == [(1, 0), (1, 1), (0, 0), (1, 3), (1, 4)]
+
+
 def test_a_lost_tail_is_noticed_when_the_voice_reports_its_length(line: Any) -> None:
     line.frames(1, range(2))
     line.run_until(100.0)

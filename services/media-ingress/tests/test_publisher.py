@@ -9,10 +9,10 @@ from voxbus_contracts.commands import ControlCall
 from voxbus_contracts.config import WorkerBack
 from voxbus_contracts.events import CallRinging
 from voxbus_media_ingress.publisher import Publisher
-from voxbus_media_ingress.saying_again import SayingAgain
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.said_frames import SayingAgain
 
 
 class Log:
@@ -47,14 +47,14 @@ async def test_what_the_bus_missed_is_said_again_and_once_more_when_a_worker_was
     air = Air()
     publisher = Publisher(cast(OwnedCall, air))
     publisher.caller(20, bytes(640), filled=False, origin_unix_us=0)
-    await publisher.on_disconnect()
+    await publisher.said.on_disconnect()
     publisher.played(40, bytes(640), 1)
     publisher.send_played()
-    await publisher.on_reconnect()
+    await publisher.said.on_reconnect()
     missed = [("caller", b"caller 20"), ("played", b"played 40")]
     assert air.again == missed
     resent: list[bool] = []
-    again = SayingAgain(lambda: [publisher], lambda: resent.append(True))
+    again = SayingAgain(lambda: [publisher.said], lambda: resent.append(True))
     for deaf_ms in (300, 60_000):
         again.on_back("worker.v1.vad.vad-1.back", None, WorkerBack(deaf_ms=deaf_ms).payload())
     publisher.caller(60, bytes(640), filled=False, origin_unix_us=0)

@@ -1,11 +1,15 @@
 """The service on a real nats-server: sentences become frames and events, cancels silence them, a takeover goes on."""
 
+import asyncio
 import importlib.util
 import os
+import shutil
 import signal
+import tempfile
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +18,24 @@ from nats.aio.msg import Msg
 from voxbus_contracts import DEFAULT_ORG, CallRef, Command, Envelope, decode, read_envelope
 from voxbus_contracts.assistant import Assistant, Voice
 from voxbus_contracts.commands import CancelSpeech, ClearPlayback, SaySentence
-from voxbus_contracts.config import CallConfig
+from voxbus_contracts.config import CallConfig, WorkerBack
 from voxbus_contracts.events import CallEnded, FaultRaised, ReplyStarted, SpeechSynthesized, UsageRecorded
 from voxbus_contracts.message import Message
-from voxbus_contracts.subjects import parse
+from voxbus_contracts.subjects import parse, worker_back
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.audio_frames import frames_of
+from voxbus_runtime.bootstrap import ensure_bus
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.claims import put_claims
-from voxbus_testing.nats import RunningService, bus_at, eventually, start_service, store_config
+from voxbus_testing.nats import (
+    NatsServer,
+    RunningService,
+    bus_at,
+    eventually,
+    free_port,
+    start_service,
+    store_config,
+)
 from voxbus_testing.stub_voice import stub_tone
 from voxbus_tts_worker.providers.espeak import EspeakVoice
 from voxbus_tts_worker.settings import Settings
@@ -57,6 +70,15 @@ class Ear:
         if read_envelope(msg.headers).stage == "tts-worker":
             parsed = parse(msg.subject)
             self.events.append(decode("event", f"{parsed.entity}.{parsed.what}", msg.data))
+
+    def tells_when_it_is_back(self) -> None:
+        """As every worker does that was cut off from the bus."""
+
+        async def tell() -> None:
+            back = WorkerBack(deaf_ms=500)
+            await self._bus.nc.publish(worker_back("media-ingress", "ear"), back.payload())
+
+        self._bus.on_reconnect(tell)
 
     async def order(self, command: Command | ReplyStarted) -> None:
         """As the llm-orchestrator says it: numbered and stored."""
@@ -202,6 +224,39 @@ async def test_when_the_worker_vanishes_the_next_says_what_was_not_said_to_its_e
         assert ear.pcm(3) == stub_tone(180)
         assert [event.utterance_seq for event in ear.all_of(SpeechSynthesized)] == [1, 2, 3, 4]  # type: ignore[attr-defined]
     await second.stop()
+
+
+async def test_a_sentence_that_a_dying_bus_took_along_is_said_again_to_whoever_is_back() -> None:
+    server = NatsServer(free_port(), Path(tempfile.mkdtemp(prefix="voxbus-nats-")))
+    server.start()
+    async with bus_at(server.url) as bus:
+        await ensure_bus(bus.nc)
+    worker = await a_worker(server.url, "tts-a", tts_default="stub")
+    try:
+        await _speaks_while_the_bus_dies(server, worker)
+    finally:
+        await worker.stop()
+        server.kill()
+        shutil.rmtree(server.store, ignore_errors=True)
+
+
+async def _speaks_while_the_bus_dies(server: NatsServer, worker: RunningService) -> None:
+    long = "This is a sentence of some length. " * 4
+    async with a_call(server.url, worker, "stub") as ear:
+        ear.tells_when_it_is_back()
+        await ear.say(1, long)
+        await eventually(lambda: len(ear.of(1)) >= 20, what="its beginning")
+        assert server.process is not None
+        server.process.send_signal(signal.SIGSTOP)  # it takes frames, and takes them along
+        await asyncio.sleep(0.3)
+        server.kill()
+        heard = len(ear.of(1))
+        server.start()
+        await eventually(lambda: 1 in ear.synthesized(), what="the whole sentence")
+        await eventually(lambda: any(frame.last for frame in ear.of(1)), what="its end")
+        by_pts = {frame.pts_ms: frame.pcm for frame in ear.of(1)}
+        assert heard < len(by_pts)
+        assert b"".join(by_pts[pts] for pts in sorted(by_pts)) == stub_tone(30 * len(long))
 
 
 async def test_a_drain_finishes_the_running_sentence_and_leaves_the_rest_to_the_next(nats_url: str) -> None:

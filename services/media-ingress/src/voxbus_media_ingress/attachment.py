@@ -76,7 +76,7 @@ class Attachment:
     async def run(self, on_message: OnMessage, on_text: OnText) -> Ending:
         """Serves the transport until it is gone, replaced or the call is over; then says so."""
         undo = (
-            self.call.bus.on_disconnect(self.publisher.on_disconnect),
+            self.call.bus.on_disconnect(self._on_bus_lost),
             self.call.bus.on_reconnect(self._on_bus_back),
         )
         work = (self.publisher.run(), self._refill_for_ever(), self._watch_fence())
@@ -92,7 +92,7 @@ class Attachment:
             for stop in undo:
                 stop()
             await end(*tasks)
-            self.publisher.forget()
+            self.publisher.said.forget()
         return self._ended.result()
 
     @property
@@ -238,8 +238,13 @@ class Attachment:
                     self.agent.on_stored_frame(frame)
                 self.agent.start()
 
+    async def _on_bus_lost(self) -> None:
+        await self.publisher.said.on_disconnect()
+        self.agent.tell(lambda playout, _: playout.holes.bus_lost())
+
     async def _on_bus_back(self) -> None:
-        await self.publisher.on_reconnect()
+        await self.publisher.said.on_reconnect()
+        self.agent.tell(lambda playout, at_ms: playout.holes.bus_back(at_ms))
         self._refill.set()
 
     def _on_playback(self, event: PlaybackEvent) -> None:

@@ -25,6 +25,7 @@ from voxbus_contracts.events import (
 )
 from voxbus_media_ingress.clock import CallerClock
 from voxbus_media_ingress.echo_guard import EchoGuard
+from voxbus_media_ingress.holes import Holes
 from voxbus_media_ingress.reflex import Reflex, enough_voice_after_ms
 from voxbus_media_ingress.utterance import AgentFrame, Utterance
 
@@ -37,11 +38,8 @@ _ECHO_AGAIN_MS: Final = 60  # An echo so far may become the caller's own: three 
 _PROGRESS_FRAMES: Final = 500 // FRAME_MS
 # A late timer is caught up with frame by frame; after a longer stop the rhythm starts anew.
 _CATCH_UP_MS: Final = 100.0
-# Lost frames are asked for again from the stream first, and played as silence when they do not come.
-_HOLE_MS: Final = 300.0
 # The say command carries the anchor of v2v and the reflex; sound that overtook it waits this long for it.
 _UNANNOUNCED_MS: Final = 50.0
-_UNSAID_MS: Final = 1_000.0  # Says come in order: a number never said while a later one has sound does not exist.
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +67,7 @@ class Playout:
         self._clock = clock
         self._reflex = Reflex()
         self.echo = EchoGuard()
+        self.holes = Holes()
         self._floor = after_seq
         self._cancelled = 0
         self._cleared = 0
@@ -80,8 +79,6 @@ class Playout:
         self._next_send_ms = self._sounds_until_ms = 0.0
         self._idle = True
         self._next_pts_ms = 0
-        self._stuck_at: tuple[int, bool] | None = None
-        self._stuck_since_ms: float | None = None
         self._events: list[PlaybackEvent] = []
         self.assistant_muted = False
         self.underruns = 0
@@ -205,10 +202,10 @@ class Playout:
             return None
         if utterance is not None and (utterance.has_next or (utterance.started and not utterance.starved)):
             times.append(max(self._next_send_ms, self._may_begin_ms(utterance)))
-        if self._stuck_since_ms is not None:
+        gives_up_at_ms = self.holes.gives_up_at_ms
+        if gives_up_at_ms is not None:
             may_begin_ms = self._may_begin_ms(utterance) if utterance is not None else 0.0
-            patience_ms = _UNSAID_MS if utterance is None else _HOLE_MS
-            times.append(max(self._next_send_ms, self._stuck_since_ms + patience_ms, may_begin_ms))
+            times.append(max(self._next_send_ms, gives_up_at_ms, may_begin_ms))
         pauses_at = self._reflex_due()
         if pauses_at is not None:
             times.append(self._clock.time_of(pauses_at))
@@ -256,7 +253,7 @@ class Playout:
 
     def _take(self, utterance: Utterance, now_ms: float) -> bytes | None:
         pcm = utterance.take()
-        if pcm is None and self._is_stuck_for(_HOLE_MS, now_ms) and utterance.misses_next:
+        if pcm is None and utterance.misses_next and self.holes.is_given_up(now_ms):
             utterance.skip()
             self.lost_frames += 1
             pcm = SILENCE_FRAME
@@ -381,20 +378,14 @@ class Playout:
             self._floor += 1
             self._utterances.pop(self._floor, None)
         is_stuck = utterance.misses_next if utterance is not None else self._something_waits
-        place = (self._floor, utterance is None) if is_stuck else None
-        if place != self._stuck_at:
-            self._stuck_at = place
-            self._stuck_since_ms = now_ms if is_stuck else None
+        self.holes.notice(self._floor if is_stuck else None, utterance is None, now_ms)
 
     @property
     def _something_waits(self) -> bool:
         return any(utterance.has_frames for utterance in self._utterances.values())
 
-    def _is_stuck_for(self, patience_ms: float, now_ms: float) -> bool:
-        return self._stuck_since_ms is not None and now_ms - self._stuck_since_ms >= patience_ms
-
     def _pass_over_unsaid(self, now_ms: float) -> None:
-        if self._current is None and self._is_stuck_for(_UNSAID_MS, now_ms):
+        if self._current is None and self.holes.is_given_up(now_ms):
             self.skipped_utterances += min(self._utterances) - 1 - self._floor
             self._floor = min(self._utterances) - 1
             self._settle(now_ms)

@@ -8,11 +8,10 @@ from typing import Final
 
 from voxbus_contracts import Command, Event
 from voxbus_media_ingress import metrics
-from voxbus_media_ingress.alarm import now_ms
-from voxbus_media_ingress.ring import Direction, FrameRing
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
+from voxbus_runtime.said_frames import SaidFrames
 
 _FLUSH_S: Final = 1.0
 _PLAYED_TOGETHER: Final = 5
@@ -20,11 +19,11 @@ _PLAYED_TOGETHER: Final = 5
 
 
 class Publisher:
-    """Numbers frames, keeps them in the ring, and says them again when the bus was away."""
+    """Numbers frames and events; `said` says frames again when the bus was away."""
 
     def __init__(self, call: OwnedCall) -> None:
         self._call = call
-        self._ring = FrameRing()
+        self.said = SaidFrames(call, metrics.REPUBLISHED_FRAMES.inc)
         self._queue: asyncio.Queue[tuple[Event | Command, Callable[[], None] | None]] = asyncio.Queue()
         self._caller_seq = 0
         self._played_seq = 0
@@ -38,16 +37,15 @@ class Publisher:
     def caller(self, pts_ms: int, pcm: bytes, filled: bool, origin_unix_us: int) -> None:
         """20 ms of the caller."""
         self._caller_seq += 1
-        call = self._call
         frame = AudioFrame(
             pcm=pcm,
             pts_ms=pts_ms,
             seq=self._caller_seq,
-            attachment=call.epoch,
+            attachment=self._call.epoch,
             filled=filled,
             origin_unix_us=origin_unix_us,
         )
-        self._ring.keep(now_ms(), "caller", call.publish_audio("caller", frame))
+        self.said.say("caller", frame)
         if origin_unix_us and not filled:
             metrics.FRAME_LATENCY.observe(time.time_ns() / 1e6 - origin_unix_us / 1e3)
 
@@ -71,7 +69,7 @@ class Publisher:
         """Nothing more leaves for now: what has left is not kept back."""
         if self._played is not None:
             played, self._played = self._played, None
-            self._ring.keep(now_ms(), "played", self._call.publish_audio("played", played))
+            self.said.say("played", played)
 
     async def run(self) -> None:
         """Publishes events until cancelled; ends by itself once a newer attachment owns the call."""
@@ -87,23 +85,3 @@ class Publisher:
         """Waits until all is handed to the bus, 1 s at most."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._queue.join(), _FLUSH_S)
-
-    def forget(self) -> None:
-        """The attachment is over. Its parts refer to each other and are freed late; 2 MB of frames must not wait."""
-        self._ring.forget()
-
-    async def on_disconnect(self) -> None:
-        self._ring.bus_lost(now_ms())
-
-    async def on_reconnect(self) -> None:
-        """What was missed goes first, so that readers get the frames in order."""
-        self._say_again(self._ring.bus_back())
-
-    def say_again(self, for_ms: float) -> None:
-        """The last `for_ms` of both directions, for somebody who could not hear them."""
-        self._say_again(self._ring.since(now_ms() - for_ms))
-
-    def _say_again(self, frames: list[tuple[Direction, bytes]]) -> None:
-        metrics.REPUBLISHED_FRAMES.inc(len(frames))
-        for direction, payload in frames:
-            self._call.publish_audio_again(direction, payload)

@@ -25,13 +25,13 @@ from voxbus_media_ingress.handlers import INTERESTS, on_message, on_text
 from voxbus_media_ingress.inbound import error_text
 from voxbus_media_ingress.moving import move
 from voxbus_media_ingress.opening import read_opening
-from voxbus_media_ingress.saying_again import SayingAgain
 from voxbus_media_ingress.settings import Settings
 from voxbus_media_ingress.ticket import admit, read_ticket
 from voxbus_media_ingress.transport import Transport
 from voxbus_runtime.bus import unix_ms
 from voxbus_runtime.claims import disown, take_call
 from voxbus_runtime.errors import ConfigMissing, RuntimeFault
+from voxbus_runtime.said_frames import SayingAgain
 from voxbus_runtime.service import Runtime
 from voxbus_runtime.tasks import end
 from voxbus_runtime.telemetry import PastSpan, record
@@ -55,7 +55,8 @@ class MediaServer:
         self._admitted: WeakKeyDictionary[ServerConnection, CallConfig] = WeakKeyDictionary()
         self._attachments: dict[str, Attachment] = {}
         self._again = SayingAgain(
-            lambda: [attachment.publisher for attachment in self._attachments.values()], runtime.bus.outbox.resend_all
+            lambda: [attachment.publisher.said for attachment in self._attachments.values()],
+            then=runtime.bus.outbox.resend_all,
         )
         self._none_left = asyncio.Event()
         self._left: set[asyncio.Task[None]] = set()

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Final
 
-from voxbus_contracts.events import FaultRaised, HandoffCompleted, UsageRecorded
+from voxbus_contracts.events import FaultRaised, HandoffCompleted, PlaybackCleared, PlaybackFinished, UsageRecorded
 from voxbus_providers.errors import ProviderError
 from voxbus_runtime.errors import OwnershipLost
 from voxbus_runtime.owned_call import OwnedCall
@@ -37,20 +37,26 @@ _WIND_UP_S: Final = 3.0
 """What the running sentence may still take when the worker leaves; then the next owner says it again."""
 
 
-async def serve(call: OwnedCall, engines: VoiceSource, pace: Pace) -> None:
-    """Speaks from the claim to the end of the call, or until the worker leaves."""
-    await Mouth(call, engines, pace).run()
+async def serve(call: OwnedCall, engines: VoiceSource, pace: Pace, lines: set[CallLine]) -> None:
+    """Speaks from the claim to the end of the call, or until the worker leaves; `lines` has the call's meanwhile."""
+    line = CallLine(call)
+    lines.add(line)
+    try:
+        with line.following_the_bus():
+            await Mouth(call, line, engines, pace).run()
+    finally:
+        lines.discard(line)
 
 
 class Mouth:
     """One call while this worker owns it."""
 
-    def __init__(self, call: OwnedCall, engines: VoiceSource, pace: Pace) -> None:
+    def __init__(self, call: OwnedCall, line: CallLine, engines: VoiceSource, pace: Pace) -> None:
         self._call = call
+        self._line = line
         self._engines = engines
         self._pace = pace
         self._voices = Voices(call.config, engines.defaults)
-        self._line = CallLine(call)
         self._state = resumed(
             ((logged.message, logged.envelope.traceparent) for logged in call.history), self._now_ms()
         )
@@ -83,8 +89,15 @@ class Mouth:
 
     async def _follow(self) -> None:
         async for logged in self._call.messages():
-            if isinstance(logged.message, HandoffCompleted):
-                await self._hand_over(logged.message)
+            match logged.message:
+                case HandoffCompleted():
+                    await self._hand_over(logged.message)
+                case PlaybackFinished():
+                    self._line.heard(logged.message.utterance_seq)
+                case PlaybackCleared():
+                    self._line.heard(logged.message.up_to_utterance_seq)
+                case _:
+                    pass
             self._become(heard(self._state, logged.message, self._now_ms(), logged.envelope.traceparent))
             if self._unsettled:
                 await self._settle_usage()

@@ -1,12 +1,12 @@
-"""The last 30 s of both directions, kept so that what the bus missed while it was away can be said again.
+"""The last 30 s of what a worker said of a call's audio, kept so that what the bus missed can be said again.
 
 Frames are kept as they were sent: said again, they have the same pts and seq, and readers drop those they know.
 """
 
 from collections import deque
-from typing import Final, Literal
+from typing import Final
 
-Direction = Literal["caller", "played"]
+from voxbus_contracts.subjects import AudioDirection
 
 KEPT_MS: Final = 30_000.0
 _BEFORE_LOSS_MS: Final = 4_000.0
@@ -18,10 +18,10 @@ class FrameRing:
 
     def __init__(self, kept_ms: float = KEPT_MS) -> None:
         self._kept_ms = kept_ms
-        self._frames: deque[tuple[float, Direction, bytes]] = deque()
+        self._frames: deque[tuple[float, AudioDirection, bytes]] = deque()
         self._lost_at_ms: float | None = None
 
-    def keep(self, at_ms: float, direction: Direction, payload: bytes) -> None:
+    def keep(self, at_ms: float, direction: AudioDirection, payload: bytes) -> None:
         """A frame as it was sent at `at_ms`, which never goes back."""
         frames = self._frames
         frames.append((at_ms, direction, payload))
@@ -37,13 +37,13 @@ class FrameRing:
         if self._lost_at_ms is None:
             self._lost_at_ms = now_ms
 
-    def bus_back(self) -> list[tuple[Direction, bytes]]:
+    def bus_back(self) -> list[tuple[AudioDirection, bytes]]:
         """Everything since 4 s before the loss, oldest first: what was under way then may be lost too."""
         if self._lost_at_ms is None:
             return []
         since_ms, self._lost_at_ms = self._lost_at_ms - _BEFORE_LOSS_MS, None
         return self.since(since_ms)
 
-    def since(self, since_ms: float) -> list[tuple[Direction, bytes]]:
+    def since(self, since_ms: float) -> list[tuple[AudioDirection, bytes]]:
         """Everything since then, oldest first."""
         return [(direction, payload) for at_ms, direction, payload in self._frames if at_ms >= since_ms]

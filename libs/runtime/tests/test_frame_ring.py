@@ -1,6 +1,6 @@
 """The ring that says again what the bus missed."""
 
-from voxbus_media_ingress.ring import FrameRing
+from voxbus_runtime.frame_ring import FrameRing
 
 
 def keep(ring: FrameRing, number: int) -> None:
