@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from itertools import count
 from typing import Final
 
@@ -54,7 +54,7 @@ class CallLine:
             self.said.forget()
 
     @contextlib.contextmanager
-    def following_the_bus(self) -> Iterator[None]:
+    def following_the_bus(self) -> Generator[None]:
         """Meanwhile frames that were under way when the bus was lost are said again."""
         bus = self._call.bus
         undo = (bus.on_disconnect(self.said.on_disconnect), bus.on_reconnect(self.said.on_reconnect))
