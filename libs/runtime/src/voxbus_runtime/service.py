@@ -119,7 +119,7 @@ def main(name: str, settings_type: type[S], wire: Wire[S]) -> None:
             sys.stderr.write(f"{name}: {variable}: {error['msg']}\n")
         sys.exit(2)
     if name in _LITTLE_BUT_OFTEN:
-        take_short_turns(settings.turn_slice_us)
+        take_short_turns(settings.turn_slice_us, niceness=settings.turn_niceness)
     sys.exit(uvloop.run(run(name, settings, wire)))
 
 

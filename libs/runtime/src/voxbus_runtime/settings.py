@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from voxbus_runtime.turns import SHORT_TURN_US
+from voxbus_runtime.turns import AUDIO_NICENESS, SHORT_TURN_US
 
 
 class ServiceSettings(BaseSettings):
@@ -71,6 +71,10 @@ class ServiceSettings(BaseSettings):
     """How long media-ingress, vad, stt-worker and tool-runner ask to run at a time when others wait for the processor,
     so that they are let in soon when a frame or a tool call comes (Linux 6.12 and newer; elsewhere nothing happens);
     0 = as the system likes."""
+
+    turn_niceness: int = Field(default=AUDIO_NICENESS, ge=-20, le=0)
+    """The niceness those services ask for with it, where the system allows it (root, CAP_SYS_NICE, LimitNICE=): the
+    lower, the sooner they are let in before others; 0 = like everybody else."""
 
     worker_id: str = ""
     """Name of this worker, unique per start; made up when empty."""

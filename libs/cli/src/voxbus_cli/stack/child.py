@@ -17,7 +17,7 @@ from voxbus_cli.stack.logs import rotate
 from voxbus_cli.stack.plan import ChildSpec, worker_id
 from voxbus_cli.stack.restart import Restarts
 from voxbus_cli.stack.starting import CONSIDERATE, NICENESS
-from voxbus_runtime.turns import SHORT_TURN_US, take_short_turns
+from voxbus_runtime.turns import AUDIO_NICENESS, SHORT_TURN_US, take_short_turns
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -137,7 +137,7 @@ def _before_exec(supervisor: int, spec: ChildSpec) -> Callable[[], None]:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.nice(spec.niceness)
         if spec.short_turns:
-            take_short_turns(SHORT_TURN_US, with_children=True)
+            take_short_turns(SHORT_TURN_US, niceness=AUDIO_NICENESS, with_children=True)
         if os.getppid() != supervisor:  # died in between
             os._exit(1)
 
