@@ -139,3 +139,13 @@ def test_silence_frames_are_long_enough_to_be_remembered() -> None:
     listener.consult(opinion, 60)
     listener.hear(0, SILENCE_FRAME, True)
     assert opinion.remembered == [0]
+
+
+def test_a_lull_is_told_once_with_where_the_voice_ended_and_only_inside_speech() -> None:
+    listener, said = a_listener()
+    lulls: list[tuple[int, int]] = []
+    listener.expect_stops(120, lambda pts_ms: lulls.append((pts_ms, len(said))))
+    feed(listener, "........xxxx.....xxxx..............")
+    assert lulls == [(420, 1)], "before the stop is said, and not for a pause of 100 ms"
+    assert isinstance(said[-1], SpeechStopped)
+    assert said[-1].pts_ms == 420

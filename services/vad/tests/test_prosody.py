@@ -7,7 +7,7 @@ import pytest
 
 from voxbus_audio import FRAME_MS, frames
 from voxbus_contracts.events import SpeechPaused, SpeechStopped
-from voxbus_vad.ending import REMEMBERED_MS, Ending, ending, judged, judging
+from voxbus_vad.ending import REMEMBERED_MS, Ending, ending, judged, judging, with_judgement
 from voxbus_vad.handlers import Judgements, between_frames
 from voxbus_vad.last_seconds import LastSeconds
 from voxbus_vad.prosody import AFTER_MS, BEFORE_MS, FEATURES, SOUND_SAMPLES, prosody
@@ -135,8 +135,23 @@ async def test_a_call_is_judged_by_prosody_unless_it_is_turned_off() -> None:
             judgements.memory.remember(2_000 - BEFORE_MS + n * FRAME_MS, pcm)
         judgements.say(STOPPED)
         said = events.get_nowait()
-        stopped = await between_frames(said) if by_prosody else said
-        assert (stopped.finished is not None) == by_prosody
+        assert (said == STOPPED) != by_prosody
+        if by_prosody:
+            assert with_judgement(said.stopped, await said.finished) == judged(STOPPED, judgements.memory)
+
+
+async def test_a_stop_that_was_expected_is_judged_already_and_one_at_another_place_is_judged_anew() -> None:
+    for expected_pts_ms in (2_000, 1_800):
+        events: asyncio.Queue = asyncio.Queue()
+        judgements = Judgements(None, events, by_prosody=True)
+        judgements.memory = remembered(voice(150, 4_000))
+        judgements.expect(1_500)
+        judgements.expect(expected_pts_ms)
+        await asyncio.sleep(0.05)
+        judgements.say(STOPPED)
+        said = events.get_nowait()
+        assert said.finished.done() == (expected_pts_ms == STOPPED.pts_ms)
+        assert with_judgement(said.stopped, await said.finished) == judged(STOPPED, judgements.memory)
 
 
 async def test_other_callers_are_heard_while_a_stop_is_judged() -> None:
@@ -150,15 +165,15 @@ async def test_other_callers_are_heard_while_a_stop_is_judged() -> None:
             await asyncio.sleep(0)
 
     others = asyncio.create_task(hear_others())
-    stopped = await between_frames(judging(STOPPED, memory))
+    finished = await between_frames(judging(STOPPED.pts_ms, memory))
     others.cancel()
-    assert stopped == judged(STOPPED, memory)
+    assert with_judgement(STOPPED, finished) == judged(STOPPED, memory)
     assert turns >= 6
 
 
 async def test_a_stop_is_judged_by_the_sound_of_its_own_time() -> None:
     memory = remembered(voice(150, 4_000))
-    expected, steps = judged(STOPPED, memory), judging(STOPPED, memory)
+    expected, steps = judged(STOPPED, memory), judging(STOPPED.pts_ms, memory)
     for n in range(100):
         memory.remember(2_000 + AFTER_MS + n * FRAME_MS, b"\0" * 640)
-    assert await between_frames(steps) == expected
+    assert with_judgement(STOPPED, await between_frames(steps)) == expected

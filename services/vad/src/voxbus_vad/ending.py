@@ -58,27 +58,34 @@ def ending() -> Ending:
     return Ending.of(json.loads(files("voxbus_vad").joinpath("models", _MODEL_FILE).read_text()))
 
 
-Judging = Generator[None, None, SpeechStopped]
+Judging = Generator[None, None, float | None]
 
 
-def judging(stopped: SpeechStopped, memory: LastSeconds) -> Judging:
-    """A stop with what its prosody says, in steps. The sound is what is remembered now."""
-    pts_ms, sound = stopped.pts_ms, None
+def judging(pts_ms: int, memory: LastSeconds) -> Judging:
+    """The probability that the turn is over whose voice has ended at `pts_ms`, by its sound, in steps; None where too
+    little was heard. The sound is what is remembered now; it must reach AFTER_MS behind the end."""
+    sound = None
     if memory.reaches_back_to(pts_ms - _LEAST_MS):
         sound = memory.between(pts_ms - BEFORE_MS, pts_ms + AFTER_MS)
-    return _judging(stopped, sound)
+    return _judging(sound)
 
 
-def _judging(stopped: SpeechStopped, sound: NDArray[np.int16] | None) -> Judging:
+def _judging(sound: NDArray[np.int16] | None) -> Judging:
     """No sound: too little was heard."""
     if sound is None:
-        return stopped
+        return None
     numbers = yield from prosody_in_steps(sound)
-    finished = 1 / (1 + np.exp(-ending().log_odds(numbers)))
-    return stopped.model_copy(update={"finished": round(float(finished), 3)})
+    return round(float(1 / (1 + np.exp(-ending().log_odds(numbers)))), 3)
+
+
+def with_judgement(stopped: SpeechStopped, finished: float | None) -> SpeechStopped:
+    """The stop with what its sound says."""
+    return stopped.model_copy(update={"finished": finished})
 
 
 def judged(event: SpeechEvent, memory: LastSeconds) -> SpeechEvent:
     """A stop with the probability that the turn is over by the sound up to the last voiced sample; None in it where too
     little was heard. Other events as they are."""
-    return at_once(judging(event, memory)) if isinstance(event, SpeechStopped) else event
+    if not isinstance(event, SpeechStopped):
+        return event
+    return with_judgement(event, at_once(judging(event.pts_ms, memory)))

@@ -1,7 +1,7 @@
 """What happens on a call that this worker owns: its caller's frames become speech events."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +14,7 @@ from voxbus_vad import metrics
 from voxbus_vad.batching import Batcher, SileroOpinion
 from voxbus_vad.cheap import CheapDetector, LoneDetector
 from voxbus_vad.detector import SpeechEvent, resumed
-from voxbus_vad.ending import REMEMBERED_MS, Judging, judging
+from voxbus_vad.ending import REMEMBERED_MS, Judging, judging, with_judgement
 from voxbus_vad.intake import Intake, catch_up
 from voxbus_vad.last_seconds import LastSeconds
 from voxbus_vad.listening import Listener
@@ -25,7 +25,20 @@ from voxbus_vad.turn_judge import TurnJudge
 INTERESTS: Final = frozenset({"speech.started", "speech.stopped"})
 """The stage's own events: they say where the predecessor stood."""
 
-_Events = asyncio.Queue[SpeechEvent | SpeechJudged | Judging | None]
+LULL_MS: Final = 120
+"""After so much silence a stop may be coming: its sound is judged then, so that the stop need not wait for it. Most
+silences inside speech are shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopInMaking:
+    """A stop whose sound is being judged, or was."""
+
+    stopped: SpeechStopped
+    finished: asyncio.Task[float | None]
+
+
+_Events = asyncio.Queue[SpeechEvent | SpeechJudged | StopInMaking | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,8 @@ async def serve(call: OwnedCall, ears: Ears) -> None:
     listener = ears.listener(call, judgements.say)
     if judgements.listens:
         listener.keep(judgements.memory)
+    if ears.settings.vad_prosody:
+        listener.expect_stops(LULL_MS, judgements.expect)
     intake = Intake(listener, hold=_had_owner(call))
     await call.subscribe_audio("caller", intake.on_frame)
     stop_watching = (call.bus.on_disconnect(intake.on_bus_lost), call.bus.on_reconnect(intake.on_bus_back))
@@ -97,6 +112,8 @@ class Judgements:
         self._events = events
         self._by_prosody = by_prosody
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ahead: tuple[int, asyncio.Task[float | None]] | None = None
+        """Where the voice ended that is judged already, and its judgement."""
         self.memory = LastSeconds(REMEMBERED_MS if judge is None else WINDOW_MS)
 
     @property
@@ -108,11 +125,26 @@ class Judgements:
         if not isinstance(event, SpeechStopped):
             self._events.put_nowait(event)
             return
-        self._events.put_nowait(judging(event, self.memory) if self._by_prosody else event)
+        self._events.put_nowait(StopInMaking(event, self._judged(event.pts_ms)) if self._by_prosody else event)
         if self._judge is not None:
             task = asyncio.create_task(self._follow(self._judge, event, self.memory.audio()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def expect(self, voice_ended_pts_ms: int) -> None:
+        """A stop may be coming: what it sounds like is known when it comes."""
+        if self._ahead is not None:
+            self._ahead[1].cancel()
+        self._ahead = (voice_ended_pts_ms, self._judge_sound(voice_ended_pts_ms))
+
+    def _judged(self, voice_ended_pts_ms: int) -> asyncio.Task[float | None]:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == voice_ended_pts_ms:
+            return ahead[1]
+        return self._judge_sound(voice_ended_pts_ms)
+
+    def _judge_sound(self, voice_ended_pts_ms: int) -> asyncio.Task[float | None]:
+        return asyncio.create_task(between_frames(judging(voice_ended_pts_ms, self.memory)))
 
     def stop(self) -> None:
         """The call leaves: judgements that are still under way are nobody's any more."""
@@ -135,12 +167,12 @@ async def _publish(call: OwnedCall, events: _Events) -> None:
     """Says the events in order; None is the end."""
     with suppress(OwnershipLost):
         while (said := await events.get()) is not None:
-            event = await between_frames(said) if isinstance(said, Generator) else said
+            event = with_judgement(said.stopped, await said.finished) if isinstance(said, StopInMaking) else said
             await call.publish(event)
             metrics.SPEECH_EVENTS.labels(event.name()).inc()
 
 
-async def between_frames(steps: Judging) -> SpeechStopped:
+async def between_frames(steps: Judging) -> float | None:
     """Frames that come meanwhile are heard between two steps."""
     while True:
         try:

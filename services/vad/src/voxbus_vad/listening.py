@@ -5,7 +5,7 @@ from typing import Protocol
 
 from voxbus_audio import FRAME_MS, SILENCE_FRAME
 from voxbus_vad.cheap import Verdict
-from voxbus_vad.detector import DetectorState, Hysteresis, SpeechEvent, hear
+from voxbus_vad.detector import DetectorState, Hysteresis, Speaking, SpeechEvent, hear
 from voxbus_vad.ordering import VerdictOrder
 
 
@@ -39,7 +39,19 @@ class Memory(Protocol):
 class Listener:
     """Takes a call's frames as they arrive; gives its events to `say` at once."""
 
-    __slots__ = ("_cheap", "_doubt_voiced", "_memory", "_opinion", "_order", "_rules", "_say", "_state", "_upto_ms")
+    __slots__ = (
+        "_cheap",
+        "_doubt_voiced",
+        "_lull_ms",
+        "_memory",
+        "_on_lull",
+        "_opinion",
+        "_order",
+        "_rules",
+        "_say",
+        "_state",
+        "_upto_ms",
+    )
 
     def __init__(
         self,
@@ -56,6 +68,8 @@ class Listener:
         self._opinion: SecondOpinion | None = None
         self._doubt_voiced = False
         self._memory: Memory | None = None
+        self._lull_ms = 0
+        self._on_lull: Callable[[int], None] | None = None
         self._order = VerdictOrder(0, self._take)
 
     @property
@@ -75,6 +89,10 @@ class Listener:
     def keep(self, memory: Memory) -> None:
         """From now on every frame goes into `memory`, before anything is said about it."""
         self._memory = memory
+
+    def expect_stops(self, lull_ms: int, on_lull: Callable[[int], None]) -> None:
+        """`on_lull` with the end of the voice, once speech has been silent for `lull_ms`: it may be about to stop."""
+        self._lull_ms, self._on_lull = lull_ms, on_lull
 
     def hear(self, pts_ms: int, pcm: bytes, filled: bool) -> None:
         """One frame of the caller; `filled` ones are silence, late and repeated ones are left out."""
@@ -103,3 +121,8 @@ class Listener:
         self._state, events = hear(self._state, self._rules, pts_ms, voiced)
         for event in events:
             self._say(event)
+        if voiced or self._on_lull is None or not isinstance(self._state, Speaking):
+            return
+        voiced_upto_ms = self._state.voiced_upto_ms
+        if voiced_upto_ms is not None and self._state.upto_ms - voiced_upto_ms == self._lull_ms:
+            self._on_lull(voiced_upto_ms)
