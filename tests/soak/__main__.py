@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -225,7 +226,10 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=60, help="seconds between samples (60)")
     parser.add_argument("--seed", type=int, default=1, help="of lengths and moments (1)")
     parser.add_argument("--logs", action="store_true", help="keep the stack's logs in build/soak/stack.log")
-    sys.exit(not asyncio.run(run(parser.parse_args())))
+    options = parser.parse_args()
+    # Ended by a time limit from outside, it cleans up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    sys.exit(not asyncio.run(run(options)))
 
 
 if __name__ == "__main__":
