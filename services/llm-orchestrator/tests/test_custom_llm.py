@@ -22,7 +22,8 @@ from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client, operator_client
 from voxbus_runtime.sealing import seal
 from voxbus_testing.conformance_model import parts_of, text_of
-from voxbus_testing.openai_server import HOLD, Answer, OpenAiServer, call_deltas, chunk, event, streamed, whole
+from voxbus_testing.openai_server import HOLD, Answer, OpenAiServer, call_deltas, chunk, event, failing, streamed, whole
+from voxbus_testing.token_server import TokenServer
 
 KEY = SecretStr(Fernet.generate_key().decode())
 WITHIN_S = 5
@@ -115,21 +116,27 @@ async def test_the_tenants_key_is_shown_and_an_own_header_counts_before_it(
 async def test_a_token_is_fetched_of_the_authorization_server_and_shown(
     server: OpenAiServer, custom: CustomLlm
 ) -> None:
-    async def issue(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        body = b'{"access_token":"t-1","expires_in":3600}'
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-        writer.close()
-
-    issuer = await asyncio.start_server(issue, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{issuer.sockets[0].getsockname()[1]}/token"
     server.answer_next(streamed("Hi."))
-    plan = {"type": "oauth2", "url": url, "clientId": "me", "clientSecret": "hush"}
-    async with issuer:
+    async with TokenServer() as issuer:
+        plan = issuer.plan
         await parts_of(custom, request(server.base_url, ModelAccess(authentication=plan)))
     assert server.received[0].headers["authorization"] == "Bearer t-1"
     with pytest.raises(ProviderUnavailable, match="the model's credential"):
         await parts_of(custom, request(server.base_url, ModelAccess(authentication={**plan, "clientId": "other"})))
+
+
+async def test_a_token_that_is_refused_is_replaced_once_and_the_model_asked_again(
+    server: OpenAiServer, custom: CustomLlm
+) -> None:
+    server.answer_next(streamed("Hi."), failing(401), streamed("There."), failing(401), failing(401))
+    async with TokenServer() as issuer:
+        access = ModelAccess(authentication=issuer.plan)
+        for _ in range(2):
+            await parts_of(custom, request(server.base_url, access))
+        with pytest.raises(ProviderRejected, match="answered 401"):
+            await parts_of(custom, request(server.base_url, access))
+    shown = [each.headers["authorization"] for each in server.received]
+    assert shown == ["Bearer t-1", "Bearer t-1", "Bearer t-2", "Bearer t-2", "Bearer t-3"]
 
 
 async def test_a_credential_that_cannot_be_used_is_told_without_its_secret(custom: CustomLlm) -> None:

@@ -24,6 +24,7 @@ from voxbus_stt_worker.providers.custom_transcriber import CustomTranscriber
 from voxbus_stt_worker.recognition import Patience, Recognition
 from voxbus_stt_worker.segments import Segments
 from voxbus_testing.conformance import RecognizerConformance, frames_of, hearings_upto_final
+from voxbus_testing.token_server import TokenServer
 from voxbus_testing.transcriber_server import TranscriberServer
 
 KEY = SecretStr(Fernet.generate_key().decode())
@@ -87,6 +88,20 @@ async def test_it_begins_with_a_start_message_and_is_let_in_by_secret_headers_an
     headers = server.headers[0]
     assert (headers["x-vapi-secret"], headers["x-shop"]) == ("s3cret", "7")
     assert headers["authorization"] == "Bearer let-me-in"
+
+
+async def test_a_token_that_is_refused_is_replaced_once_and_the_server_asked_again(server: TranscriberServer) -> None:
+    async with TokenServer() as issuer, started() as recognizer:
+        plan = seal_config(issuer.plan, KEY)
+        lent = {"credentials": [{"id": "c-1", "provider": "custom-credential", "authentication": plan}]}
+        to = at(server.url, lent, credentialId="c-1")
+        await (await recognizer.open(to)).close()
+        server.next_is.append("refuses")
+        await (await recognizer.open(to)).close()
+        server.always = "refuses"
+        with pytest.raises(ProviderRejected, match="answered 401"):
+            await recognizer.open(to)
+    assert len(issuer.asked) == 3
 
 
 async def test_the_caller_is_on_the_left_and_what_was_played_on_the_right(server: TranscriberServer) -> None:

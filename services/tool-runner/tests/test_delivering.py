@@ -23,6 +23,7 @@ from voxbus_runtime.sealing import seal_config
 from voxbus_runtime.stream_reader import read
 from voxbus_runtime.tasks import end
 from voxbus_testing.nats import bus_at, eventually, free_port, start_service, store_config
+from voxbus_testing.token_server import TokenServer
 from voxbus_tool_runner.settings import Settings
 from voxbus_tool_runner.wiring import wire
 
@@ -318,26 +319,12 @@ async def test_a_credential_that_is_gone_sends_nothing_unsigned(nats_url: str, t
 
 
 async def test_a_token_is_fetched_once_and_used_until_it_ends(nats_url: str, tmp_path: Path) -> None:
-    asked: list[bytes] = []
-
-    async def tokens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line[:14] == b"content-length"
-        )
-        asked.append(await reader.readexactly(length))
-        body = b'{"access_token":"t-1","expires_in":3600}'
-        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
-        writer.close()
-
-    issuer = await asyncio.start_server(tokens, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{issuer.sockets[0].getsockname()[1]}/token"
-    plan = {"type": "oauth2", "url": url, "clientId": "me", "clientSecret": "hush", "scope": "hooks"}
-    async with issuer, hook(status(200)) as shop, delivering(nats_url, tmp_path) as bus:
+    async with TokenServer() as issuer, hook(status(200)) as shop, delivering(nats_url, tmp_path) as bus:
+        plan = {**issuer.plan, "scope": "hooks"}
         await send(bus, await call_to(bus, shop.url, plan, credentialId="c"), 3)
         await eventually(lambda: len(shop.seen) >= 3, what="three messages")
     assert [headers["authorization"] for _, headers, _ in shop.seen] == ["Bearer t-1"] * 3
-    assert asked == [b"grant_type=client_credentials&client_id=me&client_secret=hush&scope=hooks"]
+    assert issuer.asked == [b"grant_type=client_credentials&client_id=me&client_secret=hush&scope=hooks"]
 
 
 async def test_a_killed_worker_leaves_its_messages_to_the_next_in_order(nats_url: str, tmp_path: Path) -> None:

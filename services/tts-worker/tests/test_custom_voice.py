@@ -18,6 +18,7 @@ from voxbus_providers.voice import Voice, VoiceRequest
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.sealing import seal, seal_config
 from voxbus_testing.conformance import VoiceConformance, spoken
+from voxbus_testing.token_server import TokenServer
 from voxbus_testing.voice_server import VoiceServer
 from voxbus_tts_worker.choosing import Choice, choices
 from voxbus_tts_worker.providers import custom_voice
@@ -97,6 +98,22 @@ async def test_the_server_is_asked_as_the_public_api_says_with_secret_headers_an
     assert headers["x-shop"] == "7"
     assert headers["authorization"] == "Bearer let-me-in"
     assert headers["content-type"] == "application/json"
+
+
+async def test_a_token_that_is_refused_is_replaced_once_and_the_sentence_asked_for_again(server: VoiceServer) -> None:
+    async with TokenServer() as issuer, started() as voice:
+        plan = seal_config(issuer.plan, KEY)
+        config = {"credentials": [{"id": "c-1", "provider": "custom-credential", "authentication": plan}]}
+        asked = asking(server.url, config=config, server={"credentialId": "c-1"})
+        await spoken(voice, asked)
+        server.next_is.append("401")
+        pcm, _ = await spoken(voice, asked)
+        assert pcm
+        server.always = "401"
+        with pytest.raises(ProviderRejected, match="answered 401"):
+            await spoken(voice, asked)
+    shown = [headers["authorization"] for headers in server.headers]
+    assert shown == ["Bearer t-1", "Bearer t-1", "Bearer t-2", "Bearer t-2", "Bearer t-3"]
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 24_000, 44_100])

@@ -4,6 +4,7 @@ ProviderError
 ├── ProviderUnavailable   retryable: down, slow, overloaded; another try or provider may work
 │   └── ProviderSlow      it did not answer in the time it has
 ├── ProviderRejected      not retryable: wrong key, bad request, unknown model
+│   └── ProviderUnauthorized  it does not know us: the key or token is none of its own, or no longer
 └── ProviderMissing       not retryable: not installed here; the text says which extra to install
 """
 
@@ -39,6 +40,10 @@ class ProviderRejected(ProviderError):
     """It understood us and said no."""
 
     code = "provider-rejected"
+
+
+class ProviderUnauthorized(ProviderRejected):
+    """It does not know us: the key or token is none of its own, or no longer."""
 
 
 class ProviderMissing(ProviderError):

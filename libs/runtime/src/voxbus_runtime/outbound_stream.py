@@ -26,9 +26,13 @@ _SPELLED: Final = {"https://": "wss://", "http://": "ws://"}
 
 
 class StreamRefused(RuntimeFault):
-    """The server answered, and not with a WebSocket; the text quotes nothing of it."""
+    """The server answered, and not with a WebSocket; the text quotes nothing of it. `status` of HTTP, 0 = none."""
 
     code = "stream-refused"
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class StreamUnavailable(RuntimeFault):
@@ -52,8 +56,9 @@ async def open_stream(
         raise StreamUnavailable(f"no connection within {within_s:g} s") from None
     except InvalidStatus as answered:
         status = answered.response.status_code
-        kind = StreamUnavailable if status in _AGAIN or status >= 500 else StreamRefused
-        raise kind(f"answered {status}") from None
+        if status in _AGAIN or status >= 500:
+            raise StreamUnavailable(f"answered {status}") from None
+        raise StreamRefused(f"answered {status}", status) from None
     except (InvalidURI, UnicodeError, ValueError):
         raise StreamRefused("the address is none of a WebSocket, or it points elsewhere") from None
     except (WebSocketException, OSError, EOFError) as failed:

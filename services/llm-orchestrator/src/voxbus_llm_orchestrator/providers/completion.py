@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voxbus_llm_orchestrator.providers.sse import EventStream
-from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnauthorized, ProviderUnavailable
 from voxbus_providers.model import EndOfCall, ModelPart, ModelUsage, TextDelta, ToolCall
 
 END_CALL: Final = "endCall"
@@ -20,6 +20,7 @@ END_CALL: Final = "endCall"
 
 _MAX_HELD_CHARACTERS: Final = 8 * 1024 * 1024
 _WORTH_A_RETRY: Final = frozenset({408, 409, 425, 429})
+_UNAUTHORIZED: Final = 401
 _REJECTIONS: Final = frozenset(
     {"invalid_request_error", "authentication_error", "permission_error", "not_found_error", "invalid_api_key"}
 )
@@ -32,7 +33,7 @@ def refusal(provider: str, status: int, body: bytes) -> ProviderError:
     detail = f"answered {status}" + (f" ({code})" if code else "")
     if status in _WORTH_A_RETRY or status >= 500:
         return ProviderUnavailable(provider, detail)
-    return ProviderRejected(provider, detail)
+    return (ProviderUnauthorized if status == _UNAUTHORIZED else ProviderRejected)(provider, detail)
 
 
 def _json_or_none(text: bytes | str) -> Any:

@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 import httpx
 
 from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
 from voxbus_llm_orchestrator.providers.openai import Question, answer_parts
-from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
+from voxbus_providers.errors import ProviderRejected, ProviderUnauthorized, ProviderUnavailable
 from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
 from voxbus_runtime.errors import AddressRefused
 from voxbus_runtime.server_access import UNREACHABLE, UNUSABLE, ServerAccess, TokenRefused, problem_of
@@ -39,16 +40,22 @@ class CustomLlm(LanguageModel):
         self._now_s = now_s
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelPart, None]:
-        """As OpenAiModel.stream."""
+        """As OpenAiModel.stream; asked once more where its token was refused and a new one may be had."""
         model = request.model
         url = completions_url(model.url) if model.url else None
         body = completion_body(request, "max_tokens")
         body = about_the_call(request, int(self._now_s() * 1000)) | body
-        headers = await self._headers(request, url or "", body)
-        question = Question(self.name, url, headers, body, model.timeout_seconds, request.tools)
-        async with aclosing(answer_parts(self._client, question)) as parts:
-            async for part in parts:
-                yield part
+        for may_renew in (True, False):
+            headers = await self._headers(request, url or "", body)
+            question = Question(self.name, url, headers, body, model.timeout_seconds, request.tools)
+            try:
+                async with aclosing(answer_parts(self._client, question)) as parts:
+                    async for part in parts:
+                        yield part
+                return
+            except ProviderUnauthorized:
+                if not (may_renew and self._access.renews(request.access.authentication, HTTPStatus.UNAUTHORIZED)):
+                    raise
 
     async def _headers(self, request: ModelRequest, url: str, body: Mapping[str, Any]) -> dict[str, str]:
         own = {name.lower(): value for name, value in request.model.headers.items()}

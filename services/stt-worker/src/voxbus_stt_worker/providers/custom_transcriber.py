@@ -9,6 +9,7 @@ import asyncio
 from typing import ClassVar, Final
 
 from pydantic import SecretStr
+from websockets.asyncio.connection import Connection
 
 from voxbus_contracts.api_model import Server
 from voxbus_contracts.config import CallConfig
@@ -51,13 +52,23 @@ class CustomTranscriber(Recognizer):
         within_s = min(_OPEN_S, server.timeout_seconds)
         try:
             async with asyncio.timeout(within_s):
-                headers = await self._headers(server, config, server.url)
-                line = await open_stream(self._guard, server.url, headers, tls=self._tls, within_s=within_s)
+                try:
+                    line = await self._connected(server, config, within_s)
+                except StreamRefused as refused:
+                    plan = config.authentication_of(server) if config else None
+                    if not self._access.renews(plan, refused.status):
+                        raise
+                    line = await self._connected(server, config, within_s)
         except (AddressRefused, StreamRefused, *UNUSABLE) as fault:
             raise ProviderRejected(NAME, _told(fault)) from None
         except (StreamUnavailable, TokenRefused, *UNREACHABLE) as fault:
             raise ProviderUnavailable(NAME, _told(fault)) from None
         return CustomSession(NAME, line)
+
+    async def _connected(self, server: Server, config: CallConfig | None, within_s: float) -> Connection:
+        url = server.url or ""
+        headers = await self._headers(server, config, url)
+        return await open_stream(self._guard, url, headers, tls=self._tls, within_s=within_s)
 
     async def _headers(self, server: Server, config: CallConfig | None, url: str) -> dict[str, str]:
         call = config.call if config else ""

@@ -58,8 +58,8 @@ class CustomVoice(Voice):
         if not any(mark.isalnum() for mark in request.text):
             return
         try:
-            asked = await self._asked(request, settings, config)
-            async with aclosing(self._sound(asked, settings.sample_rate)) as sound:
+            response = await self._answered(request, settings, config)
+            async with aclosing(_sound(response, settings.sample_rate)) as sound:
                 async for pcm in sound:
                     yield VoiceChunk(pcm)
         except ProviderError:
@@ -68,6 +68,18 @@ class CustomVoice(Voice):
             raise ProviderRejected(NAME, f"its server: {problem_of(fault)}") from None
         except (TokenRefused, *UNREACHABLE) as fault:
             raise ProviderUnavailable(NAME, f"its server: {problem_of(fault)}") from None
+
+    async def _answered(self, request: VoiceRequest, settings: VoiceSettings, config: CallConfig) -> httpx.Response:
+        """Its answer, unread; asked once more where its token was refused and a new one may be had."""
+        assert settings.server is not None
+        response = await self._sent(await self._asked(request, settings, config))
+        if self._access.renews(config.authentication_of(settings.server), response.status_code):
+            await response.aclose()
+            response = await self._sent(await self._asked(request, settings, config))
+        return response
+
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        return await self._client.send(request, stream=True, follow_redirects=False)
 
     async def _asked(self, request: VoiceRequest, settings: VoiceSettings, config: CallConfig) -> httpx.Request:
         server, now_ms = settings.server, unix_ms()
@@ -87,29 +99,29 @@ class CustomVoice(Voice):
         fixed = {"content-type": "application/json", "user-agent": "voxbus-tts-worker", "x-call-id": config.call}
         return self._client.build_request("POST", server.url or "", content=body, headers=headers | fixed, timeout=None)
 
-    async def _sound(self, request: httpx.Request, rate_hz: int) -> AsyncGenerator[bytes, None]:
-        """Mono s16le 16 kHz, as it comes."""
-        response = await self._client.send(request, stream=True, follow_redirects=False)
-        try:
-            _check(response)
-            resampler, odd, left_bytes = StreamResampler(rate_hz, SAMPLE_RATE_HZ), b"", 2 * rate_hz * LONGEST_S
-            async for chunk in response.aiter_bytes():
-                left_bytes -= len(chunk)
-                if left_bytes < 0:
-                    raise ProviderRejected(NAME, f"its server sent more than {LONGEST_S} s of sound for a sentence")
-                whole = odd + chunk
-                odd = whole[len(whole) & ~1 :]
-                if pcm := resampler.push(whole[: len(whole) & ~1]):
-                    yield pcm
-            if left_bytes == 2 * rate_hz * LONGEST_S:
-                raise ProviderUnavailable(NAME, "its server answered without sound")
-            if pcm := resampler.flush():
-                yield pcm
-        finally:
-            await response.aclose()
-
     async def close(self) -> None:
         await self._client.aclose()
+
+
+async def _sound(response: httpx.Response, rate_hz: int) -> AsyncGenerator[bytes, None]:
+    """Mono s16le 16 kHz, as it comes; closes the answer."""
+    try:
+        _check(response)
+        resampler, odd, left_bytes = StreamResampler(rate_hz, SAMPLE_RATE_HZ), b"", 2 * rate_hz * LONGEST_S
+        async for chunk in response.aiter_bytes():
+            left_bytes -= len(chunk)
+            if left_bytes < 0:
+                raise ProviderRejected(NAME, f"its server sent more than {LONGEST_S} s of sound for a sentence")
+            whole = odd + chunk
+            odd = whole[len(whole) & ~1 :]
+            if pcm := resampler.push(whole[: len(whole) & ~1]):
+                yield pcm
+        if left_bytes == 2 * rate_hz * LONGEST_S:
+            raise ProviderUnavailable(NAME, "its server answered without sound")
+        if pcm := resampler.flush():
+            yield pcm
+    finally:
+        await response.aclose()
 
 
 def about(config: CallConfig) -> dict[str, Any]:
