@@ -16,8 +16,8 @@ from voxbus_llm_orchestrator.asking import Before, SentenceReady, ask
 from voxbus_llm_orchestrator.model_access import access_of
 from voxbus_llm_orchestrator.providers.custom_llm import CustomLlm, about_the_call
 from voxbus_llm_orchestrator.providers.openai import OpenAiModel
-from voxbus_providers.errors import ProviderRejected, ProviderUnavailable
-from voxbus_providers.model import ModelAccess, ModelRequest, ToolCall, Turn
+from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from voxbus_providers.model import ModelAccess, ModelRequest, TextDelta, ToolCall, Turn
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client, operator_client
 from voxbus_runtime.sealing import seal
@@ -136,7 +136,20 @@ async def test_a_token_that_is_refused_is_replaced_once_and_the_model_asked_agai
         with pytest.raises(ProviderRejected, match="answered 401"):
             await parts_of(custom, request(server.base_url, access))
     shown = [each.headers["authorization"] for each in server.received]
-    assert shown == ["Bearer t-1", "Bearer t-1", "Bearer t-2", "Bearer t-2", "Bearer t-3"]
+    assert shown == ["Bearer t-1", "Bearer t-1", "Bearer t-2", "Bearer t-2", "Bearer t-2"]
+
+
+async def test_an_answer_that_has_begun_is_not_asked_for_again(server: OpenAiServer, custom: CustomLlm) -> None:
+    broken = Answer((*streamed("Hi there.").pieces[:3], event({"error": {"message": "no", "code": 401}})))
+    server.answer_next(broken, streamed("Twice."))
+    async with TokenServer() as issuer:
+        asked = request(server.base_url, ModelAccess(authentication=issuer.plan))
+        heard: list[str] = []
+        with pytest.raises(ProviderError):
+            async for part in custom.stream(asked):
+                heard += [part.text] if isinstance(part, TextDelta) else []
+    assert "".join(heard) == "Hi there."
+    assert len(server.received) == 1
 
 
 async def test_a_credential_that_cannot_be_used_is_told_without_its_secret(custom: CustomLlm) -> None:

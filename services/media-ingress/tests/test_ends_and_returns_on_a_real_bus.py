@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 
 from voxbus_contracts.commands import SaySentence
 from voxbus_contracts.streams import OWNERS
+from voxbus_contracts.subjects import backs_of
 from voxbus_media_ingress.errors import SettingsClash
 from voxbus_media_ingress.server import MediaServer
 from voxbus_media_ingress.settings import Settings
@@ -170,6 +171,48 @@ async def test_a_call_outlives_a_restart_of_nats_and_missed_frames_are_said_agai
     finally:
         server.kill()
         shutil.rmtree(server.store, ignore_errors=True)
+
+
+async def test_sound_that_a_dying_bus_took_along_is_waited_for_until_it_is_said_again(
+    make_rig: Callable[..., Any],
+) -> None:
+    server = NatsServer(free_port(), Path(tempfile.mkdtemp(prefix="voxbus-nats-")))
+    server.start()
+    try:
+        async with bus_at(server.url) as bus:
+            await ensure_bus(bus.nc)
+        rig = await make_rig(nats_url=server.url)
+        client = await rig.answered()
+        await rig.publish("llm-orchestrator", SaySentence(utterance_seq=1, reply=1, turn=0, text="Still here."))
+        await rig.speak(1, range(3), last=False)
+        await rig.speak(1, range(4, 6), last=False)
+        await eventually(lambda: len(client.heard) == 3, what="what is here")
+        server.kill()
+        await client.send_live(30)
+        server.start()
+        await eventually(lambda: rig.bus.connected, what="reconnected")
+        await client.send_live(30)
+        assert client.heard == [1_000, 1_001, 1_002], "nothing is played as silence: it may be said again yet"
+        await rig.speak(1, range(3, 7))
+        await rig.event("playback.finished")
+        assert client.heard == [1_000 + n for n in range(7)]
+        await rig.close()
+    finally:
+        server.kill()
+        shutil.rmtree(server.store, ignore_errors=True)
+
+
+async def test_who_was_cut_off_from_the_bus_says_so_and_may_be_told_again_what_it_missed(rig: Any) -> None:
+    await rig.answered()
+    backs: list[str] = []
+    async with bus_at(rig.service.runtime.settings.nats_url) as ear:
+        await ear.nc.subscribe_live(
+            backs_of("media-ingress"), lambda subject, _headers, _payload: backs.append(subject)
+        )
+        await ear.nc.flush()
+        await rig.service.runtime.bus.reconnected()
+        await eventually(lambda: backs, what="that it is back")
+    assert backs == [f"worker.v1.media-ingress.{rig.service.runtime.worker}.back"]
 
 
 async def test_a_caller_who_is_back_in_a_moment_leaves_no_hole_that_readers_would_wait_for(rig: Any) -> None:

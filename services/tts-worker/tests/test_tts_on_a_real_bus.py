@@ -72,7 +72,7 @@ class Ear:
             self.events.append(decode("event", f"{parsed.entity}.{parsed.what}", msg.data))
 
     def tells_when_it_is_back(self) -> None:
-        """As every worker does that was cut off from the bus."""
+        """As a media-ingress does that was cut off from the bus."""
 
         async def tell() -> None:
             back = WorkerBack(deaf_ms=500)

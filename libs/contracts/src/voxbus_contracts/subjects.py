@@ -176,6 +176,11 @@ def workers_of(stage: str) -> str:
     return f"worker.v1.{checked_token(stage, 'stage')}.*.status"
 
 
+def backs_of(stage: str) -> str:
+    """Where a stage's workers tell that they were cut off from the bus for a while."""
+    return f"worker.v1.{checked_token(stage, 'stage')}.*.back"
+
+
 def followed_by_call(call: str) -> str:
     """Events of a call whose organisation the reader does not know."""
     return f"event.v1.*.{partition(call)}.{checked_token(call, 'call')}.>"

@@ -73,14 +73,20 @@ class Bus:
     async def reconnected(self) -> None:
         self.log.info("bus is back")
         self.outbox.resend_all()
-        for callback in list(self._reconnected):
-            await callback()
+        await self._tell(self._reconnected)
 
     async def disconnected(self) -> None:
         if not self.nc.is_closed:
             self.log.warning("bus is gone, trying again until it is back")
-        for callback in list(self._disconnected):
-            await callback()
+        await self._tell(self._disconnected)
+
+    async def _tell(self, callbacks: list[Callback]) -> None:
+        """What one of them raises is logged and left: nats-py would not try to reconnect any more."""
+        for callback in list(callbacks):
+            try:
+                await callback()
+            except Exception:
+                self.log.exception("somebody could not be told of the bus")
 
     # --- facts -------------------------------------------------------------------------------------------------
 

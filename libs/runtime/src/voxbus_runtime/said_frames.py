@@ -23,7 +23,7 @@ def _now_ms() -> float:
 
 
 class SaidFrames:
-    """What this worker has put on the bus of one call's audio. `on_again` is told how many frames it says again."""
+    """What this worker has put on the bus of one call's audio. `on_again` is told how many messages it says again."""
 
     def __init__(self, call: OwnedCall, on_again: Callable[[int], None]) -> None:
         self._call = call
@@ -43,7 +43,7 @@ class SaidFrames:
         self._ring.bus_lost(_now_ms())
 
     async def on_reconnect(self) -> None:
-        """What was missed goes first, so that readers get the frames in order."""
+        """What was missed; newer frames may have gone before it, readers put them in order."""
         self._again(self._ring.bus_back())
 
     def say_again(self, for_ms: float) -> None:
@@ -57,14 +57,10 @@ class SaidFrames:
 
 
 class SayingAgain:
-    """Hears of workers that are back, and has said again what those missed of the calls of this moment.
+    """Hears of workers that are back, and has said again what those missed of the calls of this moment."""
 
-    `then` is done with it, once for workers that come back together.
-    """
-
-    def __init__(self, said: Callable[[], Iterable[SaidFrames]], then: Callable[[], None] | None = None) -> None:
+    def __init__(self, said: Callable[[], Iterable[SaidFrames]]) -> None:
         self._said = said
-        self._then = then
         self._missed_ms = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -85,5 +81,3 @@ class SayingAgain:
         missed_ms, self._missed_ms = self._missed_ms, 0.0
         for said in self._said():
             said.say_again(missed_ms + _TOGETHER_MS)
-        if self._then is not None:
-            self._then()

@@ -3,6 +3,7 @@
 Secrets are opened here, right before a request, and held nowhere else. Source: the public API's authentication plans.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from voxbus_runtime.signing import CannotSign, Signed, bearer_header, hmac_heade
 _READ_AT_MOST_BYTES: Final = 65_536
 _TOKEN_S: Final = 300.0
 _TOKEN_MARGIN_S: Final = 30.0
+_REFUSED_TOGETHER_S: Final = 2.0
+"""Requests that were under way with a token that was refused: it is replaced once for all of them."""
 
 
 class TokenRefused(RuntimeFault):
@@ -54,6 +57,8 @@ class ServerAccess:
         self._client = client
         self._cluster_key = cluster_key
         self._tokens: dict[tuple[str, ...], _Token] = {}
+        self._fetching: dict[tuple[str, ...], asyncio.Lock] = {}
+        self._refused_s: dict[tuple[str, ...], float] = {}
 
     async def headers(self, server: Server, authentication: Mapping[str, Any] | None, signed: Signed) -> dict[str, str]:
         """Names in lower case; the credential's over the secret's, those over the server's own. Secrets may be sealed.
@@ -88,14 +93,26 @@ class ServerAccess:
         if status != _UNAUTHORIZED:
             return False
         plan: dict[str, Any] = open_config(authentication or {}, self._cluster_key)
-        return plan.get("type") == "oauth2" and self._tokens.pop(_key_of(plan), None) is not None
+        if plan.get("type") != "oauth2":
+            return False
+        key, now_s = _key_of(plan), time.monotonic()
+        if now_s - self._refused_s.get(key, -_REFUSED_TOGETHER_S) < _REFUSED_TOGETHER_S:
+            return True
+        if self._tokens.pop(key, None) is None:
+            return False
+        self._refused_s[key] = now_s
+        return True
 
     async def _token(self, plan: Mapping[str, Any]) -> str:
         """By refreshToken where the plan has one; kept until it ends. Raises TokenRefused, AddressRefused."""
         key = _key_of(plan)
-        known = self._tokens.get(key)
-        if known is not None and time.monotonic() < known.until_s:
+        async with self._fetching.setdefault(key, asyncio.Lock()):
+            known = self._tokens.get(key)
+            if known is None or time.monotonic() >= known.until_s:
+                known = self._tokens[key] = await self._fetched(key[0], plan)
             return known.value
+
+    async def _fetched(self, url: str, plan: Mapping[str, Any]) -> _Token:
         refresh = plan.get("refreshToken")
         form = {
             "grant_type": "refresh_token" if refresh else "client_credentials",
@@ -107,14 +124,12 @@ class ServerAccess:
         if plan.get("scope"):
             form["scope"] = plan["scope"]
         answer = bytearray()
-        async with self._client.stream("POST", key[0], data=form, headers={"accept": "application/json"}) as response:
+        async with self._client.stream("POST", url, data=form, headers={"accept": "application/json"}) as response:
             async for chunk in response.aiter_bytes():
                 answer += chunk
                 if len(answer) > _READ_AT_MOST_BYTES:
                     raise TokenRefused("the authorization server answered too much")
-        token = _read_token(response.status_code, bytes(answer))
-        self._tokens[key] = token
-        return token.value
+        return _read_token(response.status_code, bytes(answer))
 
 
 def _key_of(plan: Mapping[str, Any]) -> tuple[str, ...]:

@@ -82,6 +82,10 @@ class AgentSide:
         """A frame read back from the stream; `pace` follows when all are in."""
         self._playout.on_frame(agent_frame(frame, 0, 0), now_ms())
 
+    def bus_lost(self) -> None:
+        """Nothing that is missing is given up until it is back, and a while after."""
+        self._playout.holes.bus_lost()
+
     def mute(self, muted: bool) -> None:
         self._playout.assistant_muted = muted
 

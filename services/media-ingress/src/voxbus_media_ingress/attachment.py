@@ -240,7 +240,7 @@ class Attachment:
 
     async def _on_bus_lost(self) -> None:
         await self.publisher.said.on_disconnect()
-        self.agent.tell(lambda playout, _: playout.holes.bus_lost())
+        self.agent.bus_lost()
 
     async def _on_bus_back(self) -> None:
         await self.publisher.said.on_reconnect()

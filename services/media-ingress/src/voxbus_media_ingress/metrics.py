@@ -48,7 +48,7 @@ UNDERRUNS: Final = Counter("media_playout_underruns", "Times the line was silent
 
 LOST_FRAMES: Final = Counter("media_lost_frames", "Agent frames that never came and were played as silence")
 
-REPUBLISHED_FRAMES: Final = Counter("media_republished_frames", "Frames said again after the bus came back")
+REPUBLISHED_FRAMES: Final = Counter("media_republished_frames", "Messages with frames said again after a loss")
 
 ECHOES: Final = Counter("media_echoes", "Stretches of speech that were the agent's own sound coming back at first")
 

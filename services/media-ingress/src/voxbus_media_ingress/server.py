@@ -54,10 +54,7 @@ class MediaServer:
         self._server: Server | None = None
         self._admitted: WeakKeyDictionary[ServerConnection, CallConfig] = WeakKeyDictionary()
         self._attachments: dict[str, Attachment] = {}
-        self._again = SayingAgain(
-            lambda: [attachment.publisher.said for attachment in self._attachments.values()],
-            then=runtime.bus.outbox.resend_all,
-        )
+        self._again = SayingAgain(lambda: [attachment.publisher.said for attachment in self._attachments.values()])
         self._none_left = asyncio.Event()
         self._left: set[asyncio.Task[None]] = set()
 
@@ -71,6 +68,7 @@ class MediaServer:
 
     async def start(self) -> None:
         """Raises SettingsClash when the port is taken."""
+        await self._runtime.peers.listen(STAGE)
         await self._runtime.bus.nc.subscribe_live(WORKERS_BACK, self._again.on_back)
         host, port = self._settings.media_host, self._settings.media_port
         try:

@@ -16,7 +16,7 @@ SENTENCES: Final = Counter("tts_sentences", "Sentences, by how they ended: spoke
 
 FAULTS: Final = Counter("tts_faults", "Failures of a voice, by engine and code", ["engine", "code"])
 
-REPUBLISHED_FRAMES: Final = Counter("tts_republished_frames", "Frames said again after the bus came back")
+REPUBLISHED_FRAMES: Final = Counter("tts_republished_frames", "Messages with frames said again after a loss")
 
 VOICE_SPAN: Final = "voice"
 """Under the turn: from a sentence's arrival to its last frame on the bus; the moment `first-frame` lies between."""

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from voxbus_contracts.subjects import WORKERS_BACK
+from voxbus_contracts.subjects import backs_of
 from voxbus_runtime.claims import StageWorker
 from voxbus_runtime.said_frames import SayingAgain
 from voxbus_runtime.service import Runtime
@@ -26,7 +26,7 @@ class TtsWorker(StageWorker):
         self._again = SayingAgain(lambda: [line.said for line in self._lines])
 
     async def start(self) -> None:
-        await self.runtime.bus.nc.subscribe_live(WORKERS_BACK, self._again.on_back)
+        await self.runtime.bus.nc.subscribe_live(backs_of("media-ingress"), self._again.on_back)
         await super().start()
 
     async def close(self) -> None:

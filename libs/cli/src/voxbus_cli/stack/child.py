@@ -125,19 +125,27 @@ class Child:
                 stderr=STDOUT,
                 # A group of its own: Ctrl-C reaches the supervisor alone, which then ends all in order.
                 process_group=0,
-                preexec_fn=_before_exec(os.getpid(), self.spec),
+                preexec_fn=_before_exec(os.getpid(), self.spec, _turn_niceness(self._environment)),
             )
         return self._process
 
 
-def _before_exec(supervisor: int, spec: ChildSpec) -> Callable[[], None]:
+def _turn_niceness(environment: Mapping[str, str]) -> int:
+    """As the services read it; they say what is wrong with one that is no number."""
+    try:
+        return int(environment.get("VOXBUS_TURN_NICENESS", AUDIO_NICENESS))
+    except ValueError:
+        return AUDIO_NICENESS
+
+
+def _before_exec(supervisor: int, spec: ChildSpec, turn_niceness: int) -> Callable[[], None]:
     """What a child does before it becomes its program: asks the kernel to kill it when the supervisor dies."""
 
     def before_exec() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.nice(spec.niceness)
         if spec.short_turns:
-            take_short_turns(SHORT_TURN_US, niceness=AUDIO_NICENESS, with_children=True)
+            take_short_turns(SHORT_TURN_US, niceness=turn_niceness, with_children=True)
         if os.getppid() != supervisor:  # died in between
             os._exit(1)
 

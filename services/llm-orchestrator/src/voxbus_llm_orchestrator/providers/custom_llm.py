@@ -45,17 +45,20 @@ class CustomLlm(LanguageModel):
         url = completions_url(model.url) if model.url else None
         body = completion_body(request, "max_tokens")
         body = about_the_call(request, int(self._now_s() * 1000)) | body
-        for may_renew in (True, False):
+        may_renew = True
+        while True:
             headers = await self._headers(request, url or "", body)
             question = Question(self.name, url, headers, body, model.timeout_seconds, request.tools)
             try:
                 async with aclosing(answer_parts(self._client, question)) as parts:
                     async for part in parts:
+                        may_renew = False
                         yield part
                 return
             except ProviderUnauthorized:
                 if not (may_renew and self._access.renews(request.access.authentication, HTTPStatus.UNAUTHORIZED)):
                     raise
+                may_renew = False
 
     async def _headers(self, request: ModelRequest, url: str, body: Mapping[str, Any]) -> dict[str, str]:
         own = {name.lower(): value for name, value in request.model.headers.items()}
