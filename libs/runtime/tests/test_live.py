@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 from nats.errors import BadHeaderError, MaxPayloadError
@@ -121,6 +122,24 @@ async def test_a_live_subscription_hears_again_after_the_server_was_away(nats_se
     await eventually(lambda: len(heard) == 2)
     assert heard == [("a.one", None, b"1"), ("a.two", {"Key": "value"}, b"2")]
     await bus.close()
+
+
+def test_what_is_said_before_the_loss_of_the_connection_is_noticed_disturbs_nothing(nats_server: NatsServer) -> None:
+    faults: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
+        bus = await connect(nats_server.url, "live", structlog.get_logger())
+        bus.nc._socket().abort()  # pyright: ignore[reportPrivateUsage]
+        assert bus.connected, "nobody knows yet"
+        bus.nc.publish_live(live_head("a.lost"), b"-")
+        await bus.nc.subscribe_live("a.*", lambda *_: None)
+        await eventually(lambda: not bus.connected, what="the loss is noticed")
+        await eventually(lambda: bus.connected, what="the bus is back")
+        await bus.close()
+
+    uvloop.run(main())
+    assert faults == []
 
 
 async def test_tasks_and_subscriptions_are_counted_as_they_come_and_go(nats_server: NatsServer) -> None:

@@ -113,6 +113,7 @@ class LiveClient(Client):
             asyncio.get_running_loop().call_soon(self._write)
 
     def _write(self) -> None:
+        """Between the loss of the connection and nats-py's noticing it nothing is sent, as after it."""
         unsent, self._unsent = self._unsent, []
         self._writes_now = False
         if self._writes_later is not None:
@@ -120,7 +121,7 @@ class LiveClient(Client):
             self._writes_later = None
         self._written_at_s = asyncio.get_running_loop().time()
         transport = self._socket()
-        if transport is None or not self.is_connected:
+        if transport is None or not self.is_connected or transport.is_closing():
             return
         if transport.get_write_buffer_size() > MAX_UNWRITTEN_BYTES:
             LIVE_DROPPED.inc(len(unsent))
@@ -134,7 +135,8 @@ class LiveClient(Client):
         Its own task writes the queue later, so that a SUB would come after a PING whose answer says that the server
         has it, or after the claim from which on nothing may be missed.
         """
-        if self._pending and self.is_connected and (transport := self._socket()) is not None:
+        transport = self._socket()
+        if self._pending and self.is_connected and transport is not None and not transport.is_closing():
             commands, self._pending, self._pending_data_size = self._pending, [], 0
             transport.write(b"".join(commands))
 
