@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from voxbus_runtime.turns import AUDIO_NICENESS, SHORT_TURN_US
+from voxbus_runtime.turns import SHORT_TURN_US
 
 
 class ServiceSettings(BaseSettings):
@@ -72,9 +72,10 @@ class ServiceSettings(BaseSettings):
     so that they are let in soon when a frame or a tool call comes (Linux 6.12 and newer; elsewhere nothing happens);
     0 = as the system likes."""
 
-    turn_niceness: int = Field(default=AUDIO_NICENESS, ge=-20, le=0)
+    turn_niceness: int = Field(default=0, ge=-20, le=0)
     """The niceness those services ask for with it, where the system allows it (root, CAP_SYS_NICE, LimitNICE=): the
-    lower, the sooner they are let in before others; 0 = like everybody else."""
+    lower, the sooner they are let in before others; 0 = like everybody else. With -15 frames are in time on a busy
+    machine, at the price of whatever else is to be done there: see docs/adr/0029."""
 
     worker_id: str = ""
     """Name of this worker, unique per start; made up when empty."""

@@ -17,7 +17,7 @@ from voxbus_cli.stack.logs import rotate
 from voxbus_cli.stack.plan import ChildSpec, worker_id
 from voxbus_cli.stack.restart import Restarts
 from voxbus_cli.stack.starting import CONSIDERATE, NICENESS
-from voxbus_runtime.turns import AUDIO_NICENESS, SHORT_TURN_US, take_short_turns
+from voxbus_runtime.turns import SHORT_TURN_US, take_short_turns
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -133,9 +133,9 @@ class Child:
 def _turn_niceness(environment: Mapping[str, str]) -> int:
     """As the services read it; they say what is wrong with one that is no number."""
     try:
-        return int(environment.get("VOXBUS_TURN_NICENESS", AUDIO_NICENESS))
+        return int(environment.get("VOXBUS_TURN_NICENESS", "0"))
     except ValueError:
-        return AUDIO_NICENESS
+        return 0
 
 
 def _before_exec(supervisor: int, spec: ChildSpec, turn_niceness: int) -> Callable[[], None]:
