@@ -1,12 +1,9 @@
 """A transport on a real nats-server that breaks, comes back, is replaced, or ends; and a bus that goes away."""
 
 import asyncio
-import shutil
 import socket
-import tempfile
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +15,8 @@ from voxbus_contracts.subjects import backs_of
 from voxbus_media_ingress.errors import SettingsClash
 from voxbus_media_ingress.server import MediaServer
 from voxbus_media_ingress.settings import Settings
-from voxbus_runtime.bootstrap import ensure_bus
 from voxbus_runtime.service import Runtime
-from voxbus_testing.nats import NatsServer, bus_at, eventually, free_port
+from voxbus_testing.nats import bus_at, eventually, mortal_nats
 
 pytestmark = pytest.mark.integration
 
@@ -142,11 +138,7 @@ async def test_a_caller_that_does_not_read_is_detached(make_rig: Callable[..., A
 
 
 async def test_a_call_outlives_a_restart_of_nats_and_missed_frames_are_said_again(make_rig: Callable[..., Any]) -> None:
-    server = NatsServer(free_port(), Path(tempfile.mkdtemp(prefix="voxbus-nats-")))
-    server.start()
-    try:
-        async with bus_at(server.url) as bus:
-            await ensure_bus(bus.nc)
+    async with mortal_nats() as server:
         rig = await make_rig(nats_url=server.url)
         client = await rig.answered()
         await client.send_live(25)
@@ -168,19 +160,12 @@ async def test_a_call_outlives_a_restart_of_nats_and_missed_frames_are_said_agai
         assert client.heard == [1_000, 1_001, 1_002]
         assert not rig.events("media.detached")
         await rig.close()
-    finally:
-        server.kill()
-        shutil.rmtree(server.store, ignore_errors=True)
 
 
 async def test_sound_that_a_dying_bus_took_along_is_waited_for_until_it_is_said_again(
     make_rig: Callable[..., Any],
 ) -> None:
-    server = NatsServer(free_port(), Path(tempfile.mkdtemp(prefix="voxbus-nats-")))
-    server.start()
-    try:
-        async with bus_at(server.url) as bus:
-            await ensure_bus(bus.nc)
+    async with mortal_nats() as server:
         rig = await make_rig(nats_url=server.url)
         client = await rig.answered()
         await rig.publish("llm-orchestrator", SaySentence(utterance_seq=1, reply=1, turn=0, text="Still here."))
@@ -197,9 +182,6 @@ async def test_sound_that_a_dying_bus_took_along_is_waited_for_until_it_is_said_
         await rig.event("playback.finished")
         assert client.heard == [1_000 + n for n in range(7)]
         await rig.close()
-    finally:
-        server.kill()
-        shutil.rmtree(server.store, ignore_errors=True)
 
 
 async def test_who_was_cut_off_from_the_bus_says_so_and_may_be_told_again_what_it_missed(rig: Any) -> None:

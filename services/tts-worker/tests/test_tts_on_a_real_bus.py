@@ -3,13 +3,10 @@
 import asyncio
 import importlib.util
 import os
-import shutil
 import signal
-import tempfile
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +21,6 @@ from voxbus_contracts.message import Message
 from voxbus_contracts.subjects import parse, worker_back
 from voxbus_proto.media.v1.media_pb2 import AudioFrame
 from voxbus_runtime.audio_frames import frames_of
-from voxbus_runtime.bootstrap import ensure_bus
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.claims import put_claims
 from voxbus_testing.nats import (
@@ -32,7 +28,7 @@ from voxbus_testing.nats import (
     RunningService,
     bus_at,
     eventually,
-    free_port,
+    mortal_nats,
     start_service,
     store_config,
 )
@@ -227,17 +223,12 @@ async def test_when_the_worker_vanishes_the_next_says_what_was_not_said_to_its_e
 
 
 async def test_a_sentence_that_a_dying_bus_took_along_is_said_again_to_whoever_is_back() -> None:
-    server = NatsServer(free_port(), Path(tempfile.mkdtemp(prefix="voxbus-nats-")))
-    server.start()
-    async with bus_at(server.url) as bus:
-        await ensure_bus(bus.nc)
-    worker = await a_worker(server.url, "tts-a", tts_default="stub")
-    try:
-        await _speaks_while_the_bus_dies(server, worker)
-    finally:
-        await worker.stop()
-        server.kill()
-        shutil.rmtree(server.store, ignore_errors=True)
+    async with mortal_nats() as server:
+        worker = await a_worker(server.url, "tts-a", tts_default="stub")
+        try:
+            await _speaks_while_the_bus_dies(server, worker)
+        finally:
+            await worker.stop()
 
 
 async def _speaks_while_the_bus_dies(server: NatsServer, worker: RunningService) -> None:

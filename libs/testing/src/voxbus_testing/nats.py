@@ -8,7 +8,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,14 +61,32 @@ class NatsServer:
             self.process = None
 
 
+@contextlib.contextmanager
+def _own_server() -> Generator[NatsServer]:
+    """Runs; afterwards it is gone with its folder, whatever has become of it."""
+    server = NatsServer(free_port(), Path(tempfile.mkdtemp(prefix="voxbus-nats-")))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(server.store, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[NatsServer]:
     """One server for the whole session."""
-    server = NatsServer(free_port(), Path(tempfile.mkdtemp(prefix="voxbus-nats-")))
-    server.start()
-    yield server
-    server.kill()
-    shutil.rmtree(server.store, ignore_errors=True)
+    with _own_server() as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def mortal_nats() -> AsyncGenerator[NatsServer]:
+    """A server of the test's own, with all streams and buckets made: one that it may freeze and kill."""
+    with _own_server() as server:
+        async with bus_at(server.url) as bus:
+            await ensure_bus(bus.nc)
+        yield server
 
 
 @pytest.fixture
