@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxbus_llm_orchestrator.providers.completion import CompletionReader, refusal
-from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnauthorized, ProviderUnavailable
 from voxbus_providers.model import EndOfCall, ModelPart, ModelUsage, TextDelta, ToolCall
 from voxbus_testing.openai_server import Answer, call_deltas, chunk, event, streamed, usage_chunk, whole
 
@@ -169,7 +169,8 @@ def test_odd_chunks_say_nothing_and_break_nothing(odd: dict[str, Any]) -> None:
     ("error", "kind"),
     [
         ({"type": "invalid_request_error"}, ProviderRejected),
-        ({"code": 401}, ProviderRejected),
+        ({"code": 401}, ProviderUnauthorized),
+        ({"code": 403}, ProviderRejected),
         ({"code": 429}, ProviderUnavailable),
         ({"code": "502"}, ProviderUnavailable),
         ({"type": "overloaded"}, ProviderUnavailable),
@@ -182,9 +183,15 @@ def test_an_error_inside_the_answer_is_raised_by_its_kind(error: Any, kind: type
             read(body)
 
 
-@pytest.mark.parametrize("status", [300, 307, 400, 401, 403, 404, 405, 413, 422])
+@pytest.mark.parametrize("status", [300, 307, 400, 403, 404, 405, 413, 422])
 def test_these_statuses_are_final(status: int) -> None:
     assert type(refusal("test", status, b"")) is ProviderRejected
+
+
+def test_a_key_that_is_not_known_is_told_apart_and_final() -> None:
+    error = refusal("test", 401, b"")
+    assert type(error) is ProviderUnauthorized
+    assert not error.retryable
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])

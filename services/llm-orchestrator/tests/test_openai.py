@@ -15,7 +15,7 @@ from voxbus_contracts.tool import Tool
 from voxbus_llm_orchestrator.providers.completion_request import completions_url
 from voxbus_llm_orchestrator.providers.custom_llm import CustomLlm
 from voxbus_llm_orchestrator.providers.openai import OpenAiModel
-from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from voxbus_providers.errors import ProviderError, ProviderRejected, ProviderUnauthorized, ProviderUnavailable
 from voxbus_providers.model import ModelPart, ModelRequest, TextDelta, ToolCall, Turn
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client, operator_client
@@ -201,7 +201,7 @@ async def test_a_server_that_leaves_the_body_open_after_done_does_not_hold_the_r
     ("answer", "kind", "detail"),
     [
         (failing(400, "bad"), ProviderRejected, "answered 400 (bad)"),
-        (failing(401, "invalid_api_key", "wrong key sk-test"), ProviderRejected, "answered 401 (invalid_api_key)"),
+        (failing(401, "invalid_api_key", "wrong key sk-test"), ProviderUnauthorized, "answered 401 (invalid_api_key)"),
         (failing(403), ProviderRejected, "answered 403 (test_error)"),
         (failing(404), ProviderRejected, "answered 404 (test_error)"),
         (Answer((), 307), ProviderRejected, "answered 307"),
