@@ -22,7 +22,11 @@ def plot(rows: Sequence[Row], file: Path) -> None:
     measured = {row.fault: row.gaps_ms for row in rows if row.gaps_ms}
     names = [f"{kind} {service}" for service in SERVICES for kind in STRUCK]
     others = [row.fault for row in rows if row.tally is not None and row.gaps_ms and row.fault not in names]
-    others = [name for name in others if not any(part in name for part in ("one by one", "the others", "every stage"))]
+    others = [
+        name
+        for name in others
+        if not any(part in name for part in ("one by one", "the next", "the others", "every stage"))
+    ]
     shown = [name for name in names if name in measured] + others
     picture = Figure(figsize=(10, 1.2 + 0.26 * max(1, len(shown))), layout="constrained")
     axes = picture.subplots()

@@ -107,6 +107,7 @@ async def run_round(plan: Round, setting: Setting, usual_ms: float) -> Verdict:
     stack = setting.ground.stack
     counts = counts_of(stack)
     talk = plan.talk
+    talk.labels()  # makes what will be said, while nobody has to speak
     trials = [Trial(number, talk) for number in range(plan.calls)]
     began_s = time.monotonic()
     starts = [began_s + RAMP_S * trial.number / plan.calls for trial in trials]

@@ -1,5 +1,6 @@
 """Sound that a voice activity detector takes for speech, made of nothing but arithmetic; and the recordings, if any."""
 
+import functools
 import json
 import os
 from dataclasses import dataclass
@@ -33,8 +34,9 @@ class LabelledSpeech:
         ]
 
 
+@functools.lru_cache(maxsize=256)
 def saying(text: str, word_ms: int = 300) -> LabelledSpeech:
-    """`text` as speech-like sound, each word `word_ms` long."""
+    """`text` as speech-like sound, each word `word_ms` long. Made once: other callers wait while it is made."""
     words = text.split()
     labels = tuple(
         WordLabel(text=word, start_ms=index * word_ms, end_ms=(index + 1) * word_ms) for index, word in enumerate(words)
