@@ -56,6 +56,7 @@ CAPS = {
         "httpx",
         "nats-py",
         "psutil",
+        "setproctitle",
         "websockets",
         "grpcio-tools",
     },

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from voxbus_cli.bench.machine import words_of
+
 READY = re.compile(r"voxbus ready api=(\S+) nats=(\S+) key=(\S+)")
 START_WITHIN_S = 260
 """Past the time after which `voxbus up` itself gives up and says why."""
@@ -93,7 +95,7 @@ class Stack:
         found: list[int] = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                words = child.cmdline()
+                words = words_of(child)
                 if module in words or (words and Path(words[0]).name == service):
                     found.append(child.pid)
         return found
@@ -102,7 +104,7 @@ class Stack:
         assert self.process is not None
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if child.environ().get("VOXBUS_WORKER_ID") == worker and "-m" in child.cmdline():
+                if worker in words_of(child):
                     return child.pid
         raise AssertionError(f"no process of worker {worker}")
 

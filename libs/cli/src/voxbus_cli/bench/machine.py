@@ -36,7 +36,7 @@ def processes_of(supervisor_pid: int) -> Processes:
     found: Processes = {name: [] for name in (BROKER, *SERVICES)}
     for child in supervisor.children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            name = _service(child.cmdline())
+            name = _service(words_of(child))
             found.setdefault(name, []).extend((child, *child.children(recursive=True)))
     found[SUPERVISOR] = [supervisor]
     return found
@@ -50,6 +50,11 @@ def cpu_seconds(found: Processes) -> dict[str, float]:
 def memory_mb(found: Processes) -> dict[str, float]:
     """Memory that nobody else shares. Reading it holds a process up for tens of ms: never while latency is measured."""
     return {name: sum(_unique_bytes(process) for process in group) / 1e6 for name, group in found.items()}
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; a title that a process gave itself is one piece there, with nothing behind it."""
+    return " ".join(process.cmdline()).split()
 
 
 def _service(words: list[str]) -> str:

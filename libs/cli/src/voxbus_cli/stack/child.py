@@ -2,25 +2,40 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import secrets
 import signal
 import time
-from asyncio.subprocess import DEVNULL, STDOUT, Process
+from asyncio.subprocess import DEVNULL, STDOUT
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BufferedWriter
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+from voxbus_cli.stack.forking import CannotFork, ForkServer
+from voxbus_cli.stack.lifeline import bury, die_with_parent
 from voxbus_cli.stack.logs import rotate
 from voxbus_cli.stack.plan import ChildSpec, worker_id
 from voxbus_cli.stack.restart import Restarts
 from voxbus_cli.stack.starting import CONSIDERATE, NICENESS
 from voxbus_runtime.turns import SHORT_TURN_US, take_short_turns
 
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_BURIED_WITHIN_S: Final = 1.0
+
+
+class Running(Protocol):
+    """A process that was started: asyncio's own, or one that was forked."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    def terminate(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,7 @@ class Child:
         log: Path,
         on_death: Callable[[Death], None],
         may_take_its_time: Callable[[ChildSpec], bool] = lambda _: False,
+        fork_server: ForkServer | None = None,
     ) -> None:
         self.spec = spec
         self.log = log
@@ -63,7 +79,8 @@ class Child:
         self._environment = environment
         self._on_death = on_death
         self._may_take_its_time = may_take_its_time
-        self._process: Process | None = None
+        self._fork_server = fork_server
+        self._process: Running | None = None
         self._stopping = False
 
     @property
@@ -79,8 +96,7 @@ class Child:
             began = time.monotonic()
             process = await self._start()
             status = await process.wait()
-            # Its own children (recognizer processes, voices) share its group: none may outlive it.
-            _signal_group(process.pid, signal.SIGKILL)
+            await _clear_away(process.pid)
             if self._stopping:
                 return
             self.deaths += 1
@@ -113,21 +129,43 @@ class Child:
         if self._process is not None and self._process.returncode is None:
             _signal_group(self._process.pid, signal.SIGKILL)
 
-    async def _start(self) -> Process:
+    async def _start(self) -> Running:
         self.worker = worker_id(self.spec, secrets.token_hex(3))
         niceness = CONSIDERATE if self._may_take_its_time(self.spec) else "0"
+        environment = {**self._environment, "VOXBUS_WORKER_ID": self.worker, NICENESS: niceness}
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.spec.command,
-                env={**self._environment, "VOXBUS_WORKER_ID": self.worker, NICENESS: niceness},
-                stdin=DEVNULL,
-                stdout=log,
-                stderr=STDOUT,
-                # A group of its own: Ctrl-C reaches the supervisor alone, which then ends all in order.
-                process_group=0,
-                preexec_fn=_before_exec(os.getpid(), self.spec, _turn_niceness(self._environment)),
-            )
+            self._process = await self._forked(environment, log.fileno()) or await self._executed(environment, log)
         return self._process
+
+    async def _forked(self, environment: Mapping[str, str], log: int) -> Running | None:
+        """None where it has to be started from nothing."""
+        if self._fork_server is None or not self.spec.module:
+            return None
+        with contextlib.suppress(CannotFork):
+            return await self._fork_server.fork(self.spec.module, environment, self.spec.niceness, log)
+        return None
+
+    async def _executed(self, environment: Mapping[str, str], log: BufferedWriter) -> Running:
+        return await asyncio.create_subprocess_exec(
+            *self.spec.command,
+            env=environment,
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=STDOUT,
+            # A group of its own: Ctrl-C reaches the supervisor alone, which then ends all in order.
+            process_group=0,
+            preexec_fn=_before_exec(os.getpid(), self.spec, _turn_niceness(self._environment)),
+        )
+
+
+async def _clear_away(group: int) -> None:
+    """A process's own children (recognizer processes, voices) share its group: none may outlive it."""
+    until_s = time.monotonic() + _BURIED_WITHIN_S
+    while True:
+        _signal_group(group, signal.SIGKILL)
+        if bury(group) or time.monotonic() > until_s:
+            return
+        await asyncio.sleep(0.01)
 
 
 def _turn_niceness(environment: Mapping[str, str]) -> int:
@@ -142,12 +180,10 @@ def _before_exec(supervisor: int, spec: ChildSpec, turn_niceness: int) -> Callab
     """What a child does before it becomes its program: asks the kernel to kill it when the supervisor dies."""
 
     def before_exec() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        die_with_parent(supervisor)
         os.nice(spec.niceness)
         if spec.short_turns:
             take_short_turns(SHORT_TURN_US, niceness=turn_niceness, with_children=True)
-        if os.getppid() != supervisor:  # died in between
-            os._exit(1)
 
     return before_exec
 

@@ -11,6 +11,7 @@ from voxbus_contracts.identity import SERVICES
 from voxbus_runtime.bus import without_login
 
 DEMO_SERVER: Final = "demo-server"
+FORK_SERVER: Final = "fork-server"
 _PATIENT: Final = {"control-api": 10, "recorder": 15, "billing": 15}
 """Off the audio path, with their niceness: records and costs can wait for a frame, a frame cannot wait for them.
 
@@ -29,6 +30,7 @@ _LISTENERS: Final = {"control-api": "the API's", "media-ingress": "the caller's 
 class ChildSpec:
     """One process of the stack. `stage` is what its heartbeats say; "" = it has none and listens on `port` instead.
 
+    `module`: what the fork server runs; "" = started by `command` alone, which all are where there is no fork server.
     `niceness` > 0 lets the others go first when the machine is busy; `short_turns` has it let in soon (services ask for
     that themselves).
     """
@@ -39,6 +41,7 @@ class ChildSpec:
     port: int = 0
     niceness: int = 0
     short_turns: bool = False
+    module: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ def plan_children(settings: StackSettings, replicas: Mapping[str, int], python: 
         for number in range(1, replicas.get(service, 1) + 1):
             name = service if number == 1 else f"{service}-{number}"
             command = (python, "-m", STARTER, module)
-            children.append(ChildSpec(name, command, stage=service, niceness=_PATIENT.get(service, 0)))
+            niceness = _PATIENT.get(service, 0)
+            children.append(ChildSpec(name, command, stage=service, niceness=niceness, module=module))
     return tuple(children)
 
 

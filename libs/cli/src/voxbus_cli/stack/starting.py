@@ -14,6 +14,8 @@ import sys
 import threading
 from typing import Final
 
+from setproctitle import setproctitle
+
 NICENESS: Final = "VOXBUS_START_NICENESS"
 CONSIDERATE: Final = "15"
 """What a process gets that others need not wait for."""
@@ -39,8 +41,9 @@ def load(service: str, niceness: int) -> None:
 
 
 def main() -> None:
-    """Loads and runs the service that is named."""
+    """Loads and runs the service that is named; `ps` shows it and its worker."""
     service = sys.argv[1]
+    setproctitle(" ".join((service, os.environ.get("VOXBUS_WORKER_ID", ""))).rstrip())
     if niceness := int(os.environ.get(NICENESS, "0")):
         load(service, niceness)
     sys.argv[:] = [service, *sys.argv[2:]]

@@ -18,8 +18,10 @@ from voxbus_cli.errors import NotReachable, StackFailed
 from voxbus_cli.stack.broker import BROKER, broker_environment, connect
 from voxbus_cli.stack.child import Child, Death
 from voxbus_cli.stack.door import Say, open_door
+from voxbus_cli.stack.forking import ForkServer
+from voxbus_cli.stack.lifeline import take_in_orphans
 from voxbus_cli.stack.logs import last_lines
-from voxbus_cli.stack.plan import ChildSpec, log_file, ready_line
+from voxbus_cli.stack.plan import FORK_SERVER, ChildSpec, log_file, ready_line
 from voxbus_cli.stack.progress import Progress
 from voxbus_cli.stack.readiness import Readiness
 from voxbus_cli.stack.replacing import replace, services_to_restart
@@ -64,6 +66,7 @@ class Supervisor:
         self._patience = patience or Patience()
         self._broker = self._broker_of(broker, environment) if broker else None
         self._environment = environment
+        self._fork_server = ForkServer(environment, log_file(settings, FORK_SERVER))
         self._services = [self._child_of(spec) for spec in services]
         self._readiness = Readiness(child.spec.name for child in self._services)
         self._broker_readiness = Readiness((BROKER,))
@@ -82,7 +85,7 @@ class Supervisor:
 
     def _child_of(self, spec: ChildSpec) -> Child:
         log = log_file(self._settings, spec.name)
-        return Child(spec, self._environment, log, self._on_death, self._is_served_meanwhile)
+        return Child(spec, self._environment, log, self._on_death, self._is_served_meanwhile, self._fork_server)
 
     def _is_served_meanwhile(self, spec: ChildSpec) -> bool:
         """Whether another process does the same work: calls go on with it, however long this one takes to start."""
@@ -93,6 +96,8 @@ class Supervisor:
         """Starts everything, says that it is ready, and ends everything at a signal. Raises StackFailed."""
         self._listen_for_signals()
         try:
+            if take_in_orphans() and any(child.spec.module for child in self._services):
+                self._tasks.append(asyncio.create_task(self._fork_server.run(), name=FORK_SERVER))
             await self._start_bus()
             if not self._stop.is_set():
                 await self._start_services()
@@ -289,6 +294,7 @@ class Supervisor:
             await self._nc.close()
         if self._broker is not None:
             await self._broker.stop(self._patience.grace)
+        await self._fork_server.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
