@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
+import voxbus_media_ingress.server as server_module
 from voxbus_contracts.commands import SaySentence
 from voxbus_contracts.streams import OWNERS
 from voxbus_contracts.subjects import backs_of
 from voxbus_media_ingress.errors import SettingsClash
 from voxbus_media_ingress.server import MediaServer
 from voxbus_media_ingress.settings import Settings
+from voxbus_runtime.claims import take_call
 from voxbus_runtime.service import Runtime
 from voxbus_testing.nats import bus_at, eventually, mortal_nats
 
@@ -46,6 +49,27 @@ async def test_a_lost_socket_is_resumed_with_pts_and_playout_going_on(rig: Any) 
     assert all(b > a for a, b in pairwise(rig.caller_pts))
     usage = await rig.event("usage.recorded")
     assert (usage.item, usage.unit) == ("transport", "ms")
+
+
+async def test_who_comes_back_speaks_where_it_is_heard_however_long_the_call_takes_to_be_claimed(
+    rig: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await rig.answered()
+    await client.send_live(10)
+    before_s, before_pts = time.monotonic(), rig.caller_pts[-1]
+    client.socket.transport.abort()
+    await rig.event("media.detached")
+
+    async def takes_long(*arguments: Any) -> Any:
+        await asyncio.sleep(0.4)
+        return await take_call(*arguments)
+
+    monkeypatch.setattr(server_module, "take_call", takes_long)
+    again = await rig.connect()
+    passed_ms = (time.monotonic() - before_s) * 1_000
+    await again.send_live(40)
+    first_pts = next(frame.pts_ms for frame in rig.frames["caller"] if frame.pts_ms > before_pts and not frame.filled)
+    assert abs(first_pts - before_pts - passed_ms) <= 100
 
 
 async def test_the_newest_transport_wins_and_the_older_is_told_so(rig: Any) -> None:

@@ -91,6 +91,7 @@ class CallShell:
         self._advising: asyncio.Task[None] | None = None
         self._advising_seq = 0
         self._ingress = ""
+        self._ingress_epoch = 0
         self._line_lost_ms: int | None = None
 
     @property
@@ -167,7 +168,7 @@ class CallShell:
         if message.envelope.stage in _CLOCK_STAGES:
             self._clock.heard(_stamp_ms(body), at_unix_ms)
         if isinstance(body, StageClaimed) and body.stage == MEDIA:
-            self._ingress = body.worker
+            self._ingress, self._ingress_epoch = body.worker, body.epoch
         self._become(apply(self._state, body, message.envelope.event_id))
 
     async def _learn(self, body: Message | None) -> None:
@@ -180,9 +181,11 @@ class CallShell:
                 self._fill_in()
 
     def _check_line(self) -> None:
-        """A media-ingress that gives no sign of life has lost the line, whether it can say so or not."""
-        lost = bool(self._ingress) and self._peers.vital(self._ingress) is Vital.SUSPECT
-        if lost and self._line_lost_ms is None:
+        """A media-ingress that gives no sign of life has lost the line, whether it can say so or not. One that has just
+        taken the call over has no line either, until it says that the caller is there."""
+        is_silent = bool(self._ingress) and self._peers.vital(self._ingress) is Vital.SUSPECT
+        lost = is_silent or 0 < self._state.attachment < self._ingress_epoch
+        if is_silent and self._line_lost_ms is None:
             self._call.log.warning("media-ingress of the call is gone, waiting for the caller to come back")
         self._line_lost_ms = (self._line_lost_ms or self._now_ms()) if lost else None
 

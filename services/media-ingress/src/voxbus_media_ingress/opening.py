@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from voxbus_audio import FRAME_MS
+from voxbus_contracts.envelope import read_envelope
 from voxbus_contracts.events import MediaAttached
 from voxbus_contracts.streams import AUDIO, EVENTS
 from voxbus_media_ingress.past import Past, continued_pts_ms, fold
@@ -46,23 +47,29 @@ class Opening:
         return range(upto_ms, self.pts_ms, FRAME_MS)
 
 
-async def read_opening(call: OwnedCall) -> Opening:
-    """Folds the log; for a transport that came back, asks the streams how far the clock and the playout were."""
+async def read_opening(call: OwnedCall, arrived_unix_ms: float) -> Opening:
+    """Folds the log; for a transport that came back, asks the streams how far the clock and the playout were.
+
+    `arrived_unix_ms`: since when the transport has been there, by this machine's clock.
+    """
     past = fold(logged.message for logged in call.history)
     if not past.attachments:
         return Opening(past, 0, 0)
-    pts_ms, heard_upto_ms = await _continued_pts_ms(call)
+    pts_ms, heard_upto_ms = await _continued_pts_ms(call, arrived_unix_ms)
     return Opening(past, pts_ms, await _played_frames(call, past), heard_upto_ms)
 
 
-async def _continued_pts_ms(call: OwnedCall) -> tuple[int, int | None]:
-    """By the server's clock alone: of the last caller frame (or attachment) and of our own claim a moment ago.
+async def _continued_pts_ms(call: OwnedCall, arrived_unix_ms: float) -> tuple[int, int | None]:
+    """By the server's clock alone: of the last caller frame (or attachment) and of our own claim a moment ago, less
+    what we needed until that claim: the caller has been speaking since the transport was there.
 
     Second: where that frame ended.
     """
     nc, ref = call.bus.nc, call.ref
     claimed = await last(nc, EVENTS.name, ref.event("stage", "claimed"))
-    now_ms = claimed.stored_at_ms if claimed is not None else 0.0
+    now_ms = 0.0
+    if claimed is not None:
+        now_ms = claimed.stored_at_ms - max(0.0, read_envelope(claimed.headers).occurred_at_ms - arrived_unix_ms)
     frame = await last(nc, AUDIO.name, ref.audio("caller"))
     if frame is not None:
         last_pts_ms = AudioFrame.FromString(frame.data).pts_ms

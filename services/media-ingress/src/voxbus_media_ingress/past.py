@@ -99,10 +99,11 @@ def fold(messages: Iterable[Message | None]) -> Past:
 def continued_pts_ms(last_pts_ms: int, last_stored_at_ms: float, now_ms: float) -> int:
     """First pts of a new attachment: the audio clock went on while nobody was there.
 
-    Both times are the server's: of the last caller frame, and of something stored just now.
+    Both times are the server's: when the last caller frame was stored, and when the new transport was there. Its first
+    frame comes within one frame of that, and ends what it took to be spoken.
     """
     passed_ms = max(0.0, now_ms - last_stored_at_ms)
-    return last_pts_ms + FRAME_MS + -(-int(passed_ms) // FRAME_MS) * FRAME_MS
+    return last_pts_ms + FRAME_MS + int(passed_ms) // FRAME_MS * FRAME_MS
 
 
 def _on_attached(past: Past, _: MediaAttached) -> None:

@@ -155,7 +155,7 @@ class MediaServer:
         transport.start()
         arrived_unix_ms = unix_ms()
         try:
-            attachment = await self._attach(config, transport)
+            attachment = await self._attach(config, transport, arrived_unix_ms)
         except _BUS_TROUBLE as trouble:
             self._runtime.log.warning("a transport cannot attach now", problem=type(trouble).__name__)
             metrics.REFUSED.labels("bus-unavailable").inc()
@@ -169,11 +169,11 @@ class MediaServer:
             span = PastSpan(metrics.ATTACHMENT_SPAN, arrived_unix_ms, unix_ms(), attributes)
             record(span, config.traceparent)
 
-    async def _attach(self, config: CallConfig, transport: Transport) -> Attachment:
+    async def _attach(self, config: CallConfig, transport: Transport, arrived_unix_ms: float) -> Attachment:
         """The call becomes this transport's, whoever had it."""
         call = await take_call(self._runtime, config, STAGE, INTERESTS)
         try:
-            opening = await read_opening(call)
+            opening = await read_opening(call, arrived_unix_ms)
         except BaseException:
             await call.close()
             raise

@@ -1,0 +1,60 @@
+"""A line that its media-ingress lost: nothing is said again until the caller is there and could have heard it."""
+
+import asyncio
+
+import pytest
+from virtual_shell import FakeCall, FakeModel, HearingPeers
+
+from voxbus_contracts import commands as c
+from voxbus_contracts import events as e
+from voxbus_llm_orchestrator import rows_voice
+from voxbus_llm_orchestrator.cast import Cast
+from voxbus_llm_orchestrator.models import Models
+from voxbus_llm_orchestrator.shell import CallShell
+
+SILENT_MS = 300
+
+
+def claimed(epoch: int) -> e.StageClaimed:
+    return e.StageClaimed(stage="media-ingress", epoch=epoch, worker=f"media-ingress-{epoch}", address="")
+
+
+def attached(epoch: int, pts_ms: int) -> e.MediaAttached:
+    return e.MediaAttached(
+        attachment=epoch,
+        transport="vapi.websocket",
+        encoding="pcm_s16le",
+        sample_rate_hz=16_000,
+        pts_ms=pts_ms,
+        resumed=epoch > 1,
+    )
+
+
+async def test_a_sentence_is_not_said_again_between_a_takeover_of_the_line_and_the_callers_return(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rows_voice, "VOICE_SILENT_MS", SILENT_MS)
+    call = FakeCall({"firstMessage": "Hello.", "model": {"provider": "openai", "model": "x"}})
+    peers = HearingPeers()
+    cast = Cast(call.config, lambda assistant: assistant, 300)
+    shell = CallShell(call, cast, Models(lambda _: FakeModel()), peers, None)  # type: ignore[arg-type]
+    running = asyncio.create_task(shell.run())
+    try:
+        call.hears("media-ingress", claimed(1), attached(1, 0), e.CallStarted(pts_ms=0, setup_ms=1))
+        await call.says(c.SaySentence)
+        call.hears("media-ingress", e.PlaybackStarted(utterance_seq=1, pts_ms=100))
+        peers.lost = {"media-ingress-1"}
+        await asyncio.sleep(2 * SILENT_MS / 1_000)
+        call.hears("media-ingress", claimed(2))
+        await asyncio.sleep(2 * SILENT_MS / 1_000)
+        assert call.all_of(e.FaultRaised) == []
+        back_ms = 4 * SILENT_MS
+        call.hears("media-ingress", attached(2, back_ms))
+        fault = await call.says(e.FaultRaised)
+        assert fault.code == "voice-silent"
+        clear = await call.says(c.ClearPlayback)
+        assert clear.pts_ms >= back_ms + SILENT_MS
+    finally:
+        call.leaving.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
