@@ -13,11 +13,11 @@ def delays(uptimes: list[float]) -> list[float]:
 
 
 def test_quick_deaths_double_the_delay_up_to_five_seconds() -> None:
-    assert delays([0.1] * 7) == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+    assert delays([0.1] * 7) == [0.0, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
 
 
 def test_a_steady_life_makes_the_next_death_a_first_one() -> None:
-    assert delays([0.1, 0.1, 29.9, 30.0, 0.1]) == [0.2, 0.4, 0.8, 0.2, 0.4]
+    assert delays([0.1, 0.1, 9.9, 10.0, 0.1]) == [0.0, 0.2, 0.4, 0.0, 0.2]
 
 
 def test_a_process_that_dies_for_ever_waits_no_longer_than_the_longest_delay() -> None:

@@ -77,16 +77,17 @@ class ForkServer:
         restarts = Restarts()
         while not self._stopping:
             began_s = time.monotonic()
-            self._line = self._line or asyncio.get_running_loop().create_future()
+            line = self._line = self._line or asyncio.get_running_loop().create_future()
             # Whoever waits for it hears why it failed; nobody else has to.
-            self._line.add_done_callback(lambda line: line.cancelled() or line.exception())
+            line.add_done_callback(lambda line: line.cancelled() or line.exception())
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             ours.setblocking(False)
             with ours:
                 with theirs:
                     self._process = await self._start(theirs)
-                await self._serve(self._process, ours, self._line)
-            self._line = None if self._stopping else asyncio.get_running_loop().create_future()
+                await self._serve(self._process, ours, line)
+            if self._line is line:
+                self._line = asyncio.get_running_loop().create_future()
             restarts = restarts.after_death(time.monotonic() - began_s)
             await asyncio.sleep(restarts.delay_s)
 
@@ -105,8 +106,9 @@ class ForkServer:
                     answer = await loop.sock_recv(line, 64)
                 return Forked(int(answer))
             except (OSError, ValueError, TimeoutError) as wrong:
-                # An answer that comes late would be taken for that to the next order.
+                # An answer that comes late would be taken for that to the next order: those wait for the next server.
                 self._kill()
+                self._line = loop.create_future()
                 raise CannotFork(f"{type(wrong).__name__}: {wrong}") from wrong
 
     async def stop(self) -> None:

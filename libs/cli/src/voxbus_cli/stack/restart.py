@@ -5,7 +5,7 @@ from typing import Final
 
 FIRST_DELAY_S: Final = 0.2
 LONGEST_DELAY_S: Final = 5.0
-STEADY_AFTER_S: Final = 30.0
+STEADY_AFTER_S: Final = 10.0
 """A process that lived this long was healthy: its next death is a first death again."""
 
 
@@ -21,8 +21,8 @@ class Restarts:
 
     @property
     def delay_s(self) -> float:
-        """How long to wait before the next start: 0.2 s doubling to 5 s."""
-        if not self.quick_deaths:
+        """How long to wait before the next start: at first not at all, callers wait; then 0.2 s doubling to 5 s."""
+        if self.quick_deaths < 2:
             return 0.0
         # Beyond 2^5 the longest delay is reached; an unbounded exponent would overflow one day.
-        return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(self.quick_deaths - 1, 5))
+        return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(self.quick_deaths - 2, 5))

@@ -232,8 +232,9 @@ class Supervisor:
     def _on_death(self, death: Death) -> None:
         name = death.spec.name
         log = log_file(self._settings, name)
+        when = f" in {death.delay_s:.1f} s" if death.delay_s else ""
         self._progress.note(
-            f"{name} ended ({death.cause()}); starting it again in {death.delay_s:.1f} s. Its log: {log}",
+            f"{name} ended ({death.cause()}); starting it again{when}. Its log: {log}",
             last_lines(log, _SHOWN_LINES, death.log_start) if death.quick_deaths == 1 else (),
         )
         readiness = self._broker_readiness if name == BROKER else self._readiness
