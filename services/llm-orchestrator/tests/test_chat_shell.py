@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from test_shell_speculation import TIMEOUT_S, FakeCall, FakeModel
+from virtual_shell import TIMEOUT_S, FakeCall, FakeModel
 
 from voxbus_contracts import CallRef
 from voxbus_contracts import commands as c

@@ -20,7 +20,7 @@ from voxbus_contracts.message import Command, Event, Message
 from voxbus_llm_orchestrator import answering, metrics
 from voxbus_llm_orchestrator.apply import apply
 from voxbus_llm_orchestrator.asking import Answered, Before, Heard, SentenceReady, ToolWanted, ask
-from voxbus_llm_orchestrator.audio_clock import AudioClock
+from voxbus_llm_orchestrator.audio_clock import AudioClock, stamp_ms
 from voxbus_llm_orchestrator.cast import Cast
 from voxbus_llm_orchestrator.conversation import messages_for, openai_messages, said_so_far, without_continuation
 from voxbus_llm_orchestrator.decision import NOTHING_SPENT, AskEndpointing, AskModel, At, Decide, DropModel, Out, View
@@ -51,15 +51,6 @@ _LINE_CHECK_MS = 1_000
 _TOO_MANY_DECISIONS = 200
 
 Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | tuple[int, Knowledge] | Advice | None
-
-
-def _stamp_ms(body: Message) -> float | None:
-    """When it was said, on the audio clock; as exactly as it tells."""
-    for stamp in ("left_pts_ms", "detected_pts_ms", "pts_ms"):
-        at_ms: float | None = getattr(body, stamp, None)
-        if at_ms is not None:
-            return at_ms
-    return None
 
 
 class CallShell:
@@ -166,7 +157,7 @@ class CallShell:
         if body is None:
             return
         if message.envelope.stage in _CLOCK_STAGES:
-            self._clock.heard(_stamp_ms(body), at_unix_ms)
+            self._clock.heard(stamp_ms(body), at_unix_ms)
         if isinstance(body, StageClaimed) and body.stage == MEDIA:
             self._ingress, self._ingress_epoch = body.worker, body.epoch
         self._become(apply(self._state, body, message.envelope.event_id))

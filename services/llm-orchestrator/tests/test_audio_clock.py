@@ -1,0 +1,62 @@
+"""The audio clock reckoned from what others say: never ahead of what has really sounded."""
+
+import pytest
+
+from voxbus_contracts import events as e
+from voxbus_contracts.message import Message
+from voxbus_llm_orchestrator.audio_clock import AudioClock, stamp_ms
+
+
+@pytest.mark.parametrize(
+    ("said", "at_ms"),
+    [
+        (e.SpeechStopped(speech_seq=1, pts_ms=800, detected_pts_ms=1_000, voiced_ms=700), 1_000),
+        (e.PlaybackStarted(utterance_seq=1, pts_ms=1_000, left_pts_ms=1_006.4), 1_006.4),
+        (e.PlaybackProgressed(utterance_seq=1, played_ms=500, pts_ms=1_500), 1_480),
+        (e.PlaybackFinished(utterance_seq=1, played_ms=500, pts_ms=1_500), 1_480),
+        (e.PlaybackCleared(up_to_utterance_seq=1, utterance_seq=1, played_ms=500, pts_ms=1_500), 1_480),
+        (e.CallStarted(pts_ms=40, setup_ms=40), 40),
+        (e.CallRinging(), None),
+    ],
+)
+def test_a_report_of_a_frame_that_leaves_tells_where_it_ends(said: Message, at_ms: float | None) -> None:
+    assert stamp_ms(said) == at_ms
+
+
+def test_the_message_that_was_under_way_the_shortest_sets_the_clock() -> None:
+    clock = AudioClock()
+    assert clock.now_ms(5_000) == 0
+    clock.heard(100, 10_130)
+    clock.heard(200, 10_203)
+    clock.heard(300, 10_390)
+    clock.heard(None, 9_000)
+    assert clock.now_ms(11_003) == 1_000
+    assert clock.unix_ms_at(1_000, 11_003) == 11_003
+
+
+def test_reports_of_playback_do_not_put_the_clock_ahead_of_what_left() -> None:
+    """A frame that leaves at 1,006 ends at 1,026 at the earliest: it is reported with pts_ms of its end."""
+    clock = AudioClock()
+    clock.heard(stamp_ms(e.PlaybackStarted(utterance_seq=1, pts_ms=1_000, left_pts_ms=1_006.4)), 11_006.4)
+    clock.heard(stamp_ms(e.PlaybackProgressed(utterance_seq=1, played_ms=20, pts_ms=1_020)), 11_006.4)
+    assert clock.now_ms(11_006.4) == 1_006
+
+
+def test_a_clock_that_media_ingress_moved_is_followed_without_going_back() -> None:
+    clock = AudioClock()
+    clock.heard(0, 10_000)
+    assert clock.now_ms(10_500) == 500
+    for second in range(1, 25):
+        clock.heard(1_000 * second, 10_013 + 1_000 * second)
+    assert clock.now_ms(34_013) == 24_000
+    shown = [clock.now_ms(at_ms) for at_ms in range(34_013, 34_100)]
+    assert shown == sorted(shown)
+
+
+def test_a_clock_of_which_nobody_has_spoken_for_long_goes_on() -> None:
+    clock = AudioClock()
+    clock.heard(1_000, 11_000)
+    assert clock.now_ms(611_000) == 601_000
+    clock.heard(601_000, 611_050)
+    assert clock.now_ms(611_050) == 601_000
+    assert clock.now_ms(611_100) == 601_050
