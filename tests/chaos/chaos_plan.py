@@ -30,7 +30,7 @@ def whole_run(calls: int, seed: int) -> list[Round]:
             for part, services in (("one by one", SERVICES[:5]), ("the others", SERVICES[5:]))
         ),
         *(
-            (f"restart {part}", tuple(Fault("restart", s) for s in services), 9)
+            (f"restart {part}", tuple(Fault("restart", s) for s in services), 6)
             for part, services in (
                 ("one by one", SERVICES[:3]),
                 ("the next", SERVICES[3:6]),

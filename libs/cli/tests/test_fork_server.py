@@ -5,8 +5,10 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import psutil
 import pytest
 
 from voxbus_cli.bench.machine import words_of
-from voxbus_cli.stack.fork_server import PRELOADED
+from voxbus_cli.stack.fork_server import PRELOADED, READY, Order
 from voxbus_cli.stack.forking import CannotFork, Forked, ForkServer
 from voxbus_cli.stack.lifeline import bury, take_in_orphans
 from voxbus_contracts.identity import SERVICES
@@ -117,7 +119,7 @@ async def test_services_outlive_the_fork_server_and_the_next_one_forks_again(fol
         killed = server.pid
         os.kill(killed, signal.SIGKILL)
         with contextlib.suppress(CannotFork):  # asked in the moment of its death
-            await forked(server, folder, "between")
+            await end(await forked(server, folder, "between"))
         second = await forked(server, folder, "b")
         assert server.pid != killed
         assert psutil.pid_exists(first.pid)
@@ -125,13 +127,52 @@ async def test_services_outlive_the_fork_server_and_the_next_one_forks_again(fol
         await end(second)
 
 
+async def test_a_fork_server_that_dies_with_an_order_in_its_hands_leaves_no_service_behind(folder: Path) -> None:
+    async with serving(folder) as server:
+        await end(await forked(server, folder, "a"))
+        assert server.pid
+        stopped = server.pid
+        os.kill(stopped, signal.SIGSTOP)
+        ordering = asyncio.create_task(forked(server, folder, "b"))
+        await asyncio.sleep(0.1)
+        os.kill(stopped, signal.SIGKILL)
+        with pytest.raises(CannotFork):
+            await asyncio.wait_for(ordering, 5)
+        assert (folder / "b.log").read_text() == ""
+        await end(await forked(server, folder, "c"))
+
+
+async def test_a_process_of_which_the_supervisor_does_not_know_ends(folder: Path) -> None:
+    assert take_in_orphans()
+    line, end_of_line = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-m", "voxbus_cli.stack.fork_server", str(end_of_line.fileno())]
+    with line, subprocess.Popen(command, pass_fds=(end_of_line.fileno(),)) as server:
+        end_of_line.close()
+        assert await asyncio.to_thread(line.recv, 64) == READY
+        order = Order("forked_thing", {"PYTHONPATH": str(folder)}, 0, os.getpid())
+        ours, theirs = socket.socketpair()
+        with (folder / "a.log").open("ab") as log, theirs:
+            socket.send_fds(line, [order.to_json()], [log.fileno(), theirs.fileno()])
+        pid = int(await asyncio.to_thread(ours.recv, 64))
+        ours.close()
+        assert await asyncio.wait_for(Forked(pid).wait(), 5) == 1
+        assert (folder / "a.log").read_text() == ""
+        line.close()
+        assert server.wait(5) == 0
+
+
 async def test_a_fork_server_that_cannot_start_is_said_so_to_who_asks(folder: Path) -> None:
     server = ForkServer({**os.environ, "PYTHONHOME": "/nowhere"}, folder / "fork-server.log")
     running = asyncio.create_task(server.run())
     try:
         await eventually(lambda: server.pid)
-        with pytest.raises(CannotFork, match=r"it ended before it was ready; its log: .*fork-server\.log"):
+        with pytest.raises(CannotFork, match=r"it is not ready; its log: .*fork-server\.log"):
             await forked(server, folder)
+        asked_s = time.monotonic()
+        for _ in range(5):
+            with pytest.raises(CannotFork):
+                await forked(server, folder)
+        assert time.monotonic() - asked_s < 1, "nobody waits for what has failed already"
         assert "nowhere" in (folder / "fork-server.log").read_text()
     finally:
         await server.stop()

@@ -84,6 +84,7 @@ class OwnedCall:
         self.epoch = epoch
         claimed = StageClaimed(stage=self.stage, epoch=epoch, worker=self.worker, address=address)
         upto = await self.publish_stored(claimed)
+        self.claim_seq, self.claimed_unix_ms = upto, unix_ms()
         log = await self.bus.call_log(self.ref, upto_seq=upto)
         ready = self._sequencer.push_all(log)
         ready += self._sequencer.give_up()

@@ -102,6 +102,12 @@ async def last(nc: Client, stream: str, subject: str) -> StoredMessage | None:
     return batch[-1] if batch else None
 
 
+async def stored_at(nc: Client, stream: str, seq: int) -> StoredMessage | None:
+    """The message with that sequence; None when the stream has it no more. Raises NotStored."""
+    batch, _ = await _batch(nc, stream, {"seq": seq})
+    return batch[0] if batch else None
+
+
 async def _batch(nc: Client, stream: str, request: dict[str, Any]) -> tuple[list[StoredMessage], bool]:
     """One request; its messages and whether the server has more behind them."""
     for tried in range(1, _TRIES + 1):

@@ -15,6 +15,8 @@ from voxbus_contracts.message import Message
 _FRAME_MS: Final = 20
 _LATELY_MS: Final = 20_000
 """Some turns: with each come half a dozen messages."""
+_AT_LEAST: Final = 3
+"""After a long silence one message that comes late does not set the clock back."""
 _ENDS_LATER: Final = (PlaybackCleared, PlaybackFinished, PlaybackPaused, PlaybackProgressed, PlaybackResumed)
 """They tell where the frame ends that leaves now: it sounds up to a frame later."""
 
@@ -35,11 +37,12 @@ class AudioClock:
     All times ms; wall clock since the epoch, so that it can be reckoned from logged messages too.
     """
 
-    __slots__ = ("_bases", "_shown_ms")
+    __slots__ = ("_bases", "_heard", "_shown_ms")
 
     def __init__(self) -> None:
-        self._bases: deque[tuple[float, float]] = deque()
-        """When it was heard, and the base by it: rising, the first is the least."""
+        self._bases: deque[tuple[float, float, int]] = deque()
+        """When it was heard, the base by it, and which message it was: the bases rise, the first is the least."""
+        self._heard = 0
         self._shown_ms = 0
 
     def heard(self, pts_ms: float | None, at_unix_ms: float) -> None:
@@ -50,8 +53,9 @@ class AudioClock:
         bases = self._bases
         while bases and bases[-1][1] >= base:
             bases.pop()
-        bases.append((at_unix_ms, base))
-        while len(bases) > 1 and bases[0][0] < at_unix_ms - _LATELY_MS:
+        self._heard += 1
+        bases.append((at_unix_ms, base, self._heard))
+        while bases[0][0] < at_unix_ms - _LATELY_MS and bases[0][2] <= self._heard - _AT_LEAST:
             bases.popleft()
 
     def now_ms(self, unix_ms: float) -> int:

@@ -83,6 +83,7 @@ class CallShell:
         self._advising_seq = 0
         self._ingress = ""
         self._ingress_epoch = 0
+        self._is_ingress_silent = False
         self._line_lost_ms: int | None = None
 
     @property
@@ -93,6 +94,7 @@ class CallShell:
         """Until the call has ended, or this worker leaves it."""
         for message in self._call.history:
             self._take_note(message, message.envelope.occurred_at_ms)
+        self._check_line()
         feeding = asyncio.create_task(self._feed())
         try:
             while not self._state.ended and not self._call.leaving.is_set():
@@ -176,8 +178,9 @@ class CallShell:
         taken the call over has no line either, until it says that the caller is there."""
         is_silent = bool(self._ingress) and self._peers.vital(self._ingress) is Vital.SUSPECT
         lost = is_silent or 0 < self._state.attachment < self._ingress_epoch
-        if is_silent and self._line_lost_ms is None:
+        if is_silent and not self._is_ingress_silent:
             self._call.log.warning("media-ingress of the call is gone, waiting for the caller to come back")
+        self._is_ingress_silent = is_silent
         self._line_lost_ms = (self._line_lost_ms or self._now_ms()) if lost else None
 
     # --- what to do about it -----------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from voxbus_audio import FRAME_MS
-from voxbus_contracts.envelope import read_envelope
 from voxbus_contracts.events import MediaAttached
 from voxbus_contracts.streams import AUDIO, EVENTS
 from voxbus_media_ingress.past import Past, continued_pts_ms, fold
@@ -14,7 +13,7 @@ from voxbus_runtime.audio_frames import frames_of
 from voxbus_runtime.errors import NotStored
 from voxbus_runtime.fence import Fence
 from voxbus_runtime.owned_call import OwnedCall
-from voxbus_runtime.stream_reader import last, read
+from voxbus_runtime.stream_reader import last, read, stored_at
 
 MOVED_WITHIN_MS: Final = 1_000
 """A caller who is moved is back after some 0.1 s."""
@@ -60,16 +59,14 @@ async def read_opening(call: OwnedCall, arrived_unix_ms: float) -> Opening:
 
 
 async def _continued_pts_ms(call: OwnedCall, arrived_unix_ms: float) -> tuple[int, int | None]:
-    """By the server's clock alone: of the last caller frame (or attachment) and of our own claim a moment ago, less
-    what we needed until that claim: the caller has been speaking since the transport was there.
+    """From the server's clock at the last caller frame (or attachment) to its clock at our own claim a moment ago, less
+    what we needed until that was stored: the caller has been speaking since the transport was there.
 
     Second: where that frame ended.
     """
     nc, ref = call.bus.nc, call.ref
-    claimed = await last(nc, EVENTS.name, ref.event("stage", "claimed"))
-    now_ms = 0.0
-    if claimed is not None:
-        now_ms = claimed.stored_at_ms - max(0.0, read_envelope(claimed.headers).occurred_at_ms - arrived_unix_ms)
+    claimed = await stored_at(nc, EVENTS.name, call.claim_seq)
+    now_ms = claimed.stored_at_ms - max(0.0, call.claimed_unix_ms - arrived_unix_ms) if claimed is not None else 0.0
     frame = await last(nc, AUDIO.name, ref.audio("caller"))
     if frame is not None:
         last_pts_ms = AudioFrame.FromString(frame.data).pts_ms

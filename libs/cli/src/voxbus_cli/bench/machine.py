@@ -48,13 +48,15 @@ def cpu_seconds(found: Processes) -> dict[str, float]:
 
 
 def memory_mb(found: Processes) -> dict[str, float]:
-    """Memory that nobody else shares. Reading it holds a process up for tens of ms: never while latency is measured."""
-    return {name: sum(_unique_bytes(process) for process in group) / 1e6 for name, group in found.items()}
+    """Memory of their own, and their part of what several share. Reading it holds a process up for tens of ms: never
+    while latency is measured."""
+    return {name: sum(_bytes(process) for process in group) / 1e6 for name, group in found.items()}
 
 
 def words_of(process: psutil.Process) -> list[str]:
     """Its command line; a title that a process gave itself is one piece there, with nothing behind it."""
-    return " ".join(process.cmdline()).split()
+    words = process.cmdline()
+    return words[0].split() if not any(words[1:]) and words else words
 
 
 def _service(words: list[str]) -> str:
@@ -74,8 +76,8 @@ def _cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _unique_bytes(process: psutil.Process) -> int:
+def _bytes(process: psutil.Process) -> int:
     try:
-        return int(process.memory_full_info().uss)
+        return int(process.memory_full_info().pss)
     except psutil.NoSuchProcess:
         return 0

@@ -82,6 +82,7 @@ class Child:
         self._fork_server = fork_server
         self._process: Running | None = None
         self._stopping = False
+        self._starting = asyncio.Lock()
 
     @property
     def is_alive(self) -> bool:
@@ -93,8 +94,13 @@ class Child:
         while not self._stopping:
             rotate(self.log)
             log_start = self.log.stat().st_size if self.log.exists() else 0
+            async with self._starting:
+                process = await self._start()
+                if process is not None and self._stopping:  # told to meanwhile: it holds nothing yet
+                    _signal_group(process.pid, signal.SIGKILL)
+            if process is None:
+                return
             began = time.monotonic()
-            process = await self._start()
             status = await process.wait()
             await _clear_away(process.pid)
             if self._stopping:
@@ -107,7 +113,8 @@ class Child:
     async def stop(self, grace_s: float) -> bool:
         """SIGTERM, and SIGKILL to whatever is left after `grace_s`. Gives whether it ended by itself."""
         self._stopping = True
-        process = self._process
+        async with self._starting:
+            process = self._process
         if process is None or process.returncode is not None:
             return True
         with contextlib.suppress(ProcessLookupError):
@@ -129,12 +136,16 @@ class Child:
         if self._process is not None and self._process.returncode is None:
             _signal_group(self._process.pid, signal.SIGKILL)
 
-    async def _start(self) -> Running:
+    async def _start(self) -> Running | None:
+        """None when it was told to stop before there was a process."""
         self.worker = worker_id(self.spec, secrets.token_hex(3))
         niceness = CONSIDERATE if self._may_take_its_time(self.spec) else "0"
         environment = {**self._environment, "VOXBUS_WORKER_ID": self.worker, NICENESS: niceness}
         with self.log.open("ab") as log:
-            self._process = await self._forked(environment, log.fileno()) or await self._executed(environment, log)
+            process = await self._forked(environment, log.fileno())
+            if process is None and self._stopping:
+                return None
+            self._process = process or await self._executed(environment, log)
         return self._process
 
     async def _forked(self, environment: Mapping[str, str], log: int) -> Running | None:

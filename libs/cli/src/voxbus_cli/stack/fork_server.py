@@ -4,8 +4,9 @@ Reading these modules takes a core for one to three seconds, which is most of a 
 behind it. This process never runs a loop, a thread or a client: what is forked finds no lock held and nothing begun.
 A service's own modules are its own to read: what they register (Prometheus instruments) no other service has.
 
-Orders come as JSON over the socket FD, each with the descriptor of the log; each is answered with the process id. The
-process is forked twice over, so that it becomes the supervisor's child (a subreaper, prctl(2)) and outlives this one.
+Orders come as JSON over the socket FD, each with the descriptors of the log and of a line of its own. On that the new
+process tells its id and waits for GO: when the supervisor does not know of it, it ends. It is forked twice over, so
+that it becomes the supervisor's child (a subreaper, prctl(2)) and outlives this one.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from voxbus_cli.stack import starting
 from voxbus_cli.stack.lifeline import die_with_parent
 
 READY: Final = b"ready"
+GO: Final = b"go"
 LARGEST_ORDER: Final = 1 << 20
 _ADOPTED_WITHIN_S: Final = 5.0
 PRELOADED: Final = (
@@ -86,17 +88,18 @@ def preload() -> None:
     gc.freeze()
 
 
-def serve(line: socket.socket) -> tuple[Order, int] | None:
-    """Forks at each order. Returns in every forked process, with its order and log; None in this one, at the end."""
+def serve(line: socket.socket) -> tuple[Order, int, socket.socket] | None:
+    """Forks at each order. Returns in every forked process, with order, log and line; in this one at the end: None."""
     while True:
-        text, handles, _flags, _sender = socket.recv_fds(line, LARGEST_ORDER, 1)
+        text, handles, _flags, _sender = socket.recv_fds(line, LARGEST_ORDER, 2)
         if not text:
             return None
         between = os.fork()
         if not between:
             if os.fork():
                 os._exit(0)
-            return Order.from_json(text), handles[0]
+            line.close()
+            return Order.from_json(text), handles[0], socket.socket(fileno=handles[1])
         os.waitpid(between, 0)
         for handle in handles:
             os.close(handle)
@@ -113,10 +116,18 @@ def become(order: Order, log: int, line: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(order.environment)
     os.nice(order.niceness)
-    line.send(str(os.getpid()).encode())
+    if not _is_wanted(line):
+        os._exit(1)
     line.close()
     sys.argv[:] = ["", order.service]
     starting.main()
+
+
+def _is_wanted(line: socket.socket) -> bool:
+    with contextlib.suppress(OSError):
+        line.send(str(os.getpid()).encode())
+        return line.recv(len(GO)) == GO
+    return False
 
 
 def _adopted(supervisor: int) -> None:
@@ -136,7 +147,7 @@ def main() -> None:
     line.send(READY)
     if forked := serve(line):
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        become(*forked, line)
+        become(*forked)
 
 
 if __name__ == "__main__":

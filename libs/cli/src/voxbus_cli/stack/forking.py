@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from voxbus_cli.stack.fork_server import READY, Order
+from voxbus_cli.stack.fork_server import GO, READY, Order
 from voxbus_cli.stack.lifeline import die_with_parent
 from voxbus_cli.stack.logs import rotate
 from voxbus_cli.stack.restart import Restarts
@@ -45,6 +45,8 @@ class Forked:
 
     def terminate(self) -> None:
         """SIGTERM. Raises ProcessLookupError when it has ended."""
+        if self.returncode is not None:
+            raise ProcessLookupError(self.pid)
         signal.pidfd_send_signal(self._handle, signal.SIGTERM)
 
     def _on_end(self) -> None:
@@ -63,9 +65,11 @@ class ForkServer:
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self._environment = environment
         self._log = log
-        self._in_turn = asyncio.Lock()
-        self._line: asyncio.Future[socket.socket] | None = None
+        self._line: socket.socket | None = None
         self._process: Process | None = None
+        self._is_hopeless = False
+        """It ended, or was ended, before it was ready: nobody waits for the next try."""
+        self._news = asyncio.Event()
         self._stopping = False
 
     @property
@@ -77,51 +81,82 @@ class ForkServer:
         restarts = Restarts()
         while not self._stopping:
             began_s = time.monotonic()
-            line = self._line = self._line or asyncio.get_running_loop().create_future()
-            # Whoever waits for it hears why it failed; nobody else has to.
-            line.add_done_callback(lambda line: line.cancelled() or line.exception())
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours.setblocking(False)
-            with ours:
-                with theirs:
-                    self._process = await self._start(theirs)
-                await self._serve(self._process, ours, line)
-            if self._line is line:
-                self._line = asyncio.get_running_loop().create_future()
+            try:
+                await self._live()
+            except OSError:
+                self._learn(None, is_hopeless=True)
             restarts = restarts.after_death(time.monotonic() - began_s)
             await asyncio.sleep(restarts.delay_s)
 
     async def fork(self, service: str, environment: Mapping[str, str], niceness: int, log: int) -> Forked:
         """A process that runs `service`; its output goes to the descriptor `log`. Raises CannotFork."""
+        line = await self._ready()
         order = Order(service, dict(environment), niceness, os.getpid())
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
         loop = asyncio.get_running_loop()
-        async with self._in_turn:
-            if self._line is None:
-                raise CannotFork("it does not run")
+        with ours:
             try:
-                async with asyncio.timeout(_READY_WITHIN_S):
-                    line = await asyncio.shield(self._line)
+                with theirs:
+                    socket.send_fds(line, [order.to_json()], [log, theirs.fileno()])
                 async with asyncio.timeout(_FORKED_WITHIN_S):
-                    socket.send_fds(line, [order.to_json()], [log])
-                    answer = await loop.sock_recv(line, 64)
-                return Forked(int(answer))
+                    pid = int(await loop.sock_recv(ours, 64))
+                forked = Forked(pid)
+                ours.send(GO)
             except (OSError, ValueError, TimeoutError) as wrong:
-                # An answer that comes late would be taken for that to the next order: those wait for the next server.
-                self._kill()
-                self._line = loop.create_future()
+                if line is self._line:
+                    self._learn(None)
+                    self._kill()
                 raise CannotFork(f"{type(wrong).__name__}: {wrong}") from wrong
+        return forked
 
     async def stop(self) -> None:
         """Ends it at once: it holds nothing."""
         self._stopping = True
+        self._learn(None, is_hopeless=True)
         self._kill()
         if self._process is not None:
             await self._process.wait()
+
+    async def _ready(self) -> socket.socket:
+        """The line to it, once it is ready. Raises CannotFork."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_READY_WITHIN_S):
+                while self._line is None and not self._is_hopeless:
+                    self._news.clear()
+                    await self._news.wait()
+        if self._line is None:
+            self._is_hopeless = True
+            raise CannotFork(f"it is not ready; its log: {self._log}")
+        return self._line
+
+    def _learn(self, line: socket.socket | None, *, is_hopeless: bool = False) -> None:
+        self._line, self._is_hopeless = line, is_hopeless
+        self._news.set()
 
     def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
+
+    async def _live(self) -> None:
+        """One life, until its death. Raises OSError where it cannot be started."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        with ours:
+            with theirs:
+                process = self._process = await self._start(theirs)
+            if self._stopping:
+                self._kill()
+            try:
+                if await asyncio.get_running_loop().sock_recv(ours, len(READY)) == READY and not self._stopping:
+                    self._learn(ours)
+            except ConnectionError:
+                pass  # it ended
+            was_ready = self._line is ours
+            await process.wait()
+            if self._line is ours or not was_ready:
+                self._learn(None, is_hopeless=not was_ready)
 
     async def _start(self, line: socket.socket) -> Process:
         supervisor = os.getpid()
@@ -141,16 +176,3 @@ class ForkServer:
                 process_group=0,
                 preexec_fn=lambda: die_with_parent(supervisor),
             )
-
-    async def _serve(self, process: Process, ours: socket.socket, line: asyncio.Future[socket.socket]) -> None:
-        """Until it dies."""
-        loop = asyncio.get_running_loop()
-        ending = asyncio.ensure_future(process.wait())
-        greeting = asyncio.ensure_future(loop.sock_recv(ours, len(READY)))
-        await asyncio.wait({ending, greeting}, return_when=asyncio.FIRST_COMPLETED)
-        if greeting.done() and not greeting.exception() and greeting.result() == READY:
-            line.set_result(ours)
-        else:
-            greeting.cancel()
-            line.set_exception(ConnectionError(f"it ended before it was ready; its log: {self._log}"))
-        await ending

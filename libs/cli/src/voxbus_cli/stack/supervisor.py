@@ -290,12 +290,12 @@ class Supervisor:
         self._progress.step("ending the services")
         for newcomer in self._newcomers:
             newcomer.kill()
+        await self._fork_server.stop()
         await asyncio.gather(*(child.stop(self._patience.grace) for child in self._services))
         if self._nc is not None:
             await self._nc.close()
         if self._broker is not None:
             await self._broker.stop(self._patience.grace)
-        await self._fork_server.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
