@@ -83,8 +83,9 @@ class OwnedCall:
         """The owner's first act: says so, stored; then folds the log up to there. Raises NotStored."""
         self.epoch = epoch
         claimed = StageClaimed(stage=self.stage, epoch=epoch, worker=self.worker, address=address)
-        upto = await self.publish_stored(claimed)
-        self.claim_seq, self.claimed_unix_ms = upto, unix_ms()
+        # Before, not after: on a busy machine the answer is read long after the claim was stored.
+        self.claimed_unix_ms = unix_ms()
+        self.claim_seq = upto = await self.publish_stored(claimed)
         log = await self.bus.call_log(self.ref, upto_seq=upto)
         ready = self._sequencer.push_all(log)
         ready += self._sequencer.give_up()

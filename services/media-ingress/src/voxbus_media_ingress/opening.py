@@ -60,7 +60,7 @@ async def read_opening(call: OwnedCall, arrived_unix_ms: float) -> Opening:
 
 async def _continued_pts_ms(call: OwnedCall, arrived_unix_ms: float) -> tuple[int, int | None]:
     """From the server's clock at the last caller frame (or attachment) to its clock at our own claim a moment ago, less
-    what we needed until that was stored: the caller has been speaking since the transport was there.
+    what we needed until we said it: the caller has been speaking since the transport was there.
 
     Second: where that frame ended.
     """
