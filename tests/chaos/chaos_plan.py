@@ -17,7 +17,7 @@ _REST: Final = tuple(service for service in SERVICES if service not in KILLED_AL
 
 def whole_run(calls: int, seed: int) -> list[Round]:
     """Some 26 minutes with their stacks. What goes through all services strikes each once, in rounds of five, or of
-    three where processes are replaced: with 20 calls on 2 cores that takes some fifteen seconds a service."""
+    three where processes are replaced: with 20 calls on 2 cores that takes up to nine seconds a service."""
     rounds = [
         *(
             (f"kill {service}", (Fault("kill", service),) * _KILLS, 4 if service == "media-ingress" else 5)
