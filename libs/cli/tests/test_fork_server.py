@@ -59,6 +59,7 @@ async def serving(folder: Path) -> AsyncGenerator[ForkServer]:
         await server.stop()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        take_in_orphans(on=False)  # other tests leave theirs to the system
 
 
 async def eventually(condition: Callable[[], object], within_s: float = 20) -> None:

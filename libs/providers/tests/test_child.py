@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from voxbus_providers.child import ChildLimits, ChildProcess, Exchange, restart_delay_s
@@ -41,11 +42,11 @@ async def next_body(exchange: Exchange) -> bytes:
 
 
 def is_running(pid: int) -> bool:
+    """A dead one that its parent has not read the end of is not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
 
 
 async def test_many_exchanges_share_the_child_and_never_mix(make_child: MakeChild) -> None:

@@ -1,6 +1,7 @@
 """Language models of assistants in pocketsphinx: made once, shared, done without when they cannot be made."""
 
 import asyncio
+import gc
 import json
 import os
 import time
@@ -24,8 +25,8 @@ from voxbus_testing.conformance import RecognizerConformance, frames_of, recogni
 from voxbus_testing.vowels import vowels
 
 TERMS = RecognitionTerms(groups=(("oat milk", "zyxcoffee"), ("small", "large")))
-SET_UP_S = 0.3
-"""CPU time one model may take."""
+SET_UP_COSTS = 12
+"""How many times the CPU time of loading the general model one of a domain may take (300 ms where that takes 25)."""
 
 
 def order(folder: str) -> bytes:
@@ -113,17 +114,23 @@ async def test_a_builder_that_was_killed_is_started_again_for_the_next_call(mode
 
 
 def test_a_model_is_set_up_within_the_stated_time(tmp_path: Path) -> None:
-    """Processor time of making and of loading it, for the machine of a test may be busy with others."""
+    """In processor time, for the machine of a test may be busy, and beside the same machine's time for the general."""
     builder = Builder()
     decoders = Decoders(1)
     spent: list[float] = []
+    general: list[float] = []
+    gc.freeze()  # the builder's own process is not full of what other tests have left
     for number in range(3):
         folder = str(tmp_path / str(number))
         began_s = time.process_time()
+        Decoders(1).lend(GENERAL)
+        loaded_s = time.process_time()
         builder.build(order(folder))
         decoders.lend(folder)
-        spent.append(time.process_time() - began_s)
-    assert min(spent) <= SET_UP_S, f"{spent} s"
+        general.append(loaded_s - began_s)
+        spent.append(time.process_time() - loaded_s)
+    gc.unfreeze()
+    assert min(spent) <= SET_UP_COSTS * min(general), f"{spent} s, the general model {general} s"
 
 
 def test_decoders_of_domains_are_bounded_and_the_one_used_longest_ago_makes_room(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def take_in_orphans() -> bool:
+def take_in_orphans(*, on: bool = True) -> bool:
     """Processes below the calling one become its children when their parents die. False: this system cannot."""
-    return bool(_LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    return bool(_LIBC.prctl(_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) == 0)
 
 
 def bury(group: int) -> bool:
