@@ -18,6 +18,7 @@ from structlog.stdlib import BoundLogger
 from voxbus_contracts.config import WorkerStatus
 from voxbus_runtime.bus import Bus, connect
 from voxbus_runtime.control import add_control
+from voxbus_runtime.heap import give_large_pieces_back
 from voxbus_runtime.logs import set_up_logs
 from voxbus_runtime.metrics import CALLS, LOOP_LAG, SLOTS, SUBSCRIPTIONS, TASKS
 from voxbus_runtime.peers import Peers
@@ -118,6 +119,7 @@ def main(name: str, settings_type: type[S], wire: Wire[S]) -> None:
             variable = "VOXBUS_" + "_".join(str(part) for part in error["loc"]).upper()
             sys.stderr.write(f"{name}: {variable}: {error['msg']}\n")
         sys.exit(2)
+    give_large_pieces_back()
     if name in _LITTLE_BUT_OFTEN:
         take_short_turns(settings.turn_slice_us, niceness=settings.turn_niceness)
     sys.exit(uvloop.run(run(name, settings, wire)))
