@@ -128,6 +128,8 @@ class Run:
                     await self._rounds(rounds, setting)
                 if self.options.logs:
                     (BUILD / f"stack{'-' if place else ''}{place}.log").write_text(stack.logs())
+                    for log in folder.glob("n?.log"):
+                        (BUILD / log.name).write_bytes(log.read_bytes())
 
     async def _rounds(self, rounds: list[Round], setting: Setting) -> None:
         if _place_of(rounds[0]) == FULL:

@@ -67,3 +67,24 @@ async def test_an_acknowledgement_gives_the_sequence_and_ends_the_retries() -> N
     outbox._on_ack(bus.sent[0][1], None, b'{"stream":"EVENTS","seq":7}')
     assert await waiting == 7
     assert outbox.waiting == 0
+
+
+IN_PROCESS = (
+    b'{"error":{"code":409,"err_code":10158,"description":"duplicate message id is in process"},'
+    b'"stream":"EVENTS","seq":0}'
+)
+
+
+@pytest.mark.parametrize("answer", [IN_PROCESS, b'{"stream":"EVENTS","seq":0}', b"[]", b"7", b'{"seq":"x"}'])
+async def test_whatever_is_no_acknowledgement_keeps_the_event_until_there_is_one(answer: bytes) -> None:
+    """A leader cut off from its followers refuses a retry with a sequence number in the refusal."""
+    bus = Bus()
+    outbox = Outbox(cast("Any", bus))
+    waiting = asyncio.create_task(outbox.stored("event.x", b"{}", {}))
+    await asyncio.sleep(0)
+    outbox._on_ack(bus.sent[0][1], None, answer)
+    await asyncio.sleep(0)
+    assert outbox.waiting == 1
+    assert not waiting.done()
+    outbox._on_ack(bus.sent[0][1], None, b'{"stream":"EVENTS","seq":7,"duplicate":true}')
+    assert await waiting == 7

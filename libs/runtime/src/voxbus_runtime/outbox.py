@@ -98,9 +98,8 @@ class Outbox:
 
     def _on_ack(self, subject: str, _headers: dict[str, str] | None, payload: bytes) -> None:
         token = int(subject.rpartition(".")[2])
-        try:
-            sequence = int(json.loads(payload)["seq"])
-        except (ValueError, KeyError, TypeError):
+        sequence = _stored_at(payload)
+        if not sequence:
             self._on_refusal(token)
             return
         pending = self._pending.pop(token, None)
@@ -114,3 +113,16 @@ class Outbox:
             wait_s = min(RETRY_AFTER_S, _REFUSED_FIRST_S * 2**pending.refusals)
             pending.refusals += 1
             pending.tried_at_s = time.monotonic() - RETRY_AFTER_S + wait_s
+
+
+def _stored_at(acknowledgement: bytes) -> int:
+    """The sequence number in the stream; 0 = it is not stored.
+
+    A refusal may have a sequence, too: while a leader that lost its followers still holds an event that it could not
+    store, it answers each retry with error 10158, "duplicate message id is in process", and `seq` 0.
+    """
+    try:
+        told = json.loads(acknowledgement)
+        return 0 if "error" in told else int(told["seq"])
+    except (ValueError, KeyError, TypeError):
+        return 0
