@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from voxbus_runtime.bus import connect
 from voxbus_runtime.live import LiveProtocol, live_head, read_headers
 from voxbus_runtime.service import count_holdings
 from voxbus_runtime.tasks import end
-from voxbus_testing.nats import NatsServer, eventually
+from voxbus_testing.nats import NatsServer, eventually, free_port
 
 
 def dropped() -> float:
@@ -254,3 +255,32 @@ def _kept_in(heard: list[bytes]) -> Any:
         heard.append(message.data)
 
     return keep
+
+
+async def test_a_server_that_takes_nothing_any_more_is_left_for_another_although_much_is_unsent(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    other = NatsServer(free_port(), tmp_path / "other")
+    other.start()
+    bus = await connect(f"{nats_server.url},{other.url}", "live-test", structlog.get_logger())
+    lost, taken = (nats_server, other) if bus.nc.connected_url.port == nats_server.port else (other, nats_server)
+    assert lost.process is not None
+    back = asyncio.Event()
+
+    async def on_back() -> None:
+        back.set()
+
+    bus.on_reconnect(on_back)
+    lost.process.send_signal(signal.SIGSTOP)
+    try:
+        head = live_head("x")
+        for _ in range(500):
+            bus.nc.publish_live(head, bytes(20_000))
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await back.wait()
+        assert bus.nc.connected_url.port == taken.port
+    finally:
+        lost.process.send_signal(signal.SIGCONT)
+        await bus.nc.close()
+        other.kill()

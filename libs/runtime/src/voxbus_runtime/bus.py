@@ -1,5 +1,6 @@
 """The connection to NATS: publishing facts, key-value entries, the log of a call."""
 
+import random
 import re
 import time
 import uuid
@@ -238,9 +239,13 @@ async def connect(urls: str, name: str, log: BoundLogger, gather_ms: float = 0.0
             said_at_s = time.monotonic()
             log.warning("waiting for NATS", nats_url=without_login(urls), problem=type(error).__name__)
 
+    servers = [url.strip() for url in urls.split(",")]
+    random.shuffle(servers)
     await nc.connect(
-        servers=[url.strip() for url in urls.split(",")],
+        servers=servers,
         name=name,
+        # Shuffled above, once: nats-py would do so at each loss, and may then try the lost server first, for 2 s.
+        dont_randomize=True,
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.2,  # pyright: ignore[reportArgumentType] - it is slept with, and 1 s is too long
         connect_timeout=2,

@@ -144,6 +144,14 @@ class LiveClient(Client):
         self._write_commands()
         await super()._send_ping(future)
 
+    async def _attempt_reconnect(self) -> None:
+        """What a server that is lost has not taken it will not take: nats-py would wait for that before it goes on to
+        the next, which a server that is cut off or frozen makes last until it is back."""
+        transport = self._socket()
+        if transport is not None:
+            transport.abort()
+        await super()._attempt_reconnect()
+
     def _socket(self) -> Any:
         writer = getattr(self._transport, "_io_writer", None)
         return None if writer is None else writer.transport
