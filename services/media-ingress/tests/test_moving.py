@@ -45,6 +45,29 @@ async def test_who_does_not_come_back_holds_nobody_up_for_long() -> None:
     assert time.monotonic() - began_s < 2
 
 
+async def test_where_nobody_follows_the_callers_are_let_go_at_once() -> None:
+    """Each would be waited for in vain, and this worker be in the way of its own successor for as long."""
+    callers = [Attached() for _ in range(40)]
+    began_s = time.monotonic()
+    await move(callers)
+    assert all(caller.endings == [MOVED] for caller in callers)
+    assert time.monotonic() - began_s < 2
+
+
+async def test_two_who_stay_away_one_by_one_end_the_waiting_for_nobody_else() -> None:
+    there = [Attached() for _ in range(3)]
+    for each in there:
+        each.call.fenced.set()
+    last = Attached()
+    moving = asyncio.create_task(move([Attached(), there[0], Attached(), there[1], last, there[2]]))
+    while not last.endings:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert there[2].endings == []
+    await moving
+    assert there[2].endings == [MOVED]
+
+
 async def test_a_line_that_cannot_come_back_is_left_alone() -> None:
     staying = Attached(can_come_back=False)
     await move([staying])

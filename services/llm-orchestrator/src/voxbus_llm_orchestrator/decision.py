@@ -27,6 +27,8 @@ class View:
     `asking` = reply the model is being asked for right now, 0 = none; `spent`: by that request. `advising` = transcript
     about which the customer's endpointing server was asked last. `line_lost_pts_ms` = since when media-ingress has
     given no sign of life. `is_deaf` = the bus may have been saying things for a while that were not heard here.
+    `is_catching_up` = media-ingress gives no sign of life, or did not until just now: what the caller said meanwhile is
+    still to be heard.
     """
 
     state: CallState
@@ -37,6 +39,7 @@ class View:
     advising: int = 0
     spent: Spent = NOTHING_SPENT
     is_deaf: bool = False
+    is_catching_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ MEDIA = "media-ingress"
 _CLOCK_STAGES = frozenset({MEDIA, "vad"})
 """Those who say where the caller's audio stands while they say it."""
 _LINE_CHECK_MS = 1_000
+_CATCHES_UP_MS = 2_000
+"""media-ingress is back: what it could not say is said again, heard and recognized within this time."""
 _TOO_MANY_DECISIONS = 200
 
 Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | tuple[int, Knowledge] | Advice | None
@@ -84,6 +86,7 @@ class CallShell:
         self._ingress = ""
         self._ingress_epoch = 0
         self._is_ingress_silent = False
+        self._caught_up_unix_ms = 0.0
         self._line_lost_ms: int | None = None
 
     @property
@@ -180,6 +183,8 @@ class CallShell:
         lost = is_silent or 0 < self._state.attachment < self._ingress_epoch
         if is_silent and not self._is_ingress_silent:
             self._call.log.warning("media-ingress of the call is gone, waiting for the caller to come back")
+        if self._is_ingress_silent and not is_silent:
+            self._caught_up_unix_ms = unix_ms() + _CATCHES_UP_MS
         self._is_ingress_silent = is_silent
         self._line_lost_ms = (self._line_lost_ms or self._now_ms()) if lost else None
 
@@ -211,6 +216,7 @@ class CallShell:
             self._advising_seq,
             self._spent,
             self._call.is_behind or self._peers.is_deaf,
+            self._is_ingress_silent or unix_ms() < self._caught_up_unix_ms,
         )
 
     def _now_ms(self) -> int:

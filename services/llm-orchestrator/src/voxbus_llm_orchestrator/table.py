@@ -109,6 +109,9 @@ BY_SILENCE: Final = frozenset(
 )
 """They conclude from what nobody said: not while others may be speaking unheard."""
 
+BY_MISSING_WORDS: Final = frozenset({rows_supervisor.answer_without_final, rows_supervisor.ask_back})
+"""They conclude from what the recognizer did not say: not while the caller's audio is late itself."""
+
 
 def decide(view: View) -> Decide | At | None:
     """What to do now; or when to look again; or None: only something new can change anything."""
@@ -116,7 +119,7 @@ def decide(view: View) -> Decide | At | None:
         return None
     wakes: list[int] = []
     for row in _rows(view):
-        if view.is_deaf and row in BY_SILENCE:
+        if (view.is_deaf and row in BY_SILENCE) or (view.is_catching_up and row in BY_MISSING_WORDS):
             continue
         answer = row(view)
         if isinstance(answer, Decide | OnlyAt):
