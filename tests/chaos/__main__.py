@@ -247,7 +247,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
     parser.add_argument("--single", action="store_true", help="one worker per stage, as `make up` starts them")
     parser.add_argument("--report", action="store_true", help="write docs/reliability.md after a partial run, too")
-    parser.add_argument("--logs", action="store_true", help="keep the stack's logs in build/chaos")
+    parser.add_argument("--logs", action="store_true", help="keep the logs of stack and cluster in build/chaos")
     options = parser.parse_args()
     # Ended by a time limit from outside, it cleans up as after Ctrl-C: stacks, namespaces, mounts.
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))

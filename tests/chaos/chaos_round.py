@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,9 @@ _LAST_FAULT_BEFORE_END_S: Final = 8.0
 _TOUCHED_BEFORE_S: Final = 0.5
 _TOUCHED_FOR_S: Final = 5.0
 """A machine that stands still this close to a strike has a part in the gap."""
+_ELECTIONS_APART_S: Final = 12.0
+"""A leader is away for 5 s, and to elect one takes NATS 4 to 9: with the next loss in the midst of that, an answer that
+waits for a tool would come when the caller asks the next question, and be interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,8 @@ async def run_round(plan: Round, setting: Setting, usual_ms: float) -> Verdict:
 async def _strike(plan: Round, setting: Setting, rng: random.Random, began_s: float, verdict: Verdict) -> list[Strike]:
     """One strike after the other, as long as the calls go on; says what was done."""
     talk_s = plan.talk.ends_ms / 1_000
-    moments = _moments(rng, began_s + RAMP_S + _FIRST_FAULT_S, talk_s, len(plan.faults))
+    apart_s = _ELECTIONS_APART_S if any(fault.target == LEADER for fault in plan.faults) else 0.0
+    moments = moments_of(rng, began_s + RAMP_S + _FIRST_FAULT_S, talk_s, len(plan.faults), apart_s)
     strikes: list[Strike] = []
     for at_s, fault in zip(moments, plan.faults, strict=True):
         await asyncio.sleep(max(0.0, at_s - time.monotonic()))
@@ -163,10 +168,11 @@ async def _lost(trials: list[Trial], setting: Setting) -> list[str]:
     return [f"call {trial.number} ({trial.call_id}): {what}" for trial, wrong in found for what in wrong]
 
 
-def _moments(rng: random.Random, first_s: float, talk_s: float, strikes: int) -> list[float]:
-    """Random, one in each of as many equal stretches of the talk."""
+def moments_of(rng: random.Random, first_s: float, talk_s: float, strikes: int, apart_s: float = 0.0) -> list[float]:
+    """Random, one in each of as many equal stretches of the talk; none sooner than `apart_s` after the one before."""
     stretch_s = (talk_s - _LAST_FAULT_BEFORE_END_S) / max(1, strikes)
-    return [first_s + stretch_s * (number + rng.random() * 0.8) for number in range(strikes)]
+    moments = [first_s + stretch_s * (number + rng.random() * 0.8) for number in range(strikes)]
+    return list(accumulate(moments, lambda before_s, at_s: max(at_s, before_s + apart_s)))
 
 
 def _tell_of_lines(trials: list[Trial], verdict: Verdict, setting: Setting) -> None:

@@ -1,8 +1,10 @@
 """The judge of the chaos suite sees what went wrong, and nothing where nothing did."""
 
+import random
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from chaos_judge import (
     tally_of,
     unexcused,
 )
+from chaos_round import moments_of
 from chaos_talk import PERIOD_MS, talk_of
 
 from voxbus_testing.stub_voice import stub_tone
@@ -155,3 +158,11 @@ def test_what_is_not_kept_of_a_call_is_named() -> None:
 def test_the_record_of_the_assistant_is_held_to_what_the_caller_heard_whatever_was_planned() -> None:
     (fault,) = losses_of(TALK, kept(), HEARD[1:])
     assert fault.endswith("ms of sound on the assistant's track instead of 0")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_strikes_that_make_elections_leave_each_other_the_time_for_one(seed: int) -> None:
+    moments = moments_of(random.Random(seed), 2.0, 61.0, 3, apart_s=12.0)
+    assert all(later - earlier >= 12.0 for earlier, later in pairwise(moments))
+    assert moments_of(random.Random(seed), 2.0, 61.0, 3)[0] == moments[0]
+    assert moments[-1] < 61.0
