@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from chaos_faults import LEADER, STORAGE, Fault, Ground, counts_of, inflict, set
 from chaos_judge import Evidence, Silence, Tally, faults_of, silences_of, tally_of, transcript_faults, unexcused
 from chaos_kept import COMPLETE_WITHIN_S, Archive, losses
 from chaos_machine import Machine
+from chaos_moments import ELECTIONS_APART_S, LAST_FAULT_BEFORE_END_S, moments_of
 from chaos_talk import PERIOD_MS, Talk, talk_of
 
 from voxbus_testing.caller import Caller
@@ -28,13 +28,9 @@ CLOSING_S: Final = 6.0
 CALLS: Final = Path(__file__).parents[2] / "build" / "chaos" / "calls"
 """The logs of calls that went wrong."""
 _FIRST_FAULT_S: Final = 1.0
-_LAST_FAULT_BEFORE_END_S: Final = 8.0
 _TOUCHED_BEFORE_S: Final = 0.5
 _TOUCHED_FOR_S: Final = 5.0
 """A machine that stands still this close to a strike has a part in the gap."""
-_ELECTIONS_APART_S: Final = 12.0
-"""A leader is away for 5 s, and to elect one takes NATS 4 to 9: with the next loss in the midst of that, an answer that
-waits for a tool would come when the caller asks the next question, and be interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +134,12 @@ async def run_round(plan: Round, setting: Setting, usual_ms: float) -> Verdict:
 async def _strike(plan: Round, setting: Setting, rng: random.Random, began_s: float, verdict: Verdict) -> list[Strike]:
     """One strike after the other, as long as the calls go on; says what was done."""
     talk_s = plan.talk.ends_ms / 1_000
-    apart_s = _ELECTIONS_APART_S if any(fault.target == LEADER for fault in plan.faults) else 0.0
+    apart_s = ELECTIONS_APART_S if any(fault.target == LEADER for fault in plan.faults) else 0.0
     moments = moments_of(rng, began_s + RAMP_S + _FIRST_FAULT_S, talk_s, len(plan.faults), apart_s)
     strikes: list[Strike] = []
     for at_s, fault in zip(moments, plan.faults, strict=True):
         await asyncio.sleep(max(0.0, at_s - time.monotonic()))
-        if time.monotonic() > began_s + talk_s - _LAST_FAULT_BEFORE_END_S + RAMP_S:
+        if time.monotonic() > began_s + talk_s - LAST_FAULT_BEFORE_END_S + RAMP_S:
             verdict.did.append(f"{fault.name} is left out: the strikes before took too long")
             setting.say(f"    {verdict.did[-1]}")
             continue
@@ -166,13 +162,6 @@ async def _lost(trials: list[Trial], setting: Setting) -> list[str]:
     asked = (losses(each.talk, each.call_id, each.evidence.audio if each.evidence else [], archive) for each in placed)
     found = zip(placed, await asyncio.gather(*asked), strict=True)
     return [f"call {trial.number} ({trial.call_id}): {what}" for trial, wrong in found for what in wrong]
-
-
-def moments_of(rng: random.Random, first_s: float, talk_s: float, strikes: int, apart_s: float = 0.0) -> list[float]:
-    """Random, one in each of as many equal stretches of the talk; none sooner than `apart_s` after the one before."""
-    stretch_s = (talk_s - _LAST_FAULT_BEFORE_END_S) / max(1, strikes)
-    moments = [first_s + stretch_s * (number + rng.random() * 0.8) for number in range(strikes)]
-    return list(accumulate(moments, lambda before_s, at_s: max(at_s, before_s + apart_s)))
 
 
 def _tell_of_lines(trials: list[Trial], verdict: Verdict, setting: Setting) -> None:

@@ -23,7 +23,7 @@ from chaos_judge import (
     tally_of,
     unexcused,
 )
-from chaos_round import moments_of
+from chaos_moments import moments_of
 from chaos_talk import PERIOD_MS, talk_of
 
 from voxbus_testing.stub_voice import stub_tone
