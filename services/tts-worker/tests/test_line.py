@@ -26,8 +26,11 @@ class Bus:
 
     def publish_audio(self, direction: str, frame: AudioFrame) -> bytes:
         assert direction == "agent"
-        self.sent.append([frame.seq, *(more.seq for more in frame.more)])
+        self.sent.append(list(self.audio_payload(frame)))
         return bytes(self.sent[-1])
+
+    def audio_payload(self, frame: AudioFrame) -> bytes:
+        return bytes([frame.seq, *(more.seq for more in frame.more)])
 
     def publish_audio_again(self, direction: str, payload: bytes) -> None:
         assert direction == "agent"

@@ -21,6 +21,11 @@ class FrameRing:
         self._frames: deque[tuple[float, AudioDirection, bytes]] = deque()
         self._lost_at_ms: float | None = None
 
+    @property
+    def is_lost(self) -> bool:
+        """The bus went away, and what it missed has not been said again yet."""
+        return self._lost_at_ms is not None
+
     def keep(self, at_ms: float, direction: AudioDirection, payload: bytes) -> None:
         """A frame as it was sent at `at_ms`, which never goes back."""
         frames = self._frames

@@ -172,12 +172,16 @@ class OwnedCall:
 
         Gives the frame, and `more` in it, as it was sent, for `publish_audio_again`.
         """
+        payload = self.audio_payload(frame)
+        self.publish_audio_again(direction, payload)
+        return payload
+
+    def audio_payload(self, frame: AudioFrame) -> bytes:
+        """A frame, and `more` in it, as this owner sends it."""
         frame.epoch = self.epoch
         for more in frame.more:
             more.epoch = self.epoch
-        payload = frame.SerializeToString()
-        self.publish_audio_again(direction, payload)
-        return payload
+        return frame.SerializeToString()
 
     def publish_audio_again(self, direction: AudioDirection, payload: bytes) -> None:
         """Sends a frame once more; readers drop those they know."""

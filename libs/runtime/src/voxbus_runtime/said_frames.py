@@ -31,8 +31,13 @@ class SaidFrames:
         self._ring = FrameRing()
 
     def say(self, direction: AudioDirection, frame: AudioFrame) -> None:
-        """Now, without waiting; while the bus is lost, when it is back."""
-        self._ring.keep(_now_ms(), direction, self._call.publish_audio(direction, frame))
+        """Now, without waiting; while the bus is lost, when it is back and what came before has been said again.
+
+        A frame that went ahead of those would close the hole they belong into, for readers who were not cut off
+        themselves and know of no loss.
+        """
+        said = self._call.audio_payload(frame) if self._ring.is_lost else self._call.publish_audio(direction, frame)
+        self._ring.keep(_now_ms(), direction, said)
 
     def forget(self) -> None:
         """Everybody who needs them has heard them. At the end of a call its parts refer to each other and are freed
@@ -43,7 +48,7 @@ class SaidFrames:
         self._ring.bus_lost(_now_ms())
 
     async def on_reconnect(self) -> None:
-        """What was missed; newer frames may have gone before it, readers put them in order."""
+        """What was missed, in order."""
         self._again(self._ring.bus_back())
 
     def say_again(self, for_ms: float) -> None:
