@@ -282,5 +282,7 @@ async def test_a_server_that_takes_nothing_any_more_is_left_for_another_although
         assert bus.nc.connected_url.port == taken.port
     finally:
         lost.process.send_signal(signal.SIGCONT)
-        await bus.nc.close()
-        other.kill()
+        try:
+            await bus.nc.close()
+        finally:
+            other.kill()

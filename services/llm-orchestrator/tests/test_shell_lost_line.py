@@ -9,7 +9,7 @@ from virtual_shell import FakeCall, FakeModel, HearingPeers
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
-from voxbus_llm_orchestrator import rows_supervisor, rows_voice, shell
+from voxbus_llm_orchestrator import line_watch, rows_supervisor, rows_voice
 from voxbus_llm_orchestrator.cast import Cast
 from voxbus_llm_orchestrator.models import Models
 from voxbus_llm_orchestrator.shell import CallShell
@@ -73,7 +73,7 @@ async def test_a_transcript_is_waited_for_as_long_as_the_callers_audio_itself_is
 ) -> None:
     """A server was cut off with media-ingress on it: vad took its silence for the caller's."""
     monkeypatch.setattr(rows_supervisor, "AWAIT_FINAL_MS", SILENT_MS)
-    monkeypatch.setattr(shell, "_CATCHES_UP_MS", 3 * SILENT_MS)
+    monkeypatch.setattr(line_watch, "CATCHES_UP_MS", 3 * SILENT_MS)
     call = FakeCall({"firstMessageMode": "assistant-waits-for-user", "model": {"provider": "openai", "model": "x"}})
     peers = HearingPeers()
     async with shell_of(call, peers):
@@ -107,7 +107,7 @@ async def test_a_transcript_that_does_not_come_is_done_without_once_the_line_has
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rows_supervisor, "AWAIT_FINAL_MS", SILENT_MS)
-    monkeypatch.setattr(shell, "_CATCHES_UP_MS", SILENT_MS)
+    monkeypatch.setattr(line_watch, "CATCHES_UP_MS", SILENT_MS)
     call = FakeCall({"firstMessageMode": "assistant-waits-for-user", "model": {"provider": "openai", "model": "x"}})
     peers = HearingPeers()
     async with shell_of(call, peers):

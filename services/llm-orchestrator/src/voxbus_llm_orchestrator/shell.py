@@ -26,6 +26,7 @@ from voxbus_llm_orchestrator.conversation import messages_for, openai_messages, 
 from voxbus_llm_orchestrator.decision import NOTHING_SPENT, AskEndpointing, AskModel, At, Decide, DropModel, Out, View
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
 from voxbus_llm_orchestrator.knowledge_server import NOTHING, Knowledge, said_instead, with_documents
+from voxbus_llm_orchestrator.line_watch import LineWatch
 from voxbus_llm_orchestrator.model_access import model_access
 from voxbus_llm_orchestrator.models import Models, model_answering
 from voxbus_llm_orchestrator.saying import Spoken
@@ -38,7 +39,6 @@ from voxbus_llm_orchestrator.turn_so_far import turn_so_far
 from voxbus_providers.errors import ProviderError, ProviderSlow
 from voxbus_providers.model import ModelRequest, ModelUsage, Turn
 from voxbus_runtime.bus import unix_ms
-from voxbus_runtime.liveness import Vital
 from voxbus_runtime.owned_call import OwnedCall
 from voxbus_runtime.peers import Peers
 from voxbus_runtime.sequencing import LoggedMessage
@@ -48,8 +48,6 @@ MEDIA = "media-ingress"
 _CLOCK_STAGES = frozenset({MEDIA, "vad"})
 """Those who say where the caller's audio stands while they say it."""
 _LINE_CHECK_MS = 1_000
-_CATCHES_UP_MS = 2_000
-"""media-ingress is back: what it could not say is said again, heard and recognized within this time."""
 _TOO_MANY_DECISIONS = 200
 
 Input = LoggedMessage | tuple[int, Heard] | tuple[int, ProviderError] | tuple[int, Knowledge] | Advice | None
@@ -83,11 +81,7 @@ class CallShell:
         self._endpointing_server = endpointing_server
         self._advising: asyncio.Task[None] | None = None
         self._advising_seq = 0
-        self._ingress = ""
-        self._ingress_epoch = 0
-        self._is_ingress_silent = False
-        self._caught_up_unix_ms = 0.0
-        self._line_lost_ms: int | None = None
+        self._line = LineWatch(peers, call.log)
 
     @property
     def state(self) -> CallState:
@@ -164,7 +158,7 @@ class CallShell:
         if message.envelope.stage in _CLOCK_STAGES:
             self._clock.heard(stamp_ms(body), at_unix_ms)
         if isinstance(body, StageClaimed) and body.stage == MEDIA:
-            self._ingress, self._ingress_epoch = body.worker, body.epoch
+            self._line.claimed(body.worker, body.epoch)
         self._become(apply(self._state, body, message.envelope.event_id))
 
     async def _learn(self, body: Message | None) -> None:
@@ -177,16 +171,7 @@ class CallShell:
                 self._fill_in()
 
     def _check_line(self) -> None:
-        """A media-ingress that gives no sign of life has lost the line, whether it can say so or not. One that has just
-        taken the call over has no line either, until it says that the caller is there."""
-        is_silent = bool(self._ingress) and self._peers.vital(self._ingress) is Vital.SUSPECT
-        lost = is_silent or 0 < self._state.attachment < self._ingress_epoch
-        if is_silent and not self._is_ingress_silent:
-            self._call.log.warning("media-ingress of the call is gone, waiting for the caller to come back")
-        if self._is_ingress_silent and not is_silent:
-            self._caught_up_unix_ms = unix_ms() + _CATCHES_UP_MS
-        self._is_ingress_silent = is_silent
-        self._line_lost_ms = (self._line_lost_ms or self._now_ms()) if lost else None
+        self._line.check(self._state.attachment, self._now_ms(), unix_ms())
 
     # --- what to do about it -----------------------------------------------------------------------------------
 
@@ -212,11 +197,11 @@ class CallShell:
             self._plan,
             self._now_ms(),
             self._asking_reply,
-            self._line_lost_ms,
+            self._line.lost_pts_ms,
             self._advising_seq,
             self._spent,
             self._call.is_behind or self._peers.is_deaf,
-            self._is_ingress_silent or unix_ms() < self._caught_up_unix_ms,
+            self._line.is_catching_up(unix_ms()),
         )
 
     def _now_ms(self) -> int:
