@@ -68,6 +68,14 @@ async def test_a_sentence_is_not_said_again_between_a_takeover_of_the_line_and_t
         assert clear.pts_ms >= back_ms + SILENT_MS
 
 
+def lose_line_in_mid_speech(call: FakeCall, peers: HearingPeers) -> None:
+    call.hears("media-ingress", claimed(1), attached(1, 0), e.CallStarted(pts_ms=0, setup_ms=1))
+    call.hears("vad", e.SpeechStarted(speech_seq=1, pts_ms=10, detected_pts_ms=20))
+    call.hears("stt-worker", e.TranscriptPartial(transcript_seq=1, text="where is", start_pts_ms=10, end_pts_ms=30))
+    peers.lost = {"media-ingress-1"}
+    call.hears("vad", e.SpeechStopped(speech_seq=1, pts_ms=40, detected_pts_ms=45, voiced_ms=30))
+
+
 async def test_a_transcript_is_waited_for_as_long_as_the_callers_audio_itself_is_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -77,11 +85,7 @@ async def test_a_transcript_is_waited_for_as_long_as_the_callers_audio_itself_is
     call = FakeCall({"firstMessageMode": "assistant-waits-for-user", "model": {"provider": "openai", "model": "x"}})
     peers = HearingPeers()
     async with shell_of(call, peers):
-        call.hears("media-ingress", claimed(1), attached(1, 0), e.CallStarted(pts_ms=0, setup_ms=1))
-        call.hears("vad", e.SpeechStarted(speech_seq=1, pts_ms=10, detected_pts_ms=20))
-        call.hears("stt-worker", e.TranscriptPartial(transcript_seq=1, text="where is", start_pts_ms=10, end_pts_ms=30))
-        peers.lost = {"media-ingress-1"}
-        call.hears("vad", e.SpeechStopped(speech_seq=1, pts_ms=40, detected_pts_ms=45, voiced_ms=30))
+        lose_line_in_mid_speech(call, peers)
         await asyncio.sleep(2 * SILENT_MS / 1_000)
         peers.lost = set()
         await asyncio.sleep(2 * SILENT_MS / 1_000)
@@ -111,11 +115,7 @@ async def test_a_transcript_that_does_not_come_is_done_without_once_the_line_has
     call = FakeCall({"firstMessageMode": "assistant-waits-for-user", "model": {"provider": "openai", "model": "x"}})
     peers = HearingPeers()
     async with shell_of(call, peers):
-        call.hears("media-ingress", claimed(1), attached(1, 0), e.CallStarted(pts_ms=0, setup_ms=1))
-        call.hears("vad", e.SpeechStarted(speech_seq=1, pts_ms=10, detected_pts_ms=20))
-        call.hears("stt-worker", e.TranscriptPartial(transcript_seq=1, text="where is", start_pts_ms=10, end_pts_ms=30))
-        peers.lost = {"media-ingress-1"}
-        call.hears("vad", e.SpeechStopped(speech_seq=1, pts_ms=40, detected_pts_ms=45, voiced_ms=30))
+        lose_line_in_mid_speech(call, peers)
         await asyncio.sleep(SILENT_MS / 1_000)
         peers.lost = set()
         committed = await call.says(e.TurnCommitted)

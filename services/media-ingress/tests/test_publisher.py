@@ -42,7 +42,7 @@ class Air:
         return self.audio_payload(frame)
 
     def audio_payload(self, frame: AudioFrame) -> bytes:
-        return f"{frame.pts_ms}".encode()
+        return f"{'played' if frame.utterance_seq else 'caller'} {frame.pts_ms}".encode()
 
     def publish_audio_again(self, direction: str, payload: bytes) -> None:
         self.again.append((direction, payload))
@@ -56,7 +56,7 @@ async def test_what_the_bus_missed_is_said_again_and_once_more_when_a_worker_was
     publisher.played(40, bytes(640), 1)
     publisher.send_played()
     await publisher.said.on_reconnect()
-    missed = [("caller", b"20"), ("played", b"40")]
+    missed = [("caller", b"caller 20"), ("played", b"played 40")]
     assert air.again == missed
     again = SayingAgain(lambda: [publisher.said])
     for deaf_ms in (300, 60_000):
@@ -65,7 +65,7 @@ async def test_what_the_bus_missed_is_said_again_and_once_more_when_a_worker_was
     async with asyncio.timeout(5):
         while len(air.again) < 5:
             await asyncio.sleep(0.01)
-    assert air.again[2:] == [*missed, ("caller", b"60")], "once for both"
+    assert air.again[2:] == [*missed, ("caller", b"caller 60")], "once for both"
 
 
 async def test_nothing_new_goes_ahead_of_what_the_bus_missed() -> None:
@@ -78,7 +78,7 @@ async def test_nothing_new_goes_ahead_of_what_the_bus_missed() -> None:
     assert (air.live, air.again) == ([20], [])
     await publisher.said.on_reconnect()
     publisher.caller(60, bytes(640), filled=False, origin_unix_us=0)
-    assert (air.live, air.again) == ([20, 60], [("caller", b"20"), ("caller", b"40")])
+    assert (air.live, air.again) == ([20, 60], [("caller", b"caller 20"), ("caller", b"caller 40")])
 
 
 @pytest.mark.parametrize("is_lost", [False, True])

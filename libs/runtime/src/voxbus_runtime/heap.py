@@ -18,10 +18,10 @@ _HEAPS: Final = 2
 """The event loop's own, and one that all other threads share."""
 
 
-def give_large_pieces_back(large_bytes: int = LARGE_BYTES) -> bool:
+def give_large_pieces_back() -> bool:
     """For the whole process, from now on. False = this C library has no such thing."""
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is None:
         return False
-    options = ((_M_MMAP_THRESHOLD, large_bytes), (_M_ARENA_MAX, _HEAPS))
+    options = ((_M_MMAP_THRESHOLD, LARGE_BYTES), (_M_ARENA_MAX, _HEAPS))
     return all([set_option(ctypes.c_int(name), ctypes.c_int(value)) == 1 for name, value in options])
