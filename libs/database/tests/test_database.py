@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiosqlite
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, text, update
 
@@ -184,6 +185,21 @@ async def test_a_file_another_process_keeps_locked_is_unreachable(
                 pass
     await first.close()
     await second.close()
+
+
+async def test_a_new_file_that_another_process_writes_while_it_is_opened_is_waited_for(
+    tmp_path: Path, package: Path
+) -> None:
+    path = tmp_path / "x.db"
+    async with aiosqlite.connect(path, isolation_level=None) as other:
+        await other.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(open_database(sqlite_url(path), SCHEMA))
+        await asyncio.sleep(0.2)
+        assert not opening.done()
+        await other.execute("COMMIT")
+        database = await opening
+    assert await words(database) == []
+    await database.close()
 
 
 async def test_a_new_file_is_readable_by_its_owner_only(tmp_path: Path, package: Path) -> None:

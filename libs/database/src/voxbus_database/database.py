@@ -1,11 +1,14 @@
 """Connections and transactions of one service's database."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
+import aiosqlite
 from asyncpg import InterfaceError as PostgresInterfaceError
 from asyncpg import PostgresError
 from sqlalchemy import URL, Connection, Table, event
@@ -21,6 +24,7 @@ from voxbus_database.migrations import Schema, migrate
 _CONNECT_PROBLEMS: Final = (OSError, TimeoutError, NoneFree, DBAPIError, PostgresError, PostgresInterfaceError)
 _CONNECT_TIMEOUT_S: Final = 5
 _BUSY_TIMEOUT_MS: Final = 5_000
+_LOOKS_AGAIN_S: Final = 0.02
 
 
 class Database:
@@ -126,10 +130,25 @@ def _with_pragmas(engine: AsyncEngine) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:  # pyright: ignore[reportUnusedFunction]
-        for pragma in (f"busy_timeout={_BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in (f"busy_timeout={_BUSY_TIMEOUT_MS}", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()
+        connection.run_async(_keep_a_write_ahead_log)
 
     return engine
+
+
+async def _keep_a_write_ahead_log(driver: aiosqlite.Connection) -> None:
+    """SQLite does not wait by itself where another process turns the same new file over to WAL at this moment."""
+    until_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1_000
+    while True:
+        try:
+            await (await driver.execute("PRAGMA journal_mode=WAL")).close()
+        except sqlite3.OperationalError as busy:
+            if "locked" not in str(busy) or time.monotonic() >= until_s:
+                raise
+        else:
+            return
+        await asyncio.sleep(_LOOKS_AGAIN_S)
 
 
 def _reading(engine: AsyncEngine) -> AsyncEngine:
