@@ -1,6 +1,7 @@
 """The broker on a real nats-server: what a durable consumer promises."""
 
 import asyncio
+import signal
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,7 +20,7 @@ from voxbus_contracts.events import UsageRecorded
 from voxbus_contracts.streams import BILLING, TOOL_RUNNER, ConsumerSpec
 from voxbus_runtime.bootstrap import ensure_bus
 from voxbus_runtime.bus import Bus
-from voxbus_testing.nats import NatsServer, bus_at, eventually, free_port
+from voxbus_testing.nats import NatsServer, bus_at, eventually, free_port, mortal_nats
 
 REF = CallRef("acme", "11111111-1111-4111-8111-1111111111ab")
 SPOKEN = UsageRecorded(item="voice", provider="vapi", unit="characters", quantity=27)
@@ -359,3 +360,19 @@ async def test_a_reader_beside_whom_another_reads_is_told_of_the_gap(nats_url: s
         await broker.stop()
     marks = {each.envelope.event_id: each.is_after_gap for each in got}
     assert marks == {"gap-0": True, "gap-2": True, "gap-3": False}
+
+
+@pytest.mark.integration
+async def test_a_server_that_hangs_is_left_for_another(serving: Serving) -> None:
+    got = Got()
+    async with mortal_nats() as one, mortal_nats() as other, serving(f"{one.url},{other.url}", got) as broker:
+        port = broker.broker.config.broker_config.connection_state.connection.connected_url.port
+        hangs, lives = (one, other) if port == one.port else (other, one)
+        assert hangs.process is not None
+        hangs.process.send_signal(signal.SIGSTOP)
+        try:
+            async with bus_at(lives.url) as bus:
+                await StoredPublisher(bus, "tts-worker").publish_stored(REF, SPOKEN, event_id=uuid.uuid4().hex)
+                await eventually(in_all(got, 1), 8)
+        finally:
+            hangs.process.send_signal(signal.SIGCONT)

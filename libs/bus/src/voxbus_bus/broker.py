@@ -30,6 +30,7 @@ from voxbus_contracts import CallRef
 from voxbus_contracts.privacy import MARK_BYTES
 from voxbus_contracts.streams import ConsumerSpec
 from voxbus_contracts.subjects import parse
+from voxbus_runtime.bus import server_options
 from voxbus_runtime.tasks import end
 
 Handler = Callable[[Received], Awaitable[None]]
@@ -149,12 +150,10 @@ class EventBroker:
         self._readers: list[BatchReader | PromptReader] = []
         self._watch: asyncio.Task[None] | None = None
         self.broker = NatsBroker(
-            [url.strip() for url in nats_url.split(",")],
+            **server_options(nats_url),
             name=f"{name}-consumers",
             apply_types=False,
             ack_policy=AckPolicy.MANUAL,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # the client takes fractions
             graceful_timeout=10.0,
             logger=None,
         )

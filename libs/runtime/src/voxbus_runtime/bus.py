@@ -5,7 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypedDict
 
 import nats.errors
 from nats.js import JetStreamContext
@@ -214,6 +214,36 @@ def without_login(urls: str) -> str:
     return re.sub(r"//[^/,]*@", "//", urls)
 
 
+class ServerOptions(TypedDict):
+    """Of nats-py's connections."""
+
+    servers: list[str]
+    dont_randomize: bool
+    max_reconnect_attempts: int
+    reconnect_time_wait: int
+    connect_timeout: int
+    ping_interval: int
+    max_outstanding_pings: int
+
+
+def server_options(urls: str) -> ServerOptions:
+    """Which servers are tried, in which order, and how soon one that hangs is left; for every connection of a service.
+
+    They are shuffled here, once: nats-py would do so at each loss, and may then try the lost server first, for 2 s.
+    """
+    servers = [url.strip() for url in urls.split(",")]
+    random.shuffle(servers)
+    return ServerOptions(
+        servers=servers,
+        dont_randomize=True,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.2,  # pyright: ignore[reportArgumentType] - it is slept with, and 1 s is too long
+        connect_timeout=2,
+        ping_interval=_PING_S,
+        max_outstanding_pings=_PINGS,
+    )
+
+
 async def connect(urls: str, name: str, log: BoundLogger, gather_ms: float = 0.0, listen_every_ms: float = 0.0) -> Bus:
     """Connects, waiting for the server as long as it takes and saying so.
 
@@ -239,19 +269,10 @@ async def connect(urls: str, name: str, log: BoundLogger, gather_ms: float = 0.0
             said_at_s = time.monotonic()
             log.warning("waiting for NATS", nats_url=without_login(urls), problem=type(error).__name__)
 
-    servers = [url.strip() for url in urls.split(",")]
-    random.shuffle(servers)
     await nc.connect(
-        servers=servers,
+        **server_options(urls),
         name=name,
-        # Shuffled above, once: nats-py would do so at each loss, and may then try the lost server first, for 2 s.
-        dont_randomize=True,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.2,  # pyright: ignore[reportArgumentType] - it is slept with, and 1 s is too long
-        connect_timeout=2,
         pending_size=_PENDING_BYTES,
-        ping_interval=_PING_S,
-        max_outstanding_pings=_PINGS,
         reconnected_cb=on_reconnected,
         disconnected_cb=on_disconnected,
         error_cb=on_error,
