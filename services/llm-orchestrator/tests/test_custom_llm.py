@@ -1,6 +1,7 @@
 """A customer's own model: what it is told of the call, with whose credential, and what a flush does."""
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -21,6 +22,7 @@ from voxbus_providers.model import ModelAccess, ModelRequest, TextDelta, ToolCal
 from voxbus_runtime.guard import Guard
 from voxbus_runtime.outbound import customer_client, operator_client
 from voxbus_runtime.sealing import seal
+from voxbus_runtime.server_access import ServerAccess
 from voxbus_testing.conformance_model import parts_of, text_of
 from voxbus_testing.openai_server import HOLD, Answer, OpenAiServer, call_deltas, chunk, event, failing, streamed, whole
 from voxbus_testing.token_server import TokenServer
@@ -137,6 +139,20 @@ async def test_a_token_that_is_refused_is_replaced_once_and_the_model_asked_agai
             await parts_of(custom, request(server.base_url, access))
     shown = [each.headers["authorization"] for each in server.received]
     assert shown == ["Bearer t-1", "Bearer t-1", "Bearer t-2", "Bearer t-2", "Bearer t-2"]
+
+
+async def test_what_is_signed_is_what_is_sent(server: OpenAiServer, custom: CustomLlm) -> None:
+    server.answer_next(streamed("Hi."))
+    plan = {"type": "hmac", "secretKey": seal("hush", KEY), "algorithm": "sha256"}
+    signing = CustomLlm(custom_client := customer_client(Guard.parse("127.0.0.0/8")), ServerAccess(custom_client, KEY))
+    try:
+        await parts_of(signing, request(server.base_url, ModelAccess(authentication=plan)))
+    finally:
+        await signing.close()
+    (got,) = server.received
+    signed = got.headers["x-timestamp"].encode() + b"." + got.content
+    assert got.headers["x-signature"] == hmac.new(b"hush", signed, "sha256").hexdigest()
+    assert got.headers["content-type"] == "application/json"
 
 
 async def test_an_answer_that_has_begun_is_not_asked_for_again(server: OpenAiServer, custom: CustomLlm) -> None:

@@ -358,8 +358,9 @@ async def make_rig(nats_url: str, caplog: pytest.LogCaptureFixture) -> AsyncIter
     yield make
     for rig in rigs:
         await rig.close()
-    failures = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
-    assert failures == []
+    failures = [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
+    # The exporter of a test of tracing before this one may still be trying.
+    assert [record.getMessage() for record in failures if not record.name.startswith("opentelemetry.")] == []
 
 
 @pytest.fixture

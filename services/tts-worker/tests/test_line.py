@@ -21,6 +21,7 @@ class Bus:
             connected=True, on_disconnect=partial(_listed, self.lost), on_reconnect=partial(_listed, self.back)
         )
         self.leaving = asyncio.Event()
+        self.epoch = 1
         self.sent: list[list[int]] = []
         self.again: list[list[int]] = []
 

@@ -7,6 +7,7 @@ A connection is opened to an address the guard has seen: the name is resolved on
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Any, Final, cast
 from urllib.request import getproxies
 
@@ -85,7 +86,7 @@ class _CustomerClient(httpx.AsyncClient):
         is_plain = how.keys() <= {"content", "headers", "timeout"} and isinstance(headers, dict)
         if not (is_plain and isinstance(content, bytes) and content):
             return super().build_request(method, url, **how)
-        url, given = httpx.URL(url), {name.lower() for name in headers}
+        url, given = _parsed(url), {name.lower() for name in headers}
         auto = [("Host", url.netloc.decode("ascii")), *self._own, ("Content-Length", str(len(content)))]
         fields = [each for each in auto if each[0].lower() not in given]
         timeout = how.get("timeout", httpx.USE_CLIENT_DEFAULT)
@@ -110,6 +111,12 @@ class _CustomerClient(httpx.AsyncClient):
             raise
         response.request = request
         return response
+
+
+@lru_cache(maxsize=512)
+def _parsed(url: httpx.URL | str) -> httpx.URL:
+    """Raises httpx.InvalidURL. Taking an address apart takes half as long as all the rest of a request."""
+    return httpx.URL(url)
 
 
 def tls_context() -> ssl.SSLContext:

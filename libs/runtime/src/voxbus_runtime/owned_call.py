@@ -177,10 +177,8 @@ class OwnedCall:
         return payload
 
     def audio_payload(self, frame: AudioFrame) -> bytes:
-        """A frame, and `more` in it, as this owner sends it."""
+        """A frame as this owner sends it; `more` in it have its epoch already."""
         frame.epoch = self.epoch
-        for more in frame.more:
-            more.epoch = self.epoch
         return frame.SerializeToString()
 
     def publish_audio_again(self, direction: AudioDirection, payload: bytes) -> None:

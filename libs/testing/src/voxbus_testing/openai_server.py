@@ -118,6 +118,8 @@ class Received:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    content: bytes = b""
+    """The body as it came."""
 
 
 @dataclass(eq=False)
@@ -230,4 +232,4 @@ async def _read_request(reader: asyncio.StreamReader) -> Received | None:
     first, *lines = head.strip().split("\r\n")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Received(first.split(" ")[1], headers, json.loads(body or b"{}"))
+    return Received(first.split(" ")[1], headers, json.loads(body or b"{}"), body)

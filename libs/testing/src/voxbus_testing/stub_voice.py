@@ -7,6 +7,7 @@ and then streams as a hosted voice does, in chunks of 100 ms, eight times faster
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import ClassVar, Final
 
 import numpy as np
@@ -18,6 +19,8 @@ MS_PER_CHARACTER: Final = 30
 TONE_HZ: Final = 400
 CHUNK_MS: Final = 100
 TIMES_REAL_TIME: Final = 8
+LONG_TONE_MS: Final = 8_000
+"""Made once; sentences are shorter."""
 _SAMPLES_PER_MS: Final = 16
 _AMPLITUDE: Final = 20_000
 _CHUNK_BYTES: Final = CHUNK_MS * _SAMPLES_PER_MS * 2
@@ -30,6 +33,15 @@ def stub_duration_ms(text: str, speed: float = 1.0) -> int:
 
 def stub_tone(ms: int) -> bytes:
     """Loud 400 Hz, phase 0 at the start: mono s16le 16 kHz."""
+    return _tone(ms) if ms > LONG_TONE_MS else _long_tone()[: 2 * ms * _SAMPLES_PER_MS]
+
+
+@cache
+def _long_tone() -> bytes:
+    return _tone(LONG_TONE_MS)
+
+
+def _tone(ms: int) -> bytes:
     at = np.arange(ms * _SAMPLES_PER_MS)
     wave = _AMPLITUDE * np.sin(2 * np.pi * TONE_HZ / (1_000 * _SAMPLES_PER_MS) * at)
     return np.rint(wave).astype("<i2").tobytes()

@@ -10,7 +10,7 @@ from voxbus_llm_orchestrator import apply_prepared
 from voxbus_llm_orchestrator.apply_moves import MOVE_CHANGES
 from voxbus_llm_orchestrator.apply_playback import PLAYBACK_CHANGES
 from voxbus_llm_orchestrator.apply_tools import TOOL_CHANGES
-from voxbus_llm_orchestrator.folding import Changes, changed_reply, with_entry
+from voxbus_llm_orchestrator.folding import Changes, changed, changed_reply, with_entry
 from voxbus_llm_orchestrator.state import (
     CallState,
     Final,
@@ -34,17 +34,17 @@ def apply(state: CallState, message: Message, event_id: str = "") -> CallState:
 
 
 def _call_started(state: CallState, event: e.CallStarted, _id: str) -> CallState:
-    return replace(state, started=True, answered_pts_ms=event.pts_ms)
+    return changed(state, started=True, answered_pts_ms=event.pts_ms)
 
 
 def _call_ended(state: CallState, _event: e.CallEnded, _id: str) -> CallState:
-    return replace(state, ended=True)
+    return changed(state, ended=True)
 
 
 def _attached(state: CallState, event: e.MediaAttached, _id: str) -> CallState:
     if event.attachment < state.attachment:
         return state
-    return replace(
+    return changed(
         state,
         attachment=event.attachment,
         attached_pts_ms=event.pts_ms,
@@ -56,12 +56,12 @@ def _attached(state: CallState, event: e.MediaAttached, _id: str) -> CallState:
 def _detached(state: CallState, event: e.MediaDetached, _id: str) -> CallState:
     if event.attachment != state.attachment:
         return state
-    return replace(state, detached_pts_ms=event.pts_ms, detached_clean=event.clean)
+    return changed(state, detached_pts_ms=event.pts_ms, detached_clean=event.clean)
 
 
 def _end_ordered(state: CallState, command: c.EndCall, _id: str) -> CallState:
     message = state.end_message if state.end_reasons else command.message
-    return replace(state, end_reasons=(*state.end_reasons, command.reason), end_message=message)
+    return changed(state, end_reasons=(*state.end_reasons, command.reason), end_message=message)
 
 
 # --- the caller ---
@@ -70,14 +70,14 @@ def _end_ordered(state: CallState, command: c.EndCall, _id: str) -> CallState:
 def _speech_started(state: CallState, event: e.SpeechStarted, _id: str) -> CallState:
     if event.speech_seq in state.stretches:
         return state
-    return replace(state, stretches=with_entry(state.stretches, event.speech_seq, Stretch(event.pts_ms)))
+    return changed(state, stretches=with_entry(state.stretches, event.speech_seq, Stretch(event.pts_ms)))
 
 
 def _speech_stopped(state: CallState, event: e.SpeechStopped, _id: str) -> CallState:
     known = state.stretches.get(event.speech_seq)
     started = known.started_pts_ms if known else max(0, event.pts_ms - event.voiced_ms)
     stretch = Stretch(started, event.pts_ms, event.voiced_ms, finished=event.finished)
-    return replace(state, stretches=with_entry(state.stretches, event.speech_seq, stretch))
+    return changed(state, stretches=with_entry(state.stretches, event.speech_seq, stretch))
 
 
 def _speech_paused(state: CallState, event: e.SpeechPaused, _id: str) -> CallState:
@@ -85,25 +85,25 @@ def _speech_paused(state: CallState, event: e.SpeechPaused, _id: str) -> CallSta
     if known is None or known.stopped_pts_ms is not None:
         return state
     paused = replace(known, paused_pts_ms=event.pts_ms)
-    return replace(state, stretches=with_entry(state.stretches, event.speech_seq, paused))
+    return changed(state, stretches=with_entry(state.stretches, event.speech_seq, paused))
 
 
 def _speech_judged(state: CallState, event: e.SpeechJudged, _id: str) -> CallState:
-    return replace(state, judged=with_entry(state.judged, event.speech_seq, event.finished))
+    return changed(state, judged=with_entry(state.judged, event.speech_seq, event.finished))
 
 
 def _partial(state: CallState, event: e.TranscriptPartial, _id: str) -> CallState:
     if event.transcript_seq in state.finals or event.transcript_seq < state.partial_seq:
         return state
     upto_ms = event.end_pts_ms
-    return replace(state, partial_seq=event.transcript_seq, partial_text=event.text, partial_end_pts_ms=upto_ms)
+    return changed(state, partial_seq=event.transcript_seq, partial_text=event.text, partial_end_pts_ms=upto_ms)
 
 
 def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
     state = apply_prepared.guessed(state, event)
     final = Final(event.text.strip(), event.speech_seq, event.end_pts_ms, event.confidence, event.language)
     cleared = event.transcript_seq >= state.partial_seq
-    return replace(
+    return changed(
         state,
         finals=with_entry(state.finals, event.transcript_seq, final),
         partial_seq=max(state.partial_seq, event.transcript_seq),
@@ -112,11 +112,11 @@ def _final(state: CallState, event: e.TranscriptFinal, _id: str) -> CallState:
 
 
 def _language_detected(state: CallState, event: e.LanguageDetected, _id: str) -> CallState:
-    return replace(state, language=event.language)
+    return changed(state, language=event.language)
 
 
 def _keys_pressed(state: CallState, event: e.DtmfReceived, _id: str) -> CallState:
-    return replace(state, keys=(*state.keys, *(Key(digit, event.pts_ms) for digit in event.digits)))
+    return changed(state, keys=(*state.keys, *(Key(digit, event.pts_ms) for digit in event.digits)))
 
 
 # --- turns and replies: ours ---
@@ -125,7 +125,7 @@ def _keys_pressed(state: CallState, event: e.DtmfReceived, _id: str) -> CallStat
 def _dismissed(state: CallState, event: e.TranscriptDismissed, _id: str) -> CallState:
     doubted = event.transcript_seqs if event.reason == "low-confidence" else ()
     consumed = state.consumed | set(event.transcript_seqs)
-    return replace(state, consumed=consumed, doubted=(*state.doubted, *doubted))
+    return changed(state, consumed=consumed, doubted=(*state.doubted, *doubted))
 
 
 def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
@@ -138,7 +138,7 @@ def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
         is_spoken=not event.keys,
     )
     items = (*state.items, Item("turn", event.turn)) if event.text else state.items
-    return replace(
+    return changed(
         state,
         turns=with_entry(state.turns, event.turn, turn),
         consumed=state.consumed | set(event.transcript_seqs),
@@ -148,19 +148,19 @@ def _committed(state: CallState, event: e.TurnCommitted, _id: str) -> CallState:
 
 
 def _advised(state: CallState, event: e.TurnWaitAdvised, _id: str) -> CallState:
-    return replace(state, advice=with_entry(state.advice, event.transcript_seq, event.wait_ms))
+    return changed(state, advice=with_entry(state.advice, event.transcript_seq, event.wait_ms))
 
 
 def _measured(state: CallState, event: e.TurnMeasured, _id: str) -> CallState:
     known = state.turns.get(event.turn)
-    return replace(state, turns=with_entry(state.turns, event.turn, replace(known, measured=True))) if known else state
+    return changed(state, turns=with_entry(state.turns, event.turn, replace(known, measured=True))) if known else state
 
 
 def _reply_started(state: CallState, event: e.ReplyStarted, _id: str) -> CallState:
     if event.reply in state.speculations:
         state = apply_prepared.given(state, event)
     reply = Reply(event.turn, event.source, event.pts_ms, event.utterances, cause=event.cause)
-    return replace(
+    return changed(
         state,
         replies=with_entry(state.replies, event.reply, reply),
         items=(*state.items, Item("reply", event.reply)),
@@ -172,7 +172,7 @@ def _reply_retried(state: CallState, event: e.ReplyRetried, _id: str) -> CallSta
     known = state.replies.get(event.reply)
     retries = known.retries + 1 if known else 0
     state = changed_reply(state, event.reply, retries=retries, retry_reason=event.reason, retried_pts_ms=event.pts_ms)
-    return replace(state, stand_in=max(state.stand_in, event.stand_in))
+    return changed(state, stand_in=max(state.stand_in, event.stand_in))
 
 
 def _reply_generated(state: CallState, event: e.ReplyGenerated, _id: str) -> CallState:
@@ -198,12 +198,12 @@ def _hook_triggered(state: CallState, event: e.HookTriggered, _id: str) -> CallS
         event.end_reason,
         event.end_message,
     )
-    return replace(state, hooks=with_entry(state.hooks, event.trigger, run))
+    return changed(state, hooks=with_entry(state.hooks, event.trigger, run))
 
 
 def _message_added(state: CallState, event: e.MessageAdded, _id: str) -> CallState:
     item = Item("added", role=event.role, content=event.content, cause=event.cause)
-    return replace(state, items=(*state.items, item), carried_out=state.carried_out | {event.cause})
+    return changed(state, items=(*state.items, item), carried_out=state.carried_out | {event.cause})
 
 
 def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
@@ -221,7 +221,7 @@ def _say(state: CallState, command: c.SaySentence, _id: str) -> CallState:
         command.repeats,
         command.keys,
     )
-    state = replace(state, utterances=with_entry(state.utterances, command.utterance_seq, utterance))
+    state = changed(state, utterances=with_entry(state.utterances, command.utterance_seq, utterance))
     known = state.replies.get(command.reply)
     if known is not None:
         return changed_reply(state, command.reply, utterances=(*known.utterances, command.utterance_seq))
@@ -236,11 +236,11 @@ def _clear(state: CallState, command: c.ClearPlayback, _id: str) -> CallState:
         for number, reply in state.replies.items()
     }
     upto = max(state.clear_ordered_upto, command.up_to_utterance_seq)
-    return replace(state, replies=replies, clear_ordered_upto=upto)
+    return changed(state, replies=replies, clear_ordered_upto=upto)
 
 
 def _resume(state: CallState, command: c.ResumePlayback, _id: str) -> CallState:
-    return replace(state, forgiven_seq=max(state.forgiven_seq, command.speech_seq))
+    return changed(state, forgiven_seq=max(state.forgiven_seq, command.speech_seq))
 
 
 _CHANGES: Constant[Changes] = {

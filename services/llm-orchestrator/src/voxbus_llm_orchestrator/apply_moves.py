@@ -6,7 +6,7 @@ from typing import Final as Constant
 
 from voxbus_contracts import commands as c
 from voxbus_contracts import events as e
-from voxbus_llm_orchestrator.folding import Changes, with_entry
+from voxbus_llm_orchestrator.folding import Changes, changed, with_entry
 from voxbus_llm_orchestrator.state import CallState, Found, Handoff, Item, MoveOrder
 
 HANDED_OFF: Constant = "Handed off."
@@ -22,12 +22,12 @@ def _handoff_ordered(state: CallState, command: c.HandOffCall, event_id: str) ->
 
 
 def _ordered(state: CallState, event_id: str, order: MoveOrder) -> CallState:
-    return replace(state, move_orders=with_entry(state.move_orders, event_id, order))
+    return changed(state, move_orders=with_entry(state.move_orders, event_id, order))
 
 
 def _find(state: CallState, command: c.FindDestination, _id: str) -> CallState:
     """A tool whose destination is looked for counts as running."""
-    state = replace(state, searched=with_entry(state.searched, command.cause, command.pts_ms))
+    state = changed(state, searched=with_entry(state.searched, command.cause, command.pts_ms))
     return _changed_tool(state, command.cause, ordered=True)
 
 
@@ -35,7 +35,7 @@ def _resolved(state: CallState, event: e.DestinationResolved, _id: str) -> CallS
     if event.cause in state.found:
         return state
     found = Found(event.destination, event.result, event.message, event.error)
-    return replace(state, found=with_entry(state.found, event.cause, found))
+    return changed(state, found=with_entry(state.found, event.cause, found))
 
 
 def _completed(state: CallState, event: e.HandoffCompleted, _id: str) -> CallState:
@@ -48,7 +48,7 @@ def _completed(state: CallState, event: e.HandoffCompleted, _id: str) -> CallSta
         max(state.replies, default=0) + 1,
     )
     state = _moved(state, event.cause, event.result or HANDED_OFF)
-    return replace(
+    return changed(
         state,
         active=event.member,
         stand_in=0,
@@ -59,7 +59,7 @@ def _completed(state: CallState, event: e.HandoffCompleted, _id: str) -> CallSta
 
 
 def _refused(state: CallState, event: e.HandoffRefused, _id: str) -> CallState:
-    state = replace(state, moved=state.moved | {event.cause})
+    state = changed(state, moved=state.moved | {event.cause})
     return _changed_tool(state, event.cause, finished=True, failed=True, result=event.reason)
 
 
@@ -69,7 +69,7 @@ def _transferred(state: CallState, event: e.CallTransferred, _id: str) -> CallSt
 
 def _control_requested(state: CallState, event: e.CallControlRequested, _id: str) -> CallState:
     if event.request == "hang-up":
-        return replace(state, hang_up_requested=True)
+        return changed(state, hang_up_requested=True)
     return _moved(state, event.cause, TRANSFERRED)
 
 
@@ -77,7 +77,7 @@ def _moved(state: CallState, cause: str, result: str) -> CallState:
     """It is done: the model that asked for it is not asked to go on."""
     tool = state.tools.get(cause)
     done = {f"tool-done:{tool.reply}"} if tool else set[str]()
-    state = replace(state, moved=state.moved | {cause}, carried_out=state.carried_out | done)
+    state = changed(state, moved=state.moved | {cause}, carried_out=state.carried_out | done)
     return _changed_tool(state, cause, finished=True, result=result)
 
 
@@ -85,7 +85,7 @@ def _changed_tool(state: CallState, cause: str, **changes: Any) -> CallState:
     known = state.tools.get(cause)
     if known is None or known.finished:
         return state
-    return replace(state, tools=with_entry(state.tools, cause, replace(known, **changes)))
+    return changed(state, tools=with_entry(state.tools, cause, replace(known, **changes)))
 
 
 MOVE_CHANGES: Constant[Changes] = {

@@ -5,7 +5,7 @@ from typing import Any
 from typing import Final as Constant
 
 from voxbus_contracts import events as e
-from voxbus_llm_orchestrator.folding import Changes, with_entry
+from voxbus_llm_orchestrator.folding import Changes, changed, with_entry
 from voxbus_llm_orchestrator.state import CallState, Playback, Voiced
 
 _Report = (
@@ -25,7 +25,7 @@ def _playback(state: CallState, event: _Report, **changes: Any) -> CallState:
         changes.pop("paused", None)
     changes["played_ms"] = max(known.played_ms, getattr(event, "played_ms", 0))
     changes["last_pts_ms"] = known.last_pts_ms if known.finished else max(known.last_pts_ms, event.pts_ms)
-    return replace(state, playbacks=with_entry(state.playbacks, event.utterance_seq, replace(known, **changes)))
+    return changed(state, playbacks=with_entry(state.playbacks, event.utterance_seq, replace(known, **changes)))
 
 
 def _playback_started(state: CallState, event: e.PlaybackStarted, _id: str) -> CallState:
@@ -61,12 +61,12 @@ def _finished(state: CallState, event: e.PlaybackFinished, _id: str) -> CallStat
 def _cleared(state: CallState, event: e.PlaybackCleared, _id: str) -> CallState:
     if event.utterance_seq:
         state = _playback(state, event, paused=False)
-    return replace(state, cleared_upto=max(state.cleared_upto, event.up_to_utterance_seq))
+    return changed(state, cleared_upto=max(state.cleared_upto, event.up_to_utterance_seq))
 
 
 def _synthesized(state: CallState, event: e.SpeechSynthesized, _id: str) -> CallState:
     voiced = Voiced(event.duration_ms, event.first_audio_ms, event.words, event.failed)
-    return replace(state, voiced=with_entry(state.voiced, event.utterance_seq, voiced))
+    return changed(state, voiced=with_entry(state.voiced, event.utterance_seq, voiced))
 
 
 PLAYBACK_CHANGES: Constant[Changes] = {

@@ -16,6 +16,24 @@ from voxbus_runtime.sealing import open_seal, with_open_monitor
 _CUSTOM: Final = "custom-llm"
 
 
+class Access:
+    """Of one call's models, found once for as long as nothing about it changes: opening what is sealed takes a while,
+    in which the caller waits."""
+
+    def __init__(self, call: OwnedCall) -> None:
+        self._call = call
+        self._of: tuple[CallConfig, Assistant, Model] | None = None
+        self._known = NO_ACCESS
+
+    def of(self, config: CallConfig, assistant: Assistant, model: Model) -> ModelAccess:
+        """As `model_access`."""
+        of = self._of
+        if of is None or not (of[0] is config and of[1] is assistant and of[2] is model):
+            self._known = model_access(self._call, config, assistant, model)
+            self._of = (config, assistant, model)
+        return self._known
+
+
 def model_access(call: OwnedCall, config: CallConfig, assistant: Assistant, model: Model) -> ModelAccess:
     """For a call of ours; `config` while that assistant has it. Raises ProviderRejected for a key nobody can open."""
     if model.provider != _CUSTOM and not config.credentials:

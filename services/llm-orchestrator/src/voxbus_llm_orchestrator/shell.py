@@ -27,7 +27,7 @@ from voxbus_llm_orchestrator.decision import NOTHING_SPENT, AskEndpointing, AskM
 from voxbus_llm_orchestrator.endpointing_server import Advice, EndpointingServer
 from voxbus_llm_orchestrator.knowledge_server import NOTHING, Knowledge, said_instead, with_documents
 from voxbus_llm_orchestrator.line_watch import LineWatch
-from voxbus_llm_orchestrator.model_access import model_access
+from voxbus_llm_orchestrator.model_access import Access
 from voxbus_llm_orchestrator.models import Models, model_answering
 from voxbus_llm_orchestrator.saying import Spoken
 from voxbus_llm_orchestrator.speculation import dropped, may_go_ahead
@@ -67,6 +67,7 @@ class CallShell:
         self._call = call
         self._cast = cast
         self._models = models
+        self._access = Access(call)
         self._peers = peers
         self._clock = AudioClock()
         self._trace = CallTrace(call.config, self._clock)
@@ -302,7 +303,7 @@ class CallShell:
                     self._inputs.put_nowait((reply, heard))
                 return
             messages = with_documents(messages, looked_up.documents)
-            access = model_access(self._call, self._cast.config(self._state), assistant, chosen)
+            access = self._access.of(self._cast.config(self._state), assistant, chosen)
             ref = self._call.ref
             request = ModelRequest(chosen, messages, chosen.tools, call=ref.call, org=ref.org, access=access)
             turn = known.turn if known else self._state.speculations[reply].turn

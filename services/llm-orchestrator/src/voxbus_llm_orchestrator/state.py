@@ -241,9 +241,9 @@ class Item:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CallState:
-    """All of it. Mappings are never changed in place.
+    """All of it. Mappings are never changed in place. Without slots, for `folding.changed`.
 
     `advice`: ms by transcript, None = the server did not answer. `speculations` are numbered like replies, and one that
     is given becomes one; `speculating` = the open one, 0 = none.

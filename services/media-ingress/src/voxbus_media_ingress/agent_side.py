@@ -75,8 +75,10 @@ class AgentSide:
 
     def on_frame(self, frame: AudioFrame) -> None:
         at_ms = now_ms()
+        is_flowing = self._playout.is_flowing
         self._playout.on_frame(agent_frame(frame, frame.epoch, time.time_ns() // 1_000), at_ms)
-        self._pace(at_ms)
+        if not is_flowing:
+            self._pace(at_ms)
 
     def on_stored_frame(self, frame: AudioFrame) -> None:
         """A frame read back from the stream; `pace` follows when all are in."""

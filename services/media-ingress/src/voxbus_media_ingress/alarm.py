@@ -16,10 +16,11 @@ class Alarm:
     `on_ring` gets the time to act for, never before the one that was set: loops fire timers up to 1 ms early.
     """
 
-    __slots__ = ("_at_ms", "_handle", "_on_ring")
+    __slots__ = ("_at_ms", "_handle", "_loop", "_on_ring")
 
     def __init__(self, on_ring: Callable[[float], None]) -> None:
         self._on_ring = on_ring
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.TimerHandle | None = None
         self._at_ms = 0.0
 
@@ -29,8 +30,9 @@ class Alarm:
             return
         self.stop()
         self._at_ms = at_ms
-        delay_s = max(0.0, at_ms - now_ms()) / 1_000
-        self._handle = asyncio.get_running_loop().call_later(delay_s, self._ring)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._handle = self._loop.call_later(max(0.0, at_ms - now_ms()) / 1_000, self._ring)
 
     def stop(self) -> None:
         if self._handle is not None:

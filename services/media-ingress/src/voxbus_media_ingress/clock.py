@@ -87,7 +87,7 @@ class CallerClock:
         self._first_burst_at_ms: float | None = None
         self._is_settled = False
         self._queue: deque[tuple[bytes, float]] = deque()
-        self._ready: list[tuple[int, bytes, bool, float]] = []
+        self._ready: list[CallerFrame] = []
         self._arrivals = array("d", bytes(8 * _REMEMBERED))
         self._sent_ahead = 0
         self._owed = 0
@@ -109,7 +109,9 @@ class CallerClock:
         a transport is heard from its first moment, though it takes a while to learn where the call's clock stands."""
         if start_pts_ms % FRAME_MS:
             raise ValueError(f"start_pts_ms: {start_pts_ms} is no multiple of {FRAME_MS}")
+        later_ms = start_pts_ms - self._start_pts_ms
         self._start_pts_ms = start_pts_ms
+        self._ready = [frame._replace(pts_ms=frame.pts_ms + later_ms) for frame in self._ready]
 
     def position_at(self, now_ms: float) -> float:
         """Where the audio clock stands, in ms of pts, not rounded to frames: at the end of a frame when it is due."""
@@ -134,8 +136,9 @@ class CallerClock:
         self._advance(now_ms, fills=False)
         waiting = len(self._queue)
         self._regrid(self._origin_ms + FRAME_MS * (self._slot + waiting) - now_ms, now_ms)
-        taken = frames[: _MAX_QUEUED - waiting]
-        self._queue.extend((pcm, now_ms) for pcm in taken)
+        taken = frames if len(frames) <= _MAX_QUEUED - waiting else frames[: _MAX_QUEUED - waiting]
+        for pcm in taken:
+            self._queue.append((pcm, now_ms))
         if len(self._queue) > _BURST:
             self._sent_ahead = len(self._queue)
         self._advance(now_ms, fills=False)
@@ -150,7 +153,7 @@ class CallerClock:
     def take(self) -> list[CallerFrame]:
         """Gives the frames that `push` made ready. Nothing is filled: more of what is late may be in the socket."""
         ready, self._ready = self._ready, []
-        return [CallerFrame(self._pts_of(slot), pcm, filled, arrived_ms) for slot, pcm, filled, arrived_ms in ready]
+        return ready
 
     def next_due(self, now_ms: float) -> float:
         """When to poll next if nothing arrives before."""
@@ -227,7 +230,7 @@ class CallerClock:
 
     def _give(self, pcm: bytes, filled: bool, arrived_ms: float) -> None:
         self._arrivals[self._slot % _REMEMBERED] = arrived_ms
-        self._ready.append((self._slot, pcm, filled, arrived_ms))
+        self._ready.append(CallerFrame(self._start_pts_ms + FRAME_MS * self._slot, pcm, filled, arrived_ms))
         self._slot += 1
 
     def _shorten(self, now_ms: float) -> None:

@@ -91,6 +91,12 @@ class Playout:
         return self._pause is not None
 
     @property
+    def is_flowing(self) -> bool:
+        """Something sounds and has its next frame: a further one changes nothing about what is due, and when."""
+        utterance = self._current
+        return self._pause is None and utterance is not None and utterance.started and utterance.has_next
+
+    @property
     def lost(self) -> tuple[int, int] | None:
         """(utterance_seq, index) of a frame that was lost on the way and holds up the rest."""
         utterance = self._current

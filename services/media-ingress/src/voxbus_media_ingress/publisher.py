@@ -41,6 +41,7 @@ class Publisher:
             pcm=pcm,
             pts_ms=pts_ms,
             seq=self._caller_seq,
+            epoch=self._call.epoch,
             attachment=self._call.epoch,
             filled=filled,
             origin_unix_us=origin_unix_us,
@@ -58,6 +59,7 @@ class Publisher:
             pts_ms=pts_ms,
             seq=self._played_seq,
             utterance_seq=utterance_seq,
+            epoch=self._call.epoch,
             attachment=self._call.epoch,
         )
         if self._played is None:

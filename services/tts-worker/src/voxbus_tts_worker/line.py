@@ -37,7 +37,7 @@ class CallLine:
         """Frames leave in the order they are given."""
         while not self._call.bus.connected:  # noqa: ASYNC110 - the bus tells its state, not its change
             await asyncio.sleep(_BUS_LOST_S)
-        frame.seq = next(self._numbers)
+        frame.seq, frame.epoch = next(self._numbers), self._call.epoch
         self._newest_seq = max(self._newest_seq, frame.utterance_seq)
         if self._waiting is None:
             self._waiting = frame

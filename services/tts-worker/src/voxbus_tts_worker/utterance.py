@@ -61,6 +61,7 @@ class Utterance:
         self._line = line
         self._engines = engines
         self._pace = pace
+        self._loop = asyncio.get_running_loop()
         self._sent = 0
         self._first_sent_s = 0.0
         self._first_audio_ms: int | None = None
@@ -146,9 +147,9 @@ class Utterance:
             await self._publish(pcm, last=False)
 
     async def _publish(self, pcm: bytes, last: bool) -> None:
-        loop = asyncio.get_running_loop()
         made_unix_us = time.time_ns() // 1_000
-        await self._wait_for_turn()
+        if self._sent and not self.sentence.is_repeat:
+            await self._wait_for_turn()
         frame = AudioFrame(
             pcm=pcm,
             pts_ms=self._sent * FRAME_MS,
@@ -159,7 +160,7 @@ class Utterance:
         )
         await self._line.send(frame, may_wait=not last and self._is_ahead())
         if self._first_audio_ms is None:
-            self._first_sent_s = loop.time()
+            self._first_sent_s = self._loop.time()
             self._first_audio_ms = max(0, round(self._first_sent_s * 1_000 - self.sentence.arrived_ms))
         if pcm:
             self._sent += 1
@@ -168,15 +169,14 @@ class Utterance:
 
     def _is_ahead(self) -> bool:
         """What was sent before sounds for a while yet, even if the caller hears the sentence already."""
-        sounded_s = asyncio.get_running_loop().time() - self._first_sent_s
+        sounded_s = self._loop.time() - self._first_sent_s
         return self._sent * FRAME_MS > sounded_s * 1_000 + _WELL_AHEAD_MS and not self.sentence.is_repeat
 
     async def _wait_for_turn(self) -> None:
-        """A sentence that a predecessor may have begun is not held back: much of it may be heard already."""
-        if not self._sent or self.sentence.is_repeat:
-            return
+        """Not for the first frame, nor for a sentence that a predecessor may have begun: much of it may be heard
+        already."""
         due_s = self._first_sent_s + due_ms(self._sent, self._pace.ahead_ms) / 1_000
-        wait_s = due_s - asyncio.get_running_loop().time()
+        wait_s = due_s - self._loop.time()
         if wait_s > 0 and not self._line.hurry.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._line.hurry.wait(), wait_s)

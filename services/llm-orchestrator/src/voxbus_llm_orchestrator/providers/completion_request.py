@@ -4,10 +4,12 @@ Source: OpenAI API reference, chat completions (August 2026).
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from voxbus_contracts.offering import offered
 from voxbus_contracts.tool import FunctionSchema
+from voxbus_providers.errors import ProviderRejected
 from voxbus_providers.model import ModelRequest, Turn
 
 _COMPLETIONS: Final = "/chat/completions"
@@ -18,6 +20,14 @@ def completions_url(base_url: str) -> str:
     address, mark, query = base_url.strip().partition("?")
     address = address.rstrip("/").removesuffix(_COMPLETIONS) + _COMPLETIONS
     return address + mark + query
+
+
+def sent_bytes(provider: str, body: Mapping[str, Any]) -> bytes:
+    """The body as it is sent, and signed. Raises ProviderRejected for what JSON does not have."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError as wrong:
+        raise ProviderRejected(provider, f"the request cannot be sent: {type(wrong).__name__}") from None
 
 
 def completion_body(request: ModelRequest, limit_field: str) -> dict[str, Any]:

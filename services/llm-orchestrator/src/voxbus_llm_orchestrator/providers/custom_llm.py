@@ -3,16 +3,15 @@
 Source: the public API's custom-llm, for what is added to the body.
 """
 
-import json
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 import httpx
 
-from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
+from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url, sent_bytes
 from voxbus_llm_orchestrator.providers.openai import Question, answer_parts
 from voxbus_providers.errors import ProviderRejected, ProviderUnauthorized, ProviderUnavailable
 from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
@@ -44,11 +43,11 @@ class CustomLlm(LanguageModel):
         model = request.model
         url = completions_url(model.url) if model.url else None
         body = completion_body(request, "max_tokens")
-        body = about_the_call(request, int(self._now_s() * 1000)) | body
+        content = sent_bytes(self.name, about_the_call(request, int(self._now_s() * 1000)) | body)
         may_renew = True
         while True:
-            headers = await self._headers(request, url or "", body)
-            question = Question(self.name, url, headers, body, model.timeout_seconds, request.tools)
+            headers = await self._headers(request, url or "", content)
+            question = Question(self.name, url, headers, content, model.timeout_seconds, request.tools)
             try:
                 async with aclosing(answer_parts(self._client, question)) as parts:
                     async for part in parts:
@@ -60,14 +59,14 @@ class CustomLlm(LanguageModel):
                     raise
                 may_renew = False
 
-    async def _headers(self, request: ModelRequest, url: str, body: Mapping[str, Any]) -> dict[str, str]:
+    async def _headers(self, request: ModelRequest, url: str, content: bytes) -> dict[str, str]:
         own = {name.lower(): value for name, value in request.model.headers.items()}
         plan = request.access.authentication
         if plan is None:
             key = request.access.api_key
             return ({"authorization": f"Bearer {key}"} if key else {}) | own
         try:
-            signed = Signed(url, json.dumps(body).encode(), request.call, int(self._now_s() * 1000))
+            signed = Signed(url, content, request.call, int(self._now_s() * 1000))
             return await self._access.authentication(plan, signed) | own
         except (TokenRefused, TimeoutError) as fault:
             raise ProviderUnavailable(self.name, _no_way_in(fault)) from None

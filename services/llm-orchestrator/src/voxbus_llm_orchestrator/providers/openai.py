@@ -7,17 +7,18 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import httpx
 
 from voxbus_contracts.tool import Tool
 from voxbus_llm_orchestrator.providers.completion import END_CALL, CompletionReader, refusal
-from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url
+from voxbus_llm_orchestrator.providers.completion_request import completion_body, completions_url, sent_bytes
 from voxbus_providers.errors import ProviderRejected, ProviderSlow, ProviderUnavailable
 from voxbus_providers.model import LanguageModel, ModelPart, ModelRequest
 from voxbus_runtime.errors import AddressRefused
 
+_JSON: Final = {"Content-Type": "application/json"}
 _LAST_BYTES_S: Final = 0.1
 """How long to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
 _ERROR_BODY_S: Final = 2.0
@@ -26,12 +27,12 @@ _ERROR_BODY_BYTES: Final = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request to one address. `body` is not looked at any more."""
+    """One request to one address; `body` is sent as it is."""
 
     provider: str
     url: str | None
     headers: Mapping[str, str]
-    body: Mapping[str, Any]
+    body: bytes
     timeout_s: float
     tools: tuple[Tool, ...]
 
@@ -62,13 +63,16 @@ class OpenAiModel(LanguageModel):
         """Text as it comes, then tool calls, end of call, usage.
 
         The first token must come within `model.timeout_seconds`, all that follows with no longer gaps than that.
-        Raises ProviderError, once iterated.
+        Raises ProviderError, mostly once iterated.
         """
         body = completion_body(request, self._limit_field) | {"stream_options": {"include_usage": True}}
         timeout_s = request.model.timeout_seconds
         own = request.access.api_key
         headers = {"Authorization": f"Bearer {own}"} if own else self._headers
-        return answer_parts(self._client, Question(self._provider, self._url, headers, body, timeout_s, request.tools))
+        question = Question(
+            self._provider, self._url, headers, sent_bytes(self._provider, body), timeout_s, request.tools
+        )
+        return answer_parts(self._client, question)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -151,9 +155,11 @@ class _Exchange:
             raise ProviderRejected(self._provider, "model.url is missing")
         if not url.lower().startswith(("http://", "https://")):
             raise ProviderRejected(self._provider, "model.url is no http or https address")
-        headers, body = dict(self._question.headers), dict(self._question.body)
+        headers = {**_JSON, **self._question.headers}
+        if any(name.lower() == "content-type" for name in self._question.headers):
+            del headers["Content-Type"]
         try:
-            return self._client.build_request("POST", url, headers=headers, json=body, timeout=None)
+            return self._client.build_request("POST", url, headers=headers, content=self._question.body, timeout=None)
         except (httpx.InvalidURL, ValueError) as wrong:
             raise ProviderRejected(self._provider, f"the request cannot be sent: {type(wrong).__name__}") from None
 
