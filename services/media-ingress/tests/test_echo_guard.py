@@ -1,6 +1,7 @@
 """The agent's own voice, back through the caller's microphone, does not pause it; a person's voice over it does."""
 
 import random
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,6 +93,29 @@ def test_a_voice_over_an_echo_is_heard_within_a_fifth_of_a_second(delay_ms: int)
     caller = echo_of(agent, delay_ms, -15) + own + quiet(agent)
     first = min(at for at, is_echo in answers(agent, caller) if at >= start_ms and not is_echo)
     assert first <= start_ms + 200
+
+
+@pytest.mark.parametrize("caller", ["echo", "own voice"])
+def test_who_was_not_asked_for_long_answers_as_one_that_always_was(caller: str) -> None:
+    agent = babble(1, 40_000)
+    heard = echo_of(agent, 120, -12) if caller == "echo" else babble(4, 40_000, -28)
+    always, seldom = EchoGuard(), EchoGuard()
+    for slot, (played, own) in enumerate(zip(as_frames(agent), as_frames(heard + quiet(agent)), strict=True)):
+        for guard in (always, seldom):
+            guard.played(slot * FRAME_MS, played)
+            guard.heard(slot * FRAME_MS, own)
+        always.explains_the_latest()
+    assert seldom.explains_the_latest() == always.explains_the_latest() == (caller == "echo")
+
+
+def test_what_nobody_asked_about_is_not_kept_for_ever() -> None:
+    agent = as_frames(babble(1, 2_000))
+    guard = EchoGuard()
+    before = sys.getrefcount(agent[7])
+    for slot in range(30_000):
+        guard.played(slot * FRAME_MS, agent[slot % len(agent)])
+        guard.heard(slot * FRAME_MS, agent[slot % len(agent)])
+    assert sys.getrefcount(agent[7]) - before <= 10, "of some 600 that were given to it"
 
 
 def test_a_quiet_line_has_nothing_to_explain() -> None:

@@ -80,7 +80,11 @@ class Run:
                 frame = AgentFrame(
                     step.seq, step.index, pcm(step.seq, step.index), step.index == LENGTH - 1, step.epoch
                 )
+                was_flowing, due_ms = playout.is_flowing, playout.next_due()
                 playout.on_frame(frame, now_ms)
+                if was_flowing:
+                    assert playout.next_due() == due_ms, "who paces it is not asked again"
+                    assert playout.take_events() == []
             case "say":
                 playout.on_say(SaySentence(utterance_seq=step.seq, reply=1, turn=1, text="x"), now_ms)
             case "clear":

@@ -16,6 +16,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import BadHeaderError, MaxPayloadError
 from structlog.stdlib import BoundLogger
 
+from voxbus_runtime.gathering import Gathering
 from voxbus_runtime.metrics import LIVE_DROPPED
 
 LiveHandler = Callable[[str, dict[str, str] | None, bytes], None]
@@ -24,10 +25,6 @@ LiveHandler = Callable[[str, dict[str, str] | None, bytes], None]
 MAX_UNWRITTEN_BYTES: Final = 8 * 1024 * 1024
 """While a connection holds so much that the server has not taken, nothing live is sent: it would come too late."""
 
-_CALM_PER_S: Final = 1_200.0
-"""Up to so many messages a second are gathered for no longer than asked: some twenty calls' audio."""
-_LONGEST_GATHERED_S: Final = 0.005
-_COUNTED_S: Final = 0.25
 _MUCH_BYTES: Final = 64 * 1024
 """More than this read at once: more waits behind it, whoever listens only every so often reads on."""
 _CRLF: Final = b"\r\n"
@@ -39,8 +36,7 @@ class LiveClient(Client):
 
     def __init__(self, log: BoundLogger, gather_ms: float = 0.0, listen_every_ms: float = 0.0) -> None:
         super().__init__()
-        self._gather_s = self._gather_calm_s = gather_ms / 1_000
-        self._written, self._counted_at_s = 0, 0.0
+        self._gathering = Gathering(gather_ms)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.listen_every_s = listen_every_ms / 1_000
         self._written_at_s = 0.0
@@ -68,7 +64,7 @@ class LiveClient(Client):
     def publish_live(self, head: bytes, payload: bytes) -> bool:
         """Sends now, or with what comes within the gathering time; False when the bus is lost.
 
-        That time grows with what is sent, to 5 ms at most: a message by itself costs everybody a waking.
+        That time grows with how much is sent: a message by itself costs everybody a waking.
 
         `head` is made by `live_head`.
         """
@@ -78,7 +74,7 @@ class LiveClient(Client):
         if self._writes_now or self._writes_later is not None:
             return True
         loop = self._running_loop()
-        wait_s = self._written_at_s + self._gather_s - loop.time()
+        wait_s = self._written_at_s + self._gathering.wait_s - loop.time()
         if wait_s > 0:
             self._writes_later = loop.call_later(wait_s, self._write)
         else:
@@ -128,7 +124,7 @@ class LiveClient(Client):
             self._writes_later.cancel()
             self._writes_later = None
         self._written_at_s = self._running_loop().time()
-        self._count(len(unsent))
+        self._gathering.wrote(len(unsent), self._written_at_s)
         transport = self._socket()
         if transport is None or not self.is_connected or transport.is_closing():
             return
@@ -137,16 +133,6 @@ class LiveClient(Client):
             return
         self._write_commands()
         transport.write(b"".join(unsent))
-
-    def _count(self, messages: int) -> None:
-        """How long is gathered follows from how much was sent of late."""
-        self._written += messages
-        since_s = self._written_at_s - self._counted_at_s
-        if since_s >= _COUNTED_S:
-            crowding = max(1.0, self._written / since_s / _CALM_PER_S)
-            longest_s = max(_LONGEST_GATHERED_S, self._gather_calm_s)
-            self._gather_s = min(longest_s, self._gather_calm_s * crowding**2)
-            self._written, self._counted_at_s = 0, self._written_at_s
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         """asyncio's own way asks the kernel each time, which is a fifth of a microsecond."""
