@@ -8,7 +8,7 @@ delay that stands out nothing is: a call with a headset never comes near this.
 
 Chosen on recorded prompts through measured room responses at 0 to 500 ms and -6 to -24 dB, with real speech of other
 people, November 2026: 86 % of the echoes held back, first moments of a call included, and none of 51 interruptions.
-Measured then on a shared 2-core machine: 45 us for an answer.
+On a shared 2-core machine the first answer after a while takes 0.6 ms, the next ones 0.05 ms.
 """
 
 from collections import deque
