@@ -44,7 +44,7 @@ class StubSession(RecognizerSession):
         self._end_pts_ms = frame.pts_ms + FRAME_MS
         if self._first_pts_ms is None:
             self._first_pts_ms = frame.pts_ms
-        if not frame.filled and peak(frame.pcm) > LOUD:
+        if self._loud_ms < LEAST_LOUD_MS and not frame.filled and peak(frame.pcm) > LOUD:
             self._loud_ms += FRAME_MS
             if self._onset_pts_ms is None:
                 self._onset_pts_ms = frame.pts_ms
@@ -69,8 +69,10 @@ class StubSession(RecognizerSession):
         """Words that have ended."""
         if self._onset_pts_ms is None:
             return 0
-        said_ms = self._end_pts_ms - self._onset_pts_ms
-        return sum(1 for label in self._labels[self._said :] if label.end_ms <= said_ms) + self._said
+        said_ms, words = self._end_pts_ms - self._onset_pts_ms, self._said
+        while words < len(self._labels) and self._labels[words].end_ms <= said_ms:
+            words += 1
+        return words
 
     def _hearing(self, final: bool) -> Hearing:
         text = " ".join(label.text for label in self._labels[: self._said])
