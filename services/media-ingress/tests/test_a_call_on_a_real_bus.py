@@ -107,7 +107,7 @@ async def test_a_whole_wav_at_once_is_paced_and_complete(rig: Any) -> None:
     started = time.monotonic()
     await client.socket.send(header + tone)
     await eventually(lambda: len(rig.heard_frames) == 30, what="30 frames")
-    assert time.monotonic() - started >= 0.3, "600 ms of sound, less what a busy machine had fallen behind"
+    assert time.monotonic() - started >= 0.5
     assert b"".join(f.pcm for f in rig.heard_frames) == tone
 
 

@@ -230,7 +230,7 @@ class CallerClock:
 
     def _give(self, pcm: bytes, filled: bool, arrived_ms: float) -> None:
         self._arrivals[self._slot % _REMEMBERED] = arrived_ms
-        self._ready.append(CallerFrame(self._start_pts_ms + FRAME_MS * self._slot, pcm, filled, arrived_ms))
+        self._ready.append(CallerFrame(self._pts_of(self._slot), pcm, filled, arrived_ms))
         self._slot += 1
 
     def _shorten(self, now_ms: float) -> None:
