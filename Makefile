@@ -1,5 +1,8 @@
 # `make up` on a machine with Python ≥ 3.11, python3-venv and make; everything else is installed into $(VENV).
-PYTHON ?= python3
+# The first of these that was built with optimizations, else python3: calls cost a fifth less processor time on it.
+PYTHON ?= $(or $(shell for python in python3 /usr/bin/python3; do \
+  $$python libs/cli/src/voxbus_cli/interpreter.py && $$python -c 'import ensurepip, venv' && echo $$python && break; \
+  done 2>/dev/null),python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 MEMBERS := $(patsubst %/pyproject.toml,./%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml))

@@ -40,6 +40,7 @@ from chaos_round import Round, Setting, Verdict, run_round
 from chaos_storage import Postgres, Volume
 from stack import Stack, running
 
+from voxbus_cli.interpreter import described
 from voxbus_testing.postgres import find_binaries
 
 ROOT: Final = Path(__file__).parents[2]
@@ -205,7 +206,7 @@ def write_report(verdicts: list[Verdict], machine: Machine) -> None:
     rows = merged(earlier, [row for verdict in verdicts for row in rows_of(verdict, at)])
     kept.write_text(json.dumps([asdict(row) for row in rows], indent=1))
     conditions = {
-        "on": f"{at}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}",
+        "on": f"{at}, {os.cpu_count()} cores ({platform.machine()}), {described()}",
         "standstills of the machine over 100 ms:": f"{machine.standstills}, the longest {machine.longest_ms:.0f} ms",
     }
     (ROOT / "docs" / "reliability.md").write_text(page(rows, conditions))

@@ -20,6 +20,8 @@ from peer_page import figures_of, page
 from peer_plot import plot
 from peer_systems import Comparison, Run, System, chosen
 
+from voxbus_cli.interpreter import described
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 BUILD = ROOT / "build"
@@ -37,15 +39,16 @@ def harness() -> Path:
 
 
 def venv(name: str) -> Path:
-    """The Python of build/venv-NAME with what NAME.txt lists, made when it is missing or the list has changed."""
-    wanted = HERE / f"{name}.txt"
+    """The Python of build/venv-NAME with what NAME.txt lists, made when there is none, or one by another list or Python."""
+    listed = HERE / f"{name}.txt"
+    wanted = f"# {sys.base_prefix} {platform.python_version()}\n{listed.read_text()}"
     folder = BUILD / f"venv-{name}"
     python, made = folder / "bin" / "python", folder / "made-from.txt"
-    if not made.is_file() or made.read_text() != wanted.read_text():
+    if not made.is_file() or made.read_text() != wanted:
         print(f"installing {name} into {folder.relative_to(ROOT)} (a minute or two)", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", wanted], check=True)
-        made.write_text(wanted.read_text())
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", listed], check=True)
+        made.write_text(wanted)
     return python
 
 
@@ -71,10 +74,7 @@ def machine() -> str:
     """What it runs on, in general words."""
     memory_gb = psutil.virtual_memory().total / 2**30
     system = f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"
-    return (
-        f"{os.cpu_count()} cores ({platform.machine()}), {memory_gb:.0f} GB of memory, {system}, "
-        f"Python {platform.python_version()}"
-    )
+    return f"{os.cpu_count()} cores ({platform.machine()}), {memory_gb:.0f} GB of memory, {system}, {described()}"
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from voxbus_cli.bench.machine import cpu_seconds, memory_mb, pin, processes_of
 from voxbus_cli.bench.own_stack import RunningStack, free_ports
 from voxbus_cli.environment import HOST
 from voxbus_cli.errors import CommandFailed, NotReachable
+from voxbus_cli.interpreter import described
 from voxbus_cli.stack.broker import connect
 from voxbus_cli.stack.progress import Progress
 
@@ -62,6 +63,7 @@ async def measure(stack: RunningStack, wanted: Measurement, progress: Progress) 
         "wait_ms": wanted.variant.wait_ms,
         "speculation": wanted.variant.speculates,
         "pinned": wanted.cpu is not None,
+        "python": described(),
         **callers_figures(heard),
         "model": {**counts, "starts_per_turn": round(counts["started"] / max(1, heard.all_turns), 2)},
         **(machine_figures(machine, wanted.calls) if machine is not None else {}),

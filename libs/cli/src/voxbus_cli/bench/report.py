@@ -13,7 +13,8 @@ def report(result: dict[str, Any]) -> str:
     lines = [
         f"{result['calls']} calls for {result['seconds']:g} s, {turns['answered']} of {turns['asked']} turns answered, "
         f"speculation {'on' if result['speculation'] else 'off'}, {_plan(result['wait_ms'])}"
-        + (", pinned" if result["pinned"] else ""),
+        + (", pinned" if result["pinned"] else "")
+        + f", {result['python']}",
         _line("v2v", result["v2v_ms"]),
         f"{_line('net overhead', result['net_overhead_ms'])}   (beyond the providers' {result['nominal_ms']} ms)",
         f"{_line('v2v as recorded', result['told_v2v_ms'])}   (heard {_ms(later_ms, 1)} later)",
