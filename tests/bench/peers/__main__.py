@@ -39,7 +39,7 @@ def harness() -> Path:
 
 
 def venv(name: str) -> Path:
-    """The Python of build/venv-NAME with what NAME.txt lists, made when there is none, or one by another list or Python."""
+    """The Python of build/venv-NAME with what NAME.txt lists, made when there is none, or by another list or Python."""
     listed = HERE / f"{name}.txt"
     wanted = f"# {sys.base_prefix} {platform.python_version()}\n{listed.read_text()}"
     folder = BUILD / f"venv-{name}"
