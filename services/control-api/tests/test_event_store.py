@@ -120,3 +120,31 @@ async def test_calls_are_found_by_their_first_end_and_by_the_newest_version_of_t
     await events.add([row_of(3, told[0]), row_of(4, told[1]), row_of(5, ended[1])])
     (row,) = await calls.rows(CALL.org, select(CALLS))
     assert (row.ended_reason, row.cost_nano_usd, row.cost_version) == ("customer-ended-call", 150_000_002, 3)
+
+
+async def test_within_one_batch_too_the_first_end_counts_and_the_newest_version_of_the_cost(database: Database) -> None:
+    events, calls = EventStore(database), CallStore(database, EventStore(database), BOX, 100)
+    newer, older = (
+        CostUpdated(version=version, rows=(), breakdown={}, total=total, ended=False)
+        for version, total in ((2, "0.2"), (1, "0.1"))
+    )
+    ended = [CallEnded(pts_ms=1, reason=reason) for reason in ("customer-ended-call", "silence-timed-out")]
+    told = (ended[0], newer, ended[1], older)
+    await events.add([row_of(number, event) for number, event in enumerate(told, 1)])
+    (row,) = await calls.rows(CALL.org, select(CALLS))
+    assert (row.ended_reason, row.cost_nano_usd, row.cost_version) == ("customer-ended-call", 200_000_000, 2)
+    assert row.ended_at_ms == 1
+
+
+async def test_a_batch_of_many_calls_changes_each_by_its_own_events(database: Database) -> None:
+    others = [replace(CALL, id=f"{number}2222222-2222-4222-8222-2222222222cd") for number in range(1, 6)]
+    events = EventStore(database)
+    calls = CallStore(database, events, BOX, 100)
+    await calls.add(CALL.org, [NewCall(each) for each in others], None, 0)
+    told = [
+        replace(row_of(number, CallEnded(pts_ms=1, reason=f"r{number}")), call=each.id, event_id=f"e{each.id}")
+        for number, each in enumerate(others)
+    ]
+    await events.add([replace(row(9), event_id="own"), *told])
+    found = {each.id: each.ended_reason for each in await calls.rows(CALL.org, select(CALLS))}
+    assert found == {CALL.id: "r", **{each.id: f"r{number}" for number, each in enumerate(others)}}

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import Update, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voxbus_contracts import decode
@@ -69,44 +70,64 @@ async def _write(connection: AsyncConnection, rows: Sequence[EventRow]) -> None:
     if not values:
         return
     await connection.execute(insert_new(connection, CALL_EVENTS), values)
-    moments: dict[str, dict[str, int]] = defaultdict(dict)
-    found: dict[str, dict[Any, Any]] = defaultdict(dict)
+    changed: dict[str, dict[str, Any]] = defaultdict(dict)
     for row in rows:
-        if row.name != _NO_CHANGE:
-            moments[row.call]["updated_at_ms"] = max(row.occurred_at_ms, moments[row.call].get("updated_at_ms", 0))
-        if row.name in _MOMENTS:
-            moments[row.call].setdefault(_MOMENTS[row.name], row.occurred_at_ms)
-        found[row.call] |= _searched_by(row)
-    for call in known:
-        values = {**_changed(moments[call]), **found[call]}
-        await connection.execute(update(CALLS).where(CALLS.c.id == call).values(values))
+        _note(changed[row.call], row)
+    alike: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)
+    for call in sorted(known):
+        new = changed[call]
+        alike[frozenset(new)].append({"_call": call, **{_new(name): value for name, value in new.items()}})
+    for columns, values in alike.items():
+        await connection.execute(_change(columns), values)
 
 
-def _searched_by(row: EventRow) -> dict[Any, Any]:
-    """What lists are narrowed and sorted by. The first end of a call counts, and the newest version of its cost."""
+def _note(new: dict[str, Any], row: EventRow) -> None:
+    """What an event changes in the table of calls: columns and their values, beside those of the events before it."""
+    if row.name != _NO_CHANGE:
+        new["updated_at_ms"] = max(row.occurred_at_ms, new.get("updated_at_ms", 0))
+    if row.name in _MOMENTS:
+        new.setdefault(_MOMENTS[row.name], row.occurred_at_ms)
     if row.name not in ("call.ended", "cost.updated"):
-        return {}
+        return
     try:
         message = decode("event", row.name, row.payload.encode())
     except BadPayload:
-        return {}
+        return
     if isinstance(message, CostUpdated):
-        is_newer = func.coalesce(CALLS.c.cost_version, 0) <= message.version
-        nanos = int(Decimal(message.total).scaleb(9).to_integral_value())
-        new = {CALLS.c.cost_nano_usd: nanos, CALLS.c.cost_version: message.version}
-        return {column: case((is_newer, value), else_=column) for column, value in new.items()}
-    assert isinstance(message, CallEnded)
-    return {CALLS.c.ended_reason: func.coalesce(CALLS.c.ended_reason, message.reason)}
+        if message.version >= new.get("cost_version", 0):
+            new["cost_nano_usd"] = int(Decimal(message.total).scaleb(9).to_integral_value())
+            new["cost_version"] = message.version
+    else:
+        assert isinstance(message, CallEnded)
+        new.setdefault("ended_reason", message.reason)
 
 
-def _changed(moments: dict[str, int]) -> dict[Any, Any]:
-    """First times stay, the last change grows, and the cached record is out of date."""
-    changed: dict[Any, Any] = {CALLS.c.generation: CALLS.c.generation + 1}
-    for name, ms in moments.items():
-        there = func.coalesce(CALLS.c[name], ms)
-        is_kept = there > ms if name == "updated_at_ms" else there < ms
-        changed[CALLS.c[name]] = case((is_kept, there), else_=ms)
-    return changed
+@lru_cache(maxsize=128)
+def _change(columns: frozenset[str]) -> Update:
+    """Sets these columns of a call, with the rules by which old and new meet; the same statement for every call.
+
+    First times and the first end stay, the last change grows, the newest version of the cost counts, and the cached
+    record is out of date.
+    """
+    values: dict[Any, Any] = {CALLS.c.generation: CALLS.c.generation + 1}
+    for name in columns:
+        column = CALLS.c[name]
+        new = bindparam(_new(name), type_=column.type)
+        there = func.coalesce(column, new)
+        if name == "ended_reason":
+            values[column] = there
+        elif name in ("cost_nano_usd", "cost_version"):
+            version = bindparam(_new("cost_version"), type_=CALLS.c.cost_version.type)
+            values[column] = case((func.coalesce(CALLS.c.cost_version, 0) <= version, new), else_=column)
+        else:
+            is_kept = there > new if name == "updated_at_ms" else there < new
+            values[column] = case((is_kept, there), else_=new)
+    return update(CALLS).where(CALLS.c.id == bindparam("_call", type_=CALLS.c.id.type)).values(values)
+
+
+def _new(column: str) -> str:
+    """The parameter with a column's new value: those of the columns' own names are taken by the library."""
+    return f"new_{column}"
 
 
 def _values(row: EventRow) -> dict[str, Any]:
