@@ -93,12 +93,13 @@ def test_every_result_is_both_json_and_a_table(machine: dict[str, object], turns
         "wait_ms": None,
         "speculation": True,
         "pinned": True,
+        "python": "Python 3.11.2",
         "model": {"started": 3, "cut_off": 1, "starts_per_turn": 1.5},
         **callers_figures(heard(*turns)),
         **machine,
     }
     table = report(json.loads(json.dumps(result, allow_nan=False)))
     assert "2 calls for 10 s" in table
-    assert "default startSpeakingPlan, pinned" in table
+    assert "default startSpeakingPlan, pinned, Python 3.11.2\n" in table
     assert ("by media-ingress" in table) == bool(machine)
     assert ("vad" in table) == bool(machine)

@@ -24,10 +24,13 @@ def zipped(**files: str) -> bytes:
     return body.getvalue()
 
 
-def tarred(name: str, text: bytes) -> bytes:
+def tarred(name: str, text: bytes, *, target: str = "") -> bytes:
+    """An archive of one file, or of a link where there is a target."""
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w:bz2") as archive:
         entry = tarfile.TarInfo(name)
+        if target:
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
         entry.size = len(text)
         archive.addfile(entry, io.BytesIO(text))
     return body.getvalue()
@@ -151,7 +154,9 @@ def test_an_address_that_holds_nothing_says_its_status(
     ("body", "said"),
     [
         (zipped(_up_evil="x"), "would write outside its folder"),
-        (tarred("../../evil", b"x"), "cannot be unpacked"),
+        (tarred("../../evil", b"x"), "would write outside its folder"),
+        (tarred("/tmp/evil", b"x"), "would write outside its folder"),
+        (tarred("link", b"", target="../../evil"), "neither file nor folder"),
         (b"no archive at all", "cannot be unpacked"),
     ],
 )

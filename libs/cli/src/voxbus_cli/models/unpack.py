@@ -23,8 +23,7 @@ def unpacked(archive: Path, folder: Path) -> None:
         if zipfile.is_zipfile(archive):
             _unzip(archive, partial)
         else:
-            with tarfile.open(archive) as content:
-                content.extractall(partial, filter="data")
+            _untar(archive, partial)
         inside = list(partial.iterdir())
         whole = inside[0] if len(inside) == 1 and inside[0].is_dir() else partial
         shutil.rmtree(folder, ignore_errors=True)
@@ -38,6 +37,29 @@ def unpacked(archive: Path, folder: Path) -> None:
 def _unzip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as content:
         for name in content.namelist():
-            if not (folder / name).resolve().is_relative_to(folder.resolve()):
-                raise BadArchive(f"{archive.name} would write outside its folder: {name}")
+            _check_inside(archive, folder, name)
         content.extractall(folder)  # noqa: S202 - every name was looked at
+
+
+def _untar(archive: Path, folder: Path) -> None:
+    """Files and folders; piece by piece, for tarfile's own filters are missing before Python 3.11.4."""
+    with tarfile.open(archive) as content:
+        for member in content:
+            target = _check_inside(archive, folder, member.name)
+            if member.isdir():
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            source = content.extractfile(member) if member.isreg() else None
+            if source is None:
+                raise BadArchive(f"{archive.name} holds something that is neither file nor folder: {member.name}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+
+
+def _check_inside(archive: Path, folder: Path, name: str) -> Path:
+    """Where it would be written."""
+    target = (folder / name).resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise BadArchive(f"{archive.name} would write outside its folder: {name}")
+    return target
