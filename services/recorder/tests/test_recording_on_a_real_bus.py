@@ -34,6 +34,14 @@ async def test_both_directions_are_recorded_by_their_place_on_the_audio_clock(pl
         await segments_are_gone(place, call)
 
 
+async def test_a_recorder_that_is_late_takes_new_calls_all_the_same(place: Place) -> None:
+    recorder = await place.recorder()
+    recorder.runtime._lags_ms = [900.0] * 100
+    async with place.call() as call:
+        await call.begins()
+        await is_recording(recorder, call)
+
+
 async def segments_are_gone(place: Place, call: Call) -> None:
     async with asyncio.timeout(5):
         while await place.store.list(keys.segments_prefix(call.ref)):

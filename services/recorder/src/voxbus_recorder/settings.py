@@ -13,6 +13,10 @@ class Settings(ServiceSettings):
     slots: int = Field(default=1_000, ge=1)
     """Calls one worker records at a time; each costs two subscriptions and at most 0.7 MB."""
 
+    overload_lag_ms: float = Field(default=5_000, ge=10, le=10_000)
+    """Recorders come last on a busy machine and nobody hears it; a call that is left on the queue for that would lose
+    what is older than AUDIO keeps."""
+
     audio_listen_every_ms: float = Field(default=20, ge=0, le=200)
     """A recording is in no hurry: what comes within one frame's time is read together."""
 
