@@ -33,23 +33,29 @@ async def store(bus: Bus, ref: CallRef, message: Event | Command) -> None:
     await bus.outbox.stored(message.subject(ref), message.payload(), envelope.headers())
 
 
-async def test_an_event_before_the_last_command_is_in_the_log_although_it_came_while_that_was_read(
+async def test_what_is_written_while_a_log_is_read_is_in_it_in_its_place(
     nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ref = CallRef(DEFAULT_ORG, str(uuid.uuid4()))
     async with bus_at(nats_url) as bus:
         await store(bus, ref, CallRinging())
+        await store(bus, ref, ClearPlayback(up_to_utterance_seq=1))
 
         async def busy(*asked: Any, **bounds: Any) -> AsyncIterator[StoredMessage]:
-            """Between the events and the commands one of each is written."""
-            if asked[2] == ref.all_commands:
-                await store(bus, ref, CallStarted(pts_ms=0, setup_ms=1))
-                await store(bus, ref, ClearPlayback(up_to_utterance_seq=1))
-            async for message in read(*asked, **bounds):
+            """Behind the first message an event and a command are written."""
+            is_first = True
+            async for message in read(*asked, **bounds, batch_size=1):
                 yield message
+                if is_first:
+                    is_first = False
+                    await store(bus, ref, CallStarted(pts_ms=0, setup_ms=1))
+                    await store(bus, ref, ClearPlayback(up_to_utterance_seq=2))
 
         monkeypatch.setattr(voxbus_runtime.bus, "read", busy)
-        assert [logged.name for logged in await bus.call_log(ref)] == ["call.ringing", "call.started", "playback.clear"]
+        log = await bus.call_log(ref)
+        assert [logged.name for logged in log] == ["call.ringing", "playback.clear", "call.started", "playback.clear"]
+        assert [logged.kind for logged in log] == ["event", "command", "event", "command"]
+        assert await bus.call_log(ref, log[1].stream_seq, log[2].stream_seq) == log[1:3]
 
 
 async def test_a_connection_of_services_and_a_plain_one_read_the_same(nats_url: str) -> None:

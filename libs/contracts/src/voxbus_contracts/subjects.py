@@ -54,6 +54,11 @@ class CallRef:
     def all_commands(self) -> str:
         return f"command.v1.{self.org}.{self.part}.{self.call}.>"
 
+    @property
+    def whole_log(self) -> str:
+        """Events and commands as EVENTS has them, for one reading; live it would be the audio as well."""
+        return f"*.v1.{self.org}.{self.part}.{self.call}.>"
+
     def claim(self, stage: str) -> str:
         return f"claim.v1.{stage}.{self.org}.{self.call}"
 

@@ -24,7 +24,7 @@ from voxbus_runtime.errors import ConfigMissing
 from voxbus_runtime.live import LiveClient
 from voxbus_runtime.outbox import Outbox
 from voxbus_runtime.sequencing import LoggedMessage
-from voxbus_runtime.stream_reader import StoredMessage, last, read
+from voxbus_runtime.stream_reader import last, read
 
 Callback = Callable[[], Awaitable[None]]
 
@@ -115,23 +115,15 @@ class Bus:
     async def call_log(self, ref: CallRef, from_seq: int = 1, upto_seq: int | None = None) -> list[LoggedMessage]:
         """All stored events and commands of a call in stream order, without a hole; neither fenced nor de-duplicated.
 
-        Commands are read after the events: events that came meanwhile, before the last command, are read then.
+        In one reading: each costs the server a look at everything between the call's first message and the newest.
         """
-        found = await self._stored(ref.all_events, from_seq, upto_seq)
-        commands = await self._stored(ref.all_commands, from_seq, upto_seq)
-        events_to = found[-1].seq if found else from_seq - 1
-        if commands and commands[-1].seq > events_to:
-            found += await self._stored(ref.all_events, events_to + 1, commands[-1].seq)
-        found = sorted((*found, *commands), key=lambda message: message.seq)
-        logged = (self.logged(m.subject, m.data, m.headers, m.seq) for m in found)
-        return [message for message in logged if message is not None]
-
-    async def _stored(self, subject: str, from_seq: int, upto_seq: int | None) -> list[StoredMessage]:
-        found: list[StoredMessage] = []
-        async for message in read(self.nc, EVENTS.name, subject, from_seq=from_seq):
-            if upto_seq is not None and message.seq > upto_seq:
+        found: list[LoggedMessage] = []
+        async for stored in read(self.nc, EVENTS.name, ref.whole_log, from_seq=from_seq):
+            if upto_seq is not None and stored.seq > upto_seq:
                 break
-            found.append(message)
+            logged = self.logged(stored.subject, stored.data, stored.headers, stored.seq)
+            if logged is not None:
+                found.append(logged)
         return found
 
     async def has_event(self, ref: CallRef, entity: str, what: str) -> bool:

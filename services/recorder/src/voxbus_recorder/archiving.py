@@ -81,14 +81,13 @@ class Archiver:
 
     async def _log(self, ref: CallRef) -> list[ArchivedMessage]:
         found: list[ArchivedMessage] = []
-        for subject in (ref.all_events, ref.all_commands):
-            async for stored in read(self.bus.nc, EVENTS.name, subject):
-                message = archived(stored)
-                if message is None:
-                    self.log.warning("message without a valid envelope is left out", subject=stored.subject)
-                elif message.name != _NOT_OF_THE_LOG:
-                    found.append(message)
-        return sorted(found, key=lambda message: message.stream_seq)
+        async for stored in read(self.bus.nc, EVENTS.name, ref.whole_log):
+            message = archived(stored)
+            if message is None:
+                self.log.warning("message without a valid envelope is left out", subject=stored.subject)
+            elif message.name != _NOT_OF_THE_LOG:
+                found.append(message)
+        return found
 
     async def _forget_key(self, ref: CallRef) -> None:
         """The private call's key goes: what the streams still hold of it says nothing from here on."""
