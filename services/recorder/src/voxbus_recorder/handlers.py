@@ -30,7 +30,8 @@ def add_handlers(broker: EventBroker, finisher: Finisher, archiver: Archiver, st
     async def on_ended_call(received: Received) -> None:  # pyright: ignore[reportUnusedFunction]
         await finisher.finish(received.ref, received.envelope.occurred_at_ms)
 
-    @broker.consumes(ARCHIVER, workers=4)
+    # One at a time: it reads whole logs from the server that others are talking over, and nobody waits for it.
+    @broker.consumes(ARCHIVER, workers=1)
     async def on_ended_log(received: Received) -> None:  # pyright: ignore[reportUnusedFunction]
         await archiver.archive(received.ref, received.envelope.occurred_at_ms)
 
