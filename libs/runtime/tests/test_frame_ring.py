@@ -1,5 +1,7 @@
 """The ring that says again what the bus missed."""
 
+import gc
+
 from voxbus_runtime.frame_ring import FrameRing
 
 
@@ -41,3 +43,13 @@ def test_a_ring_that_has_forgotten_says_nothing_again() -> None:
     ring.bus_lost(1_000.0)
     ring.forget()
     assert ring.bus_back() == []
+
+
+def test_a_full_ring_is_nothing_for_garbage_collection_to_look_at() -> None:
+    """A collection stops the voices of all calls for as long as it looks at what they keep."""
+    ring = FrameRing()
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(1_500):
+        keep(ring, number)
+    assert len(gc.get_objects()) - before < 50

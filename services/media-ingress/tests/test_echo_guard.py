@@ -1,5 +1,6 @@
 """The agent's own voice, back through the caller's microphone, does not pause it; a person's voice over it does."""
 
+import gc
 import random
 import sys
 from collections.abc import Iterator
@@ -190,3 +191,14 @@ def test_recorded_prompts_through_measured_rooms_are_held_back_and_recorded_call
         interruptions += [is_echo for _, is_echo in answers(agent, alone)]
     assert len(echoes) > 300 and sum(echoes) / len(echoes) >= 0.85
     assert len(interruptions) > 200 and sum(interruptions) / len(interruptions) <= 0.02
+
+
+def test_frames_nobody_asked_about_are_nothing_for_garbage_collection_to_look_at() -> None:
+    """A collection stops the voices of all calls for as long as it looks at what they keep."""
+    guard, frame = EchoGuard(), bytes(FRAME_BYTES)
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(500):
+        guard.played(number * FRAME_MS, frame)
+        guard.heard(number * FRAME_MS, frame)
+    assert len(gc.get_objects()) - before < 50

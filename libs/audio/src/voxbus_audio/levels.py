@@ -1,7 +1,7 @@
 """How loud PCM is; 0 dBFS is the RMS of a full-scale square wave, so a full-scale sine reads -3.01."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -27,7 +27,7 @@ def rms_dbfs(pcm: bytes) -> float:
     return max(SILENCE_DBFS, 10.0 * math.log10(mean_square / _FULL_SCALE**2))
 
 
-def levels_dbfs(frames: Sequence[bytes]) -> NDArray[np.float64]:
+def levels_dbfs(frames: Collection[bytes]) -> NDArray[np.float64]:
     """RMS levels of frames of one length, [n], in dBFS; -120.0 for silence. Many cost little more
     than one."""
     samples = samples_of(b"".join(frames)).reshape(len(frames), -1).astype(np.float32)

@@ -18,7 +18,10 @@ class FrameRing:
 
     def __init__(self, kept_ms: float = KEPT_MS) -> None:
         self._kept_ms = kept_ms
-        self._frames: deque[tuple[float, AudioDirection, bytes]] = deque()
+        # Side by side and not in tuples: garbage collection would look at each of some two thousand per call.
+        self._times_ms: deque[float] = deque()
+        self._directions: deque[AudioDirection] = deque()
+        self._payloads: deque[bytes] = deque()
         self._lost_at_ms: float | None = None
 
     @property
@@ -28,14 +31,19 @@ class FrameRing:
 
     def keep(self, at_ms: float, direction: AudioDirection, payload: bytes) -> None:
         """A frame as it was sent at `at_ms`, which never goes back."""
-        frames = self._frames
-        frames.append((at_ms, direction, payload))
-        while frames[0][0] < at_ms - self._kept_ms:
-            frames.popleft()
+        times_ms = self._times_ms
+        times_ms.append(at_ms)
+        self._directions.append(direction)
+        self._payloads.append(payload)
+        while times_ms[0] < at_ms - self._kept_ms:
+            times_ms.popleft()
+            self._directions.popleft()
+            self._payloads.popleft()
 
     def forget(self) -> None:
         """Lets go of all frames: nothing will be said again."""
-        self._frames.clear()
+        for each in (self._times_ms, self._directions, self._payloads):
+            each.clear()
 
     def bus_lost(self, now_ms: float) -> None:
         """The bus went away; a second loss before the return changes nothing."""
@@ -51,4 +59,5 @@ class FrameRing:
 
     def since(self, since_ms: float) -> list[tuple[AudioDirection, bytes]]:
         """Everything since then, oldest first."""
-        return [(direction, payload) for at_ms, direction, payload in self._frames if at_ms >= since_ms]
+        frames = zip(self._times_ms, self._directions, self._payloads, strict=True)
+        return [(direction, payload) for at_ms, direction, payload in frames if at_ms >= since_ms]

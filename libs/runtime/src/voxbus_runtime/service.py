@@ -228,7 +228,11 @@ def show_load(runtime: Runtime[Any], component: Component) -> None:
 
 async def tidy(component: Component, every_s: float = _TIDY_EVERY_S) -> None:
     """What calls leave behind refers to itself, some 300 kB each: it is collected once they have all ended and nobody
-    can be held up, or as many have ended as go on. That takes some 2 ms for 20 calls."""
+    can be held up, or as many have ended as go on.
+
+    All that is alive is looked at: frames that calls keep must be no objects of their own for it. With 60 calls that
+    takes media-ingress 20 to 25 ms of a full core; with a tuple per frame it took 70, and all voices stopped for 100.
+    """
     calls: set[str] = set()
     ended = 0
     while True:

@@ -12,8 +12,7 @@ On a shared 2-core machine the first answer after a while takes 0.6 ms, the next
 """
 
 from collections import deque
-from enum import Enum, auto
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +42,8 @@ _WAITING: Final = 2 * (_KEPT + _LAGS + _BEHIND)
 _Levels = NDArray[np.float32]
 
 
-class _Kind(Enum):
-    PLAYED = auto()
-    PLAYED_ANEW = auto()  # after such a silence that no echo is left of what was played before
-    HEARD = auto()
+_Kind = Literal["played", "played-anew", "heard"]
+"""Anew = after such a silence that no echo is left of what was played before."""
 
 
 class EchoGuard:
@@ -63,6 +60,8 @@ class EchoGuard:
         "_played",
         "_upto",
         "_waiting",
+        "_waiting_kinds",
+        "_waiting_slots",
     )
 
     def __init__(self) -> None:
@@ -75,20 +74,23 @@ class EchoGuard:
         self._pairs_played: _Levels = np.zeros((_KEPT, _LAGS), np.float32)
         self._pairs_heard: _Levels = np.zeros(_KEPT, np.float32)
         self._count = 0
-        self._waiting: deque[tuple[int, bytes, _Kind]] = deque(maxlen=_WAITING)
+        # Side by side and not in tuples: garbage collection would look at each of hundreds per call.
+        self._waiting: deque[bytes] = deque(maxlen=_WAITING)
+        self._waiting_slots: deque[int] = deque(maxlen=_WAITING)
+        self._waiting_kinds: deque[_Kind] = deque(maxlen=_WAITING)
 
     def played(self, pts_ms: int, pcm: bytes) -> None:
         """A frame that left for the caller."""
         slot = pts_ms // FRAME_MS
-        kind = _Kind.PLAYED_ANEW if slot > self._upto + _LAGS + _BEHIND else _Kind.PLAYED
+        kind: _Kind = "played-anew" if slot > self._upto + _LAGS + _BEHIND else "played"
         self._upto = slot
-        self._waiting.append((slot, pcm, kind))
+        self._keep(slot, pcm, kind)
 
     def heard(self, pts_ms: int, pcm: bytes) -> None:
         """A frame of the caller; costs next to nothing while no echo can be in it."""
         slot = pts_ms // FRAME_MS
         if slot <= self._upto + _LAGS + _BEHIND:
-            self._waiting.append((slot, pcm, _Kind.HEARD))
+            self._keep(slot, pcm, "heard")
 
     def explains_the_latest(self) -> bool:
         """What was heard in the last 200 ms is no more than the echo of what was played."""
@@ -109,22 +111,28 @@ class EchoGuard:
         loudest_echo = np.maximum(at_lag[latest] + loss_db, _FLOOR_DBFS + 5) + _LOUDER_DB
         return int(np.count_nonzero(heard[latest] > loudest_echo)) < _OWN_FRAMES
 
+    def _keep(self, slot: int, pcm: bytes, kind: _Kind) -> None:
+        self._waiting.append(pcm)
+        self._waiting_slots.append(slot)
+        self._waiting_kinds.append(kind)
+
     def _look_at_what_waits(self) -> None:
         """Levels of many frames at once cost a tenth of as many single ones."""
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        if not waiting:
+        if not self._waiting:
             return
-        self._leave_out_upto(waiting[0][0])
-        levels = np.maximum(levels_dbfs([pcm for _, pcm, _ in waiting]), _FLOOR_DBFS).tolist()
-        for (slot, _, kind), level in zip(waiting, levels, strict=True):
-            if kind is _Kind.HEARD:
+        self._leave_out_upto(self._waiting_slots[0])
+        levels = np.maximum(levels_dbfs(self._waiting), _FLOOR_DBFS).tolist()
+        waiting = list(zip(self._waiting_slots, self._waiting_kinds, levels, strict=True))
+        for each in (self._waiting, self._waiting_slots, self._waiting_kinds):
+            each.clear()
+        for slot, kind, level in waiting:
+            if kind == "heard":
                 self._heard[slot % _RING] = (slot, level)
                 while self._next_slot <= slot - _BEHIND:
                     self._pair(self._next_slot)
                     self._next_slot += 1
                 continue
-            if kind is _Kind.PLAYED_ANEW:
+            if kind == "played-anew":
                 self._next_slot = slot
                 self._level = _FLOOR_DBFS
                 self._lags[:] = _FLOOR_DBFS
