@@ -117,8 +117,12 @@ class Bus:
 
         In one reading: each costs the server a look at everything between the call's first message and the newest.
         """
+        return await self.log_of(ref.whole_log, from_seq, upto_seq)
+
+    async def log_of(self, subject: str, from_seq: int = 1, upto_seq: int | None = None) -> list[LoggedMessage]:
+        """The same of one subject, wildcards allowed."""
         found: list[LoggedMessage] = []
-        async for stored in read(self.nc, EVENTS.name, ref.whole_log, from_seq=from_seq):
+        async for stored in read(self.nc, EVENTS.name, subject, from_seq=from_seq):
             if upto_seq is not None and stored.seq > upto_seq:
                 break
             logged = self.logged(stored.subject, stored.data, stored.headers, stored.seq)

@@ -27,7 +27,7 @@ from voxbus_recorder.span import Span, missing, span_of
 from voxbus_runtime.bus import Bus, unix_ms
 from voxbus_runtime.errors import NotStored
 from voxbus_runtime.owned_call import OwnedCall
-from voxbus_runtime.stream_reader import StoredMessage, last, read
+from voxbus_runtime.stream_reader import last
 
 _LOOK_AGAIN_S: Final = 0.5
 _SETTLE_MS: Final = 1_000
@@ -149,18 +149,14 @@ class Finisher:
 
         The whole log would cost the server that others are talking over ten times as much.
         """
-        stored = [each for entity in _TELLING for each in await self._stored(ref.event(entity, "*"))]
+        log = [logged for entity in _TELLING for logged in await self.bus.log_of(ref.event(entity, "*"))]
         found: list[Message] = []
-        for each in sorted(stored, key=lambda message: message.seq):
-            entity, what = each.subject.split(".")[-2:]
+        for logged in sorted(log, key=lambda logged: logged.stream_seq):
             try:
-                found.append(decode("event", f"{entity}.{what}", each.data))
+                found.append(decode(logged.kind, logged.name, logged.payload))
             except (UnknownMessage, BadPayload) as wrong:
-                self.log.warning("message left out", call=ref.call, name=f"{entity}.{what}", problem=str(wrong))
+                self.log.warning("message left out", call=ref.call, name=logged.name, problem=str(wrong))
         return found
-
-    async def _stored(self, subject: str) -> list[StoredMessage]:
-        return [message async for message in read(self.bus.nc, EVENTS.name, subject)]
 
     async def _mended(self, config: CallConfig, shelf: Shelf, known: Known, span: Span) -> Shelf:
         """Stores what the stream still has of the cells that are not whole; it keeps 120 s."""
